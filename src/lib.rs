@@ -1,1 +1,16 @@
-//! x
+//! Switchboard: one HTTP API over several telephony providers.
+//!
+//! Imports point down only:
+//!
+//! ```text
+//!   5   main ─► cli ─► app                            may see everything
+//!   4   api                      events               HTTP in · events out
+//!   3   usecases                                      the rules
+//!   2   providers: port, choose ◄── providers/<x>     their words ↔ ours
+//!   1   store                    upstream             state · the network
+//!   0   config ─► domain         clock                domain imports nobody
+//! ```
+
+pub mod domain;
+pub mod providers;
+pub mod upstream;

@@ -1,0 +1,91 @@
+//! Does this news belong to that call?
+//!
+//! By our identifier echoed in a tag; else by the party called, the kind of call and the time, for the two providers that give
+//! no identifier when a call starts.
+
+use super::call::Call;
+use super::facts::CallFacts;
+
+/// How long before its creation here a provider may date a call, in seconds: clocks differ, and Zenvia's legs are dated a second early.
+const EARLY_SECONDS: i64 = 5;
+/// How long after its creation here a provider may still first tell of it, in seconds.
+const LATE_SECONDS: i64 = 180;
+
+/// Chooses among `waiting`, calls whose reference is not known, the one that `facts` are about.
+///
+/// The echoed identifier decides alone. Without one the oldest call of the same parties is taken, so that two live calls
+/// to one number are told apart by the order they were placed in.
+pub fn choose<'a>(facts: &CallFacts, waiting: impl IntoIterator<Item = &'a Call>) -> Option<&'a Call> {
+    let unbound = waiting.into_iter().filter(|call| call.provider_ref.as_ref().is_none_or(|known| known.id.is_none()));
+    if let Some(id) = facts.echoed {
+        return unbound.into_iter().find(|call| call.id == id);
+    }
+    unbound.into_iter().filter(|call| fits(facts, call)).min_by_key(|call| (call.created_at, call.id))
+}
+
+fn fits(facts: &CallFacts, call: &Call) -> bool {
+    let same_direction = facts.direction.is_none_or(|direction| direction == call.direction);
+    let same_kind = facts.kind.is_none_or(|kind| kind == call.kind);
+    let called = match (&facts.to, &call.to) {
+        (Some(theirs), Some(ours)) => theirs.same_party(ours),
+        _ => false,
+    };
+    let in_time = facts.created_at.is_none_or(|told| {
+        told >= call.created_at.plus_seconds(-EARLY_SECONDS) && told <= call.created_at.plus_seconds(LATE_SECONDS)
+    });
+    same_direction && same_kind && called && in_time
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::address::Address;
+    use crate::domain::call::{CallKind, Direction, ProviderRef};
+    use crate::domain::ids::CallId;
+    use crate::domain::time::Timestamp;
+
+    fn placed(to: &str, seconds: i64) -> Call {
+        let at = Timestamp::from_seconds(1_000 + seconds);
+        let mut call = Call::new(CallId::generate(), "t".into(), Direction::Outbound, CallKind::Whatsapp, at);
+        call.to = Address::parse(to, "BR").ok();
+        call
+    }
+
+    fn news(to: &str) -> CallFacts {
+        CallFacts {
+            to: Address::parse(to, "BR").ok(),
+            direction: Some(Direction::Outbound),
+            created_at: Some(Timestamp::from_seconds(1_002)),
+            ..CallFacts::default()
+        }
+    }
+
+    #[test]
+    fn the_echoed_id_decides() {
+        let calls = [placed("whatsapp:+5511988887777", 0), placed("whatsapp:+5511988887777", 1)];
+        let facts = CallFacts { echoed: Some(calls[1].id), ..news("whatsapp:+5511988887777") };
+        assert_eq!(choose(&facts, &calls).unwrap().id, calls[1].id);
+    }
+
+    #[test]
+    fn parties_and_time_decide_else_with_and_without_the_ninth_digit() {
+        let calls = [placed("whatsapp:+5511988887777", 0), placed("whatsapp:+5511988886666", 0)];
+        assert_eq!(choose(&news("whatsapp:+551188886666"), &calls).unwrap().id, calls[1].id);
+        assert_eq!(choose(&news("whatsapp:+5511977776666"), &calls), None);
+    }
+
+    #[test]
+    fn of_two_live_calls_to_one_number_the_older_unbound_one_is_taken() {
+        let mut calls = [placed("whatsapp:+5511988887777", 0), placed("whatsapp:+5511988887777", 1)];
+        assert_eq!(choose(&news("whatsapp:+5511988887777"), &calls).unwrap().id, calls[0].id);
+        calls[0].provider_ref = Some(ProviderRef::id("wacid.1"));
+        assert_eq!(choose(&news("whatsapp:+5511988887777"), &calls).unwrap().id, calls[1].id);
+    }
+
+    #[test]
+    fn news_of_another_time_is_not_ours() {
+        let calls = [placed("whatsapp:+5511988887777", -1_000)];
+        assert_eq!(choose(&news("whatsapp:+5511988887777"), &calls), None);
+    }
+}

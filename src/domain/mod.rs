@@ -1,0 +1,18 @@
+//! The words of the business. No I/O, no clock, no provider's vocabulary; imports nobody.
+
+pub mod account;
+pub mod address;
+pub mod binding;
+pub mod call;
+pub mod error;
+pub mod facts;
+pub mod fold;
+pub mod hangup;
+pub mod history;
+pub mod ids;
+pub mod money;
+pub mod phone;
+pub mod place;
+pub mod time;
+pub mod verification;
+pub(crate) mod words;

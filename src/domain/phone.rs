@@ -1,0 +1,174 @@
+//! Phone numbers in E.164.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rlibphonenumber::enums::Region;
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
+use serde::{Deserialize, Serialize};
+
+/// Says why a text is not a phone number; never repeats the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAPhone {
+    /// It cannot be read as a number at all.
+    #[error("is not a phone number; give E.164 such as +5511999990000 or the national spelling")]
+    Unreadable,
+    /// It reads as a number that no numbering plan has.
+    #[error("is not a valid phone number of its country")]
+    Invalid,
+}
+
+/// A phone number in E.164: `+`, country code, national number.
+///
+/// `Debug` and [`PhoneNumber::masked`] show the country code and the last two digits only; `Display` and serde show all.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PhoneNumber(String);
+
+impl PhoneNumber {
+    /// Reads E.164 or a national spelling of `region` (an ISO 3166 code such as `BR`), strictly.
+    ///
+    /// # Errors
+    /// Where no country's numbering plan has the number.
+    pub fn parse(text: &str, region: &str) -> Result<Self, NotAPhone> {
+        let region = Region::from_str(region).ok();
+        let number = PHONE_NUMBER_UTIL.parse(text, region).map_err(|_| NotAPhone::Unreadable)?;
+        if number.extension.is_some() {
+            return Err(NotAPhone::Unreadable);
+        }
+        if !number.is_valid() {
+            return Err(NotAPhone::Invalid);
+        }
+        Ok(Self(number.format_as(PhoneNumberFormat::E164).into_owned()))
+    }
+
+    /// Reads a number a provider wrote, in any Brazilian or international spelling, without judging it.
+    ///
+    /// Providers' own samples break the numbering plan (an area code 10, a digit too many), so what they say is kept.
+    /// Nothing is returned where the text does not look like a number: fewer than 8 or more than 15 digits.
+    pub fn lenient(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let international = text.starts_with('+');
+        if text.chars().any(|c| !c.is_ascii_digit() && !"+-(). ".contains(c)) {
+            return None;
+        }
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let national = digits.trim_start_matches('0');
+        let e164 = match national.len() {
+            8..=15 if international => format!("+{national}"),
+            10 | 11 => format!("+55{national}"),
+            12..=15 => format!("+{national}"),
+            _ => return None,
+        };
+        Some(Self(e164))
+    }
+
+    /// The number as `+` and digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The digits without the `+`.
+    pub fn digits(&self) -> &str {
+        self.0.trim_start_matches('+')
+    }
+
+    /// The Brazilian national number, area code first; nothing for another country.
+    pub fn brazilian(&self) -> Option<&str> {
+        self.0.strip_prefix("+55")
+    }
+
+    /// The Brazilian area code; nothing for another country.
+    pub fn area_code(&self) -> Option<&str> {
+        self.brazilian()?.get(..2)
+    }
+
+    /// The ISO 3166 code of the number's country, where the numbering plans tell.
+    pub fn country(&self) -> Option<String> {
+        let number = PHONE_NUMBER_UTIL.parse(&self.0, None).ok()?;
+        number.get_region_code().map(|region| region.to_string())
+    }
+
+    /// The number less its last four digits: the block that fraud is watched by.
+    pub fn prefix(&self) -> &str {
+        self.0.get(..self.0.len().saturating_sub(4)).unwrap_or_default()
+    }
+
+    /// One spelling for all numbers that reach the same WhatsApp user.
+    ///
+    /// Brazilian mobiles appear there with and without the ninth digit; this one is without.
+    pub fn person(&self) -> String {
+        match self.brazilian().map(|national| national.split_at_checked(2)) {
+            Some(Some((area, subscriber))) if subscriber.len() == 9 && subscriber.starts_with('9') => {
+                format!("+55{area}{}", &subscriber[1..])
+            }
+            _ => self.0.clone(),
+        }
+    }
+
+    /// The number with all but its country code and last two digits hidden.
+    pub fn masked(&self) -> String {
+        let (head, rest) = self.0.split_at_checked(3).unwrap_or((&self.0, ""));
+        let shown = rest.len().min(2);
+        format!("{head}{}{}", "*".repeat(rest.len() - shown), &rest[rest.len() - shown..])
+    }
+}
+
+impl fmt::Display for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_brazilian_spelling_is_one_number() {
+        for text in ["+5511999990000", "11999990000", "011 99999-0000", "(11) 99999-0000", "015 11 99999-0000"] {
+            assert_eq!(PhoneNumber::parse(text, "BR").unwrap().as_str(), "+5511999990000", "{text}");
+        }
+    }
+
+    #[test]
+    fn what_no_plan_has_is_refused() {
+        assert_eq!(PhoneNumber::parse("hello", "BR"), Err(NotAPhone::Unreadable));
+        assert_eq!(PhoneNumber::parse("190", "BR"), Err(NotAPhone::Invalid));
+        assert_eq!(PhoneNumber::parse("+5511999990000 ext 3", "BR"), Err(NotAPhone::Unreadable));
+    }
+
+    #[test]
+    fn providers_numbers_are_kept_as_they_are() {
+        let read = |text| PhoneNumber::lenient(text).map(|number| number.to_string());
+        assert_eq!(read("+55108888888888").as_deref(), Some("+55108888888888"));
+        assert_eq!(read("6136271444").as_deref(), Some("+556136271444"));
+        assert_eq!(read("084999010101").as_deref(), Some("+5584999010101"));
+        assert_eq!(read("554399951234").as_deref(), Some("+554399951234"));
+        assert_eq!(read("4000"), None);
+        assert_eq!(read("99999999999999999999"), None);
+        assert_eq!(read("john.snow"), None);
+    }
+
+    #[test]
+    fn the_ninth_digit_does_not_make_another_person() {
+        let with = PhoneNumber::lenient("5543999011234").unwrap();
+        let without = PhoneNumber::lenient("554399011234").unwrap();
+        assert_eq!(with.person(), without.person());
+        assert_ne!(with, without);
+    }
+
+    #[test]
+    fn debug_hides_the_number() {
+        let number = PhoneNumber::lenient("+5511999990042").unwrap();
+        assert_eq!(format!("{number:?}"), "+55*********42");
+        assert_eq!(number.prefix(), "+551199999");
+    }
+}

@@ -1,0 +1,3 @@
+//! Providers: one folder each, one file per role it plays, so that the listing is the capability matrix.
+
+pub mod port;

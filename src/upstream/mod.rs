@@ -1,0 +1,10 @@
+//! The only door to the network: one guarded HTTP client for every exchange with a provider.
+//!
+//! What a request's fate allows is decided here, once: a request that was surely not sent may be sent again, one that may
+//! have been acted on never is unless it is [`Exchange::repeatable`].
+
+mod client;
+mod exchange;
+
+pub use client::{Settings, Upstream};
+pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed};

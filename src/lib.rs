@@ -1,1 +1,4 @@
-//! x
+//! Switchboard: one HTTP API over several telephony providers.
+
+pub mod clock;
+pub mod store;

@@ -1,1 +1,4 @@
-//! x
+//! Switchboard: one HTTP API over several telephony providers.
+
+pub mod config;
+pub mod domain;

@@ -110,6 +110,12 @@ pub fn verifications_of(tenant: impl Display) -> Set {
     Set(format!("sb:verifications-of:{tenant}"))
 }
 
+/// Verifications of every tenant: ids by creation (Unix ms); `[retention] verifications_hours`, self-trimming;
+/// starting a verification.
+pub fn verifications_all() -> Set {
+    Set("sb:verifications-all".to_owned())
+}
+
 /// Calls that wait for their provider reference, by the hash of what will tie the two: call ids by creation
 /// (Unix ms); the time a call may stay unbound, self-trimming; placing a call, and whoever binds it.
 pub fn awaiting(account: impl Display, digest: impl Display) -> Set {
@@ -138,6 +144,7 @@ mod tests {
             calls_all().to_string(),
             calls_of_account("a").to_string(),
             verifications_of("a").to_string(),
+            verifications_all().to_string(),
             awaiting("a", "b").to_string(),
         ];
         let distinct: HashSet<_> = names.iter().collect();

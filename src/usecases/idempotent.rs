@@ -11,13 +11,16 @@ use super::records::{decode, encode};
 use super::requests::{Guarded, Once, Outcome};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Problem};
+use crate::domain::time::Timestamp;
 use crate::seal::plain_name;
-use crate::store::{Expect, Key, Put, Stored, Version, keys};
+use crate::store::{Expect, Key, Put, StoreError, Stored, Version, keys};
 
 /// How long an answer is repeated.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How long an instance counts as alive after its last sign of life.
 const ALIVE: Duration = Duration::from_secs(6);
+/// How long a request may run before its claim counts as left behind.
+const LONGEST: i64 = 60;
 /// How often an instance gives a sign of life.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(2);
 
@@ -29,6 +32,8 @@ struct Claim {
     object: String,
     /// The instance that runs the request.
     instance: String,
+    /// When it began.
+    since: Timestamp,
     /// The answer, once there is one.
     outcome: Option<StoredOutcome>,
 }
@@ -54,11 +59,14 @@ impl Gateway {
     ) -> Result<Once, Error> {
         let Some(key) = &guarded.key else { return Ok(Once::Ran(act.await?)) };
         let name = keys::idempotency(&caller.tenant, plain_name(&[&guarded.operation, key]));
-        let fingerprints = self.sealer.fingerprints(&guarded.body.to_string());
+        let mut body = guarded.body;
+        body.sort_all_objects();
+        let fingerprints = self.sealer.fingerprints(&body.to_string());
         let mut claim = Claim {
             fingerprint: fingerprints.first().cloned().unwrap_or_default(),
             object: guarded.object.clone(),
             instance: self.instance.clone(),
+            since: self.now(),
             outcome: None,
         };
         match self.store.put(&name, encode(&claim)?, Some(KEPT), Expect::Absent).await? {
@@ -67,11 +75,11 @@ impl Gateway {
             Put::Stored(version) => match act.await {
                 Ok(outcome) => {
                     claim.outcome = Some((&outcome).into());
-                    self.store.put(&name, encode(&claim)?, Some(KEPT), Expect::Version(version)).await?;
+                    self.store.put(&name, encode(&claim)?, Some(KEPT), Expect::Version(version)).await.map(|_| ()).unwrap_or_else(left);
                     Ok(Once::Ran(outcome))
                 }
                 Err(error) => {
-                    self.store.remove(&name, Expect::Version(version)).await?;
+                    self.store.remove(&name, Expect::Version(version)).await.unwrap_or_else(left);
                     Err(error)
                 }
             },
@@ -89,7 +97,7 @@ impl Gateway {
         if let Some(outcome) = claim.outcome {
             return Ok(Once::Replayed(outcome.into()));
         }
-        if self.is_alive(&claim.instance).await? {
+        if self.is_running(&claim).await? {
             return Err(in_progress());
         }
         self.orphaned(name, found.version, claim.object).await
@@ -108,8 +116,11 @@ impl Gateway {
         }
     }
 
-    async fn is_alive(&self, instance: &str) -> Result<bool, Error> {
-        Ok(instance == self.instance || self.store.get(&instance_lease(instance)).await?.is_some())
+    async fn is_running(&self, claim: &Claim) -> Result<bool, Error> {
+        if self.now() > claim.since.plus_seconds(LONGEST) {
+            return Ok(false);
+        }
+        Ok(claim.instance == self.instance || self.store.get(&instance_lease(&claim.instance)).await?.is_some())
     }
 
     /// Gives a sign of life, so that other instances leave this one's claims alone.
@@ -120,6 +131,12 @@ impl Gateway {
         self.store.put(&instance_lease(&self.instance), Bytes::from_static(b"1"), Some(ALIVE), Expect::Any).await?;
         Ok(())
     }
+}
+
+/// What was done stands, whatever becomes of the claim: its owner is forgotten in time, and the object tells the rest.
+fn left<T: Default>(error: StoreError) -> T {
+    tracing::warn!(%error, "an idempotency claim was left behind");
+    T::default()
 }
 
 fn instance_lease(instance: &str) -> Key {

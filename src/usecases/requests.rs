@@ -1,7 +1,5 @@
 //! What the edge asks of the rules, already read and validated field by field.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -10,6 +8,7 @@ use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, CallStatus, Direction, Routing};
 use crate::domain::history::Window;
+use crate::domain::ids::VerificationId;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::place::NewCall;
 use crate::domain::time::Timestamp;
@@ -82,6 +81,8 @@ pub struct CallQuery {
 /// A verification to start.
 #[derive(Debug, Clone)]
 pub struct NewVerification {
+    /// Our identifier, made before the provider is asked.
+    pub id: VerificationId,
     /// The number.
     pub to: PhoneNumber,
     /// How the code travels.
@@ -122,7 +123,7 @@ pub struct VerificationQuery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CheckResult {
     /// The verification.
-    pub id: crate::domain::ids::VerificationId,
+    pub id: VerificationId,
     /// Where it stands now.
     pub status: VerificationStatus,
     /// Whether the code was right: true exactly once in a verification's life.

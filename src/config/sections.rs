@@ -129,7 +129,7 @@ impl Phone {
     }
 }
 
-/// Reads a code of two capital letters that has a numbering plan.
+/// Reads the code of a country that has a numbering plan.
 fn region(code: &str) -> Option<Region> {
     let region = Region::from_code(code).ok()?;
     PHONE_NUMBER_UTIL

@@ -140,9 +140,8 @@ impl Guard {
 
 impl TestNumbers {
     fn read(mut reader: Reader<'_>) -> Self {
-        let (table, _) = reader.take_rest();
         let mut numbers = BTreeMap::new();
-        for (number, place) in table {
+        for (number, place) in reader.take_rest() {
             let key = mask(&number);
             if !is_e164(&number) {
                 reader.fault(

@@ -110,7 +110,7 @@ impl Account {
         let modes = [("on", Mode::On), ("drain", Mode::Drain), ("off", Mode::Off)];
         Some(Self {
             provider: reader.text("provider"),
-            mode: reader.choice("mode", &modes),
+            mode: reader.choice("mode", &modes).unwrap_or_default(),
             owner: reader.text("owner"),
             users: reader.list("users", &TEXT),
             base_url: reader.optional("base_url", &HTTP_URL),

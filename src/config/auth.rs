@@ -88,16 +88,21 @@ impl AuthKey {
     fn read(row: &mut Reader<'_>, entry: Entry) -> Self {
         let alg = row.choice("alg", &Algorithm::WORDS);
         let (verifying, signing) = match alg {
-            Algorithm::HS256 => {
+            Some(Algorithm::HS256) => {
                 let secret = row.secret("secret");
                 row.check_strength("secret", &secret, HS256_MIN_BYTES);
                 (secret.clone(), Some(secret))
             }
-            _ => read_pair(row, alg),
+            Some(alg) => read_pair(row, alg),
+            None => {
+                // Without an algorithm nothing tells which further keys belong here.
+                row.take_rest();
+                Default::default()
+            }
         };
         Self {
             id: entry.id,
-            alg,
+            alg: alg.unwrap_or_default(),
             verifying,
             signing,
             from: entry.from,

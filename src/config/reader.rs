@@ -94,20 +94,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a required word out of `choices`.
-    pub fn choice<T: Copy + Default>(&mut self, key: &'static str, choices: &[(&str, T)]) -> T {
-        let Some(text) = self.take_text(key, true) else {
-            return T::default();
-        };
-        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
-            return *value;
+    pub fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.take_text(key, true)?;
+        let chosen = choices.iter().find(|(word, _)| *word == text);
+        if chosen.is_none() {
+            let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+            let remedy = format!("write one of: {}", words.join(", "));
+            self.fault(key, "is not a word known here", &remedy);
         }
-        let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-        self.fault(
-            key,
-            "is not a word known here",
-            &format!("write one of: {}", words.join(", ")),
-        );
-        T::default()
+        chosen.map(|(_, value)| *value)
     }
 
     /// Reads a required whole number within `range`.

@@ -28,6 +28,7 @@
 use std::fmt;
 use std::num::ParseIntError;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,9 +36,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::clock::Clock;
+
+mod embedded;
 pub mod keys;
 mod version;
 
+use embedded::Embedded;
 pub use keys::{Key, Log, Set};
 pub use version::Version;
 
@@ -112,6 +117,24 @@ pub trait Store: Send + Sync + 'static {
 
     /// Names the settings that can lose acknowledged work, as the last [`Store::ready`] found them.
     fn warnings(&self) -> Vec<String>;
+}
+
+/// Opens the store that `url` names, without waiting for a server; see [`Store::ready`].
+///
+/// `url` is `embedded:DIRECTORY` or `memory:`. `clock` tells a store in this process when things
+/// expire and were appended.
+///
+/// # Errors
+///
+/// [`StoreError::Unavailable`] if the URL is not one of these or the directory cannot be used.
+pub fn open(url: &str, clock: Arc<dyn Clock>) -> Result<SharedStore, StoreError> {
+    match url.split_once(':') {
+        Some(("memory", "")) => Ok(Arc::new(Embedded::in_memory(clock)?)),
+        Some(("embedded", directory)) if !directory.is_empty() => {
+            Ok(Arc::new(Embedded::open(Path::new(directory), clock)?))
+        }
+        _ => Err(StoreError::Unavailable("not a store URL".to_owned())),
+    }
 }
 
 /// A value and the version to expect when replacing it.
@@ -247,6 +270,15 @@ pub enum StoreError {
     /// What the store holds is not what this program writes there.
     #[error("the store holds something unexpected: {0}")]
     Corrupt(String),
+}
+
+/// Rounds a lifetime to whole milliseconds, at least one: none at all is not a lifetime.
+fn to_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).map_or(i64::MAX, |ms| ms.max(1))
+}
+
+fn from_ms(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
 
 #[cfg(test)]

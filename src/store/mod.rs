@@ -40,10 +40,12 @@ use crate::clock::Clock;
 
 mod embedded;
 pub mod keys;
+mod redis;
 mod version;
 
 use embedded::Embedded;
 pub use keys::{Key, Log, Set};
+use redis::Redis;
 pub use version::Version;
 
 /// A store as it is handed around.
@@ -121,8 +123,9 @@ pub trait Store: Send + Sync + 'static {
 
 /// Opens the store that `url` names, without waiting for a server; see [`Store::ready`].
 ///
-/// `url` is `embedded:DIRECTORY` or `memory:`. `clock` tells a store in this process when things
-/// expire and were appended.
+/// `url` is one of `embedded:DIRECTORY`, `memory:`, `redis://HOST`, `rediss://HOST`,
+/// `redis+sentinel://HOST,HOST/MASTER`, `redis+cluster://HOST,HOST`. `clock` tells a store in this
+/// process when things expire and were appended; Redis goes by its own.
 ///
 /// # Errors
 ///
@@ -133,7 +136,7 @@ pub fn open(url: &str, clock: Arc<dyn Clock>) -> Result<SharedStore, StoreError>
         Some(("embedded", directory)) if !directory.is_empty() => {
             Ok(Arc::new(Embedded::open(Path::new(directory), clock)?))
         }
-        _ => Err(StoreError::Unavailable("not a store URL".to_owned())),
+        _ => Ok(Arc::new(Redis::open(url)?)),
     }
 }
 
@@ -178,7 +181,7 @@ pub struct Counter {
 /// A place in a log: Unix milliseconds of the append, then a number within that millisecond.
 ///
 /// It is written `ms-seq`, as a Redis stream writes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position {
     ms: u64,
     seq: u64,
@@ -191,6 +194,14 @@ impl Position {
     /// Makes the position of the entry `seq` of the millisecond `ms` (Unix).
     pub const fn new(ms: u64, seq: u64) -> Self {
         Self { ms, seq }
+    }
+
+    /// Returns the position right after this one, if there is any.
+    fn next(self) -> Option<Self> {
+        match self.seq.checked_add(1) {
+            Some(seq) => Some(Self { seq, ..self }),
+            None => Some(Self::new(self.ms.checked_add(1)?, 0)),
+        }
     }
 
     /// Returns when the entry was appended, in Unix milliseconds of the store's clock.

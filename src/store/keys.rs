@@ -122,6 +122,11 @@ pub fn awaiting(account: impl Display, digest: impl Display) -> Set {
     Set(format!("sb:awaiting:{account}:{digest}"))
 }
 
+/// Shows that the store takes writes: empty; 1 s; the store itself.
+pub(super) fn probe() -> Key {
+    Key("sb:probe".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,6 +28,7 @@
 use std::fmt;
 use std::num::ParseIntError;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,10 +36,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::clock::Clock;
+
+mod embedded;
 pub mod keys;
+mod redis;
 mod version;
 
+use embedded::Embedded;
 pub use keys::{Key, Log, Set};
+use redis::Redis;
 pub use version::Version;
 
 /// A store as it is handed around.
@@ -114,6 +121,25 @@ pub trait Store: Send + Sync + 'static {
     fn warnings(&self) -> Vec<String>;
 }
 
+/// Opens the store that `url` names, without waiting for a server; see [`Store::ready`].
+///
+/// `url` is one of `embedded:DIRECTORY`, `memory:`, `redis://HOST`, `rediss://HOST`,
+/// `redis+sentinel://HOST,HOST/MASTER`, `redis+cluster://HOST,HOST`. `clock` tells a store in this
+/// process when things expire and were appended; Redis goes by its own.
+///
+/// # Errors
+///
+/// [`StoreError::Unavailable`] if the URL is not one of these or the directory cannot be used.
+pub fn open(url: &str, clock: Arc<dyn Clock>) -> Result<SharedStore, StoreError> {
+    match url.split_once(':') {
+        Some(("memory", "")) => Ok(Arc::new(Embedded::in_memory(clock)?)),
+        Some(("embedded", directory)) if !directory.is_empty() => {
+            Ok(Arc::new(Embedded::open(Path::new(directory), clock)?))
+        }
+        _ => Ok(Arc::new(Redis::open(url)?)),
+    }
+}
+
 /// A value and the version to expect when replacing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
@@ -155,7 +181,7 @@ pub struct Counter {
 /// A place in a log: Unix milliseconds of the append, then a number within that millisecond.
 ///
 /// It is written `ms-seq`, as a Redis stream writes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position {
     ms: u64,
     seq: u64,
@@ -168,6 +194,14 @@ impl Position {
     /// Makes the position of the entry `seq` of the millisecond `ms` (Unix).
     pub const fn new(ms: u64, seq: u64) -> Self {
         Self { ms, seq }
+    }
+
+    /// Returns the position right after this one, if there is any.
+    fn next(self) -> Option<Self> {
+        match self.seq.checked_add(1) {
+            Some(seq) => Some(Self { seq, ..self }),
+            None => Some(Self::new(self.ms.checked_add(1)?, 0)),
+        }
     }
 
     /// Returns when the entry was appended, in Unix milliseconds of the store's clock.
@@ -247,6 +281,15 @@ pub enum StoreError {
     /// What the store holds is not what this program writes there.
     #[error("the store holds something unexpected: {0}")]
     Corrupt(String),
+}
+
+/// Rounds a lifetime to whole milliseconds, at least one: none at all is not a lifetime.
+fn to_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).map_or(i64::MAX, |ms| ms.max(1))
+}
+
+fn from_ms(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
 
 #[cfg(test)]

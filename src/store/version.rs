@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Version(u64);
 
 impl Version {
-    pub(super) fn from_be_bytes(bytes: [u8; 8]) -> Self {
-        Self(u64::from_be_bytes(bytes))
+    pub(super) fn from_u64(number: u64) -> Self {
+        Self(number)
     }
 
-    pub(super) fn to_be_bytes(self) -> [u8; 8] {
-        self.0.to_be_bytes()
+    pub(super) fn to_u64(self) -> u64 {
+        self.0
     }
 }
 

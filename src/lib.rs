@@ -11,6 +11,8 @@
 //!   0   config ─► domain         clock                domain imports nobody
 //! ```
 
+pub mod clock;
 pub mod domain;
 pub mod providers;
+pub mod store;
 pub mod upstream;

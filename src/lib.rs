@@ -12,6 +12,7 @@
 //! ```
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod providers;
 pub mod store;

@@ -16,6 +16,7 @@ pub mod config;
 pub mod domain;
 pub mod providers;
 pub mod seal;
+pub mod simulators;
 pub mod store;
 pub mod upstream;
 pub mod usecases;

@@ -1,1 +1,3 @@
-//! x
+//! Switchboard: one HTTP API over several telephony providers.
+
+pub mod simulators;

@@ -12,3 +12,4 @@ pub mod json;
 pub mod random;
 pub mod server;
 pub mod webhooks;
+pub mod zenvia;

@@ -18,5 +18,7 @@ pub mod providers;
 pub mod seal;
 pub mod simulators;
 pub mod store;
+pub mod telemetry;
+pub mod timing;
 pub mod upstream;
 pub mod usecases;

@@ -6,9 +6,12 @@
 
 pub mod clock;
 pub mod control;
+pub mod evolux;
+pub mod fate;
 pub mod faults;
 pub mod http;
 pub mod json;
+pub mod positus;
 pub mod random;
 pub mod server;
 pub mod webhooks;

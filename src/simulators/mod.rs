@@ -15,3 +15,4 @@ pub mod positus;
 pub mod random;
 pub mod server;
 pub mod webhooks;
+pub mod zenvia;

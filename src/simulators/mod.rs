@@ -2,7 +2,7 @@
 //!
 //! Each writes its JSON as text and shares no type with the adapter it is tested against, so that one misunderstanding
 //! cannot hide on both sides. What is common to them stands here: [`http`] and [`server`] (connections that can be
-//! cut), [`control`] (everything under `/_sim/`), [`faults`], [`webhooks`], [`clock`], [`random`] and [`json`].
+//! cut), [`control`] (everything under `/_sim/`), [`faults`], [`webhooks`], [`clock`], [`random`], [`fate`] and [`json`].
 
 pub mod clock;
 pub mod control;

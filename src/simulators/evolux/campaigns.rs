@@ -19,8 +19,15 @@ pub(super) struct Campaign {
 
 /// The campaigns a tenant begins with.
 pub(super) fn initial() -> Vec<Campaign> {
-    let campaign = |id, name: &str| Campaign { id, name: name.to_owned() };
-    vec![campaign(376, "Campanha de Teste"), campaign(377, "Cobrança"), campaign(401, "Pesquisa de Satisfação")]
+    let campaign = |id, name: &str| Campaign {
+        id,
+        name: name.to_owned(),
+    };
+    vec![
+        campaign(376, "Campanha de Teste"),
+        campaign(377, "Cobrança"),
+        campaign(401, "Pesquisa de Satisfação"),
+    ]
 }
 
 /// What an import or a form says about a subscriber.
@@ -39,8 +46,13 @@ impl NewSubscriber {
             number: national(form.get("number")?),
             name: text("name"),
         };
-        let custom_fields = form.with_prefix("custom_").map(|(key, value)| (key.to_owned(), value.to_owned()));
-        Some(Self { person, custom_fields: custom_fields.collect() })
+        let custom_fields = form
+            .with_prefix("custom_")
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        Some(Self {
+            person,
+            custom_fields: custom_fields.collect(),
+        })
     }
 }
 
@@ -59,7 +71,12 @@ pub(super) struct Subscriber {
 }
 
 impl Subscriber {
-    pub(super) fn new(id: u64, campaign: Campaign, new: NewSubscriber, (now, pace): (Timestamp, &Pace)) -> Self {
+    pub(super) fn new(
+        id: u64,
+        campaign: Campaign,
+        new: NewSubscriber,
+        (now, pace): (Timestamp, &Pace),
+    ) -> Self {
         Self {
             id,
             campaign,
@@ -81,13 +98,18 @@ impl Subscriber {
     }
 
     pub(super) fn ended_at(&self) -> Timestamp {
-        self.answered_at().map_or(self.dialled_at + self.ring, |at| at + self.talk)
+        self.answered_at()
+            .map_or(self.dialled_at + self.ring, |at| at + self.talk)
     }
 
     /// The status that keeps a subscriber from being removed; `None` while nobody is calling it.
     pub(super) fn busy_with(&self, now: Timestamp) -> Option<&'static str> {
         let talking = self.answered_at().is_some_and(|at| now >= at);
-        (now >= self.dialled_at && now < self.ended_at()).then_some(if talking { "Talking" } else { "Calling" })
+        (now >= self.dialled_at && now < self.ended_at()).then_some(if talking {
+            "Talking"
+        } else {
+            "Calling"
+        })
     }
 
     /// The row that the dialler report lists once the call is over.
@@ -102,11 +124,22 @@ impl Subscriber {
             wait_seconds: whole_seconds(self.ring),
             talk_seconds: answered.map(|_| whole_seconds(self.talk)),
             hangup_causes: [portuguese.to_owned(), english.to_owned()],
-            campaign: Named { id: self.campaign.id, name: self.campaign.name.clone() },
-            agent: answered.map(|_| Named { id: agent.id, name: agent.name.to_owned() }),
+            campaign: Named {
+                id: self.campaign.id,
+                name: self.campaign.name.clone(),
+            },
+            agent: answered.map(|_| Named {
+                id: agent.id,
+                name: agent.name.to_owned(),
+            }),
             subscriber: self.new.person.clone(),
             custom_fields: self.new.custom_fields.clone(),
-            outcome: if answered.is_some() { "-" } else { "Assinante não atendeu" }.to_owned(),
+            outcome: if answered.is_some() {
+                "-"
+            } else {
+                "Assinante não atendeu"
+            }
+            .to_owned(),
             ..DialerRow::default()
         }
     }
@@ -115,7 +148,9 @@ impl Subscriber {
 /// The Portuguese and the English hangup text of a fate.
 pub(super) const fn causes(fate: Fate) -> [&'static str; 2] {
     match fate {
-        Fate::Answered | Fate::ReplyLost | Fate::Voicemail => ["Desligamento normal", "Normal clearing"],
+        Fate::Answered | Fate::ReplyLost | Fate::Voicemail => {
+            ["Desligamento normal", "Normal clearing"]
+        }
         Fate::Busy => ["Usuário ocupado", "User busy"],
         Fate::NoAnswer => ["Sem resposta", "No answer"],
         Fate::Declined => ["Chamada rejeitada", "Call rejected"],
@@ -127,9 +162,14 @@ pub(super) const fn causes(fate: Fate) -> [&'static str; 2] {
 ///
 /// The web import writes ISO-8859-1, so bytes that are no UTF-8 are read as that.
 pub(super) fn read_csv(body: &[u8]) -> Vec<NewSubscriber> {
-    let text = std::str::from_utf8(body)
-        .map_or_else(|_| body.iter().map(|byte| char::from(*byte)).collect(), str::to_owned);
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).map(cells);
+    let text = std::str::from_utf8(body).map_or_else(
+        |_| body.iter().map(|byte| char::from(*byte)).collect(),
+        str::to_owned,
+    );
+    let mut lines = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(cells);
     let header = lines.next().unwrap_or_default();
     lines.filter_map(|cells| of_line(&header, cells)).collect()
 }

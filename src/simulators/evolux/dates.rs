@@ -40,7 +40,10 @@ impl Window {
     ///
     /// The name of the parameter that is no date.
     pub(super) fn of(request: &Request, now: Timestamp) -> Result<Self, &'static str> {
-        let today = day(TimeZone::UTC.to_datetime(now).date()).unwrap_or(Self { since: now, until: now });
+        let today = day(TimeZone::UTC.to_datetime(now).date()).unwrap_or(Self {
+            since: now,
+            until: now,
+        });
         let given = |key: &'static str| match request.query(key) {
             None | Some("") => Ok(None),
             Some(text) => parse(text).ok_or(key).map(Some),
@@ -59,18 +62,28 @@ pub(super) fn echo(edge: Timestamp) -> String {
 
 /// Reads `dd/mm/yyyy`, `yyyy-mm-dd` or ISO 8601. A date is the whole UTC day; a time without an offset is UTC.
 fn parse(text: &str) -> Option<Window> {
-    if let Ok(date) = Date::strptime("%d/%m/%Y", text).or_else(|_| Date::strptime("%Y-%m-%d", text)) {
+    if let Ok(date) = Date::strptime("%d/%m/%Y", text).or_else(|_| Date::strptime("%Y-%m-%d", text))
+    {
         return day(date);
     }
     let instant = text.parse::<Timestamp>().ok();
-    let at = instant.or_else(|| TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())?;
-    Some(Window { since: at, until: at })
+    let at = instant.or_else(|| {
+        TimeZone::UTC
+            .to_timestamp(text.parse::<DateTime>().ok()?)
+            .ok()
+    })?;
+    Some(Window {
+        since: at,
+        until: at,
+    })
 }
 
 /// From midnight to a microsecond before the next one.
 fn day(date: Date) -> Option<Window> {
     let since = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
-    let until = since.checked_add(SignedDuration::from_hours(24) - SignedDuration::from_micros(1)).ok()?;
+    let until = since
+        .checked_add(SignedDuration::from_hours(24) - SignedDuration::from_micros(1))
+        .ok()?;
     Some(Window { since, until })
 }
 
@@ -94,10 +107,22 @@ mod tests {
 
     #[test]
     fn instants_keep_their_offset_and_fraction() {
-        assert_eq!(parse("2024-08-01T03:00:00.000Z").unwrap().since, at("2024-08-01T03:00:00Z"));
-        assert_eq!(parse("2024-08-01T00:00:00-03:00").unwrap().since, at("2024-08-01T03:00:00Z"));
-        assert_eq!(parse("2024-08-01T03:00:00").unwrap().since, at("2024-08-01T03:00:00Z"));
-        assert_eq!(parse("2024-08-02T02:59:59.999Z").unwrap().until, at("2024-08-02T02:59:59.999Z"));
+        assert_eq!(
+            parse("2024-08-01T03:00:00.000Z").unwrap().since,
+            at("2024-08-01T03:00:00Z")
+        );
+        assert_eq!(
+            parse("2024-08-01T00:00:00-03:00").unwrap().since,
+            at("2024-08-01T03:00:00Z")
+        );
+        assert_eq!(
+            parse("2024-08-01T03:00:00").unwrap().since,
+            at("2024-08-01T03:00:00Z")
+        );
+        assert_eq!(
+            parse("2024-08-02T02:59:59.999Z").unwrap().until,
+            at("2024-08-02T02:59:59.999Z")
+        );
     }
 
     #[test]

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::knobs::{Knobs, Version};
 use super::page;
 use super::report::{Query, Report, Row};
-use crate::simulators::json::{Object, array, nullable, string};
 use crate::simulators::http::{Reply, Request};
+use crate::simulators::json::{Object, array, nullable, string};
 
 /// The host of recording links: a name that only the tenant's own network knows.
 const AUDIO_HOST: &str = "maissaude.edev-multi";
@@ -50,12 +50,21 @@ impl Default for DialerRow {
             start_time: Timestamp::UNIX_EPOCH,
             wait_seconds: 27,
             talk_seconds: Some(30),
-            hangup_causes: ["Desligamento normal".to_owned(), "Normal clearing".to_owned()],
+            hangup_causes: [
+                "Desligamento normal".to_owned(),
+                "Normal clearing".to_owned(),
+            ],
             end_by: "Subscriber".to_owned(),
             classification: "-".to_owned(),
             outcome: "-".to_owned(),
-            campaign: Named { id: 376, name: "Campanha de Teste".to_owned() },
-            agent: Some(Named { id: 149, name: "João Neves".to_owned() }),
+            campaign: Named {
+                id: 376,
+                name: "Campanha de Teste".to_owned(),
+            },
+            agent: Some(Named {
+                id: 149,
+                name: "João Neves".to_owned(),
+            }),
             subscriber: Person::default(),
             csat: None,
             nps: None,
@@ -67,7 +76,11 @@ impl Default for DialerRow {
 
 impl DialerRow {
     fn contact_status(&self) -> &'static str {
-        if self.talk_seconds.is_some() { "success" } else { "error" }
+        if self.talk_seconds.is_some() {
+            "success"
+        } else {
+            "error"
+        }
     }
 }
 
@@ -81,7 +94,10 @@ pub(super) struct Named {
 
 impl Named {
     fn write(&self) -> String {
-        Object::new().raw("id", self.id).text("name", &self.name).done()
+        Object::new()
+            .raw("id", self.id)
+            .text("name", &self.name)
+            .done()
     }
 }
 
@@ -105,8 +121,17 @@ impl Row for DialerRow {
 }
 
 /// Answers the dialler report.
-pub(super) fn history(rows: &Report<DialerRow>, request: &Request, knobs: &Knobs, now: Timestamp) -> Reply {
-    let query = Query { request, path: "/api/v1/dialer/calls_history", now };
+pub(super) fn history(
+    rows: &Report<DialerRow>,
+    request: &Request,
+    knobs: &Knobs,
+    now: Timestamp,
+) -> Reply {
+    let query = Query {
+        request,
+        path: "/api/v1/dialer/calls_history",
+        now,
+    };
     let asked = match knobs.version {
         Version::Before677 => None,
         Version::Since677 => query.one("contact_status"),
@@ -127,7 +152,9 @@ pub(super) fn history(rows: &Report<DialerRow>, request: &Request, knobs: &Knobs
     match rows.page(query, takes) {
         Err(refusal) => refusal,
         Ok((pagination, shown)) => {
-            let rows = shown.into_iter().map(|row| write(row, knobs, with_custom_fields));
+            let rows = shown
+                .into_iter()
+                .map(|row| write(row, knobs, with_custom_fields));
             page::listed(pagination, array(rows))
         }
     }
@@ -160,10 +187,28 @@ fn write(row: &DialerRow, knobs: &Knobs, with_custom_fields: bool) -> String {
         None => blanks.write(object, "agent"),
     };
     object = object
-        .raw("billable_duration", if recent { format!("{billable}.0") } else { billable.to_string() })
+        .raw(
+            "billable_duration",
+            if recent {
+                format!("{billable}.0")
+            } else {
+                billable.to_string()
+            },
+        )
         .raw("subscriber", person(&row.subscriber))
-        .raw("survey", Object::new().raw("csat", nullable(row.csat)).raw("nps", nullable(row.nps)).done())
-        .text("end_time", &knobs.offsets.write(reached + SignedDuration::from_secs(talked)))
+        .raw(
+            "survey",
+            Object::new()
+                .raw("csat", nullable(row.csat))
+                .raw("nps", nullable(row.nps))
+                .done(),
+        )
+        .text(
+            "end_time",
+            &knobs
+                .offsets
+                .write(reached + SignedDuration::from_secs(talked)),
+        )
         .text("outcome", &row.outcome);
     if recent {
         object = object.text("hangup_cause", &row.hangup_causes[1]);
@@ -173,7 +218,10 @@ fn write(row: &DialerRow, knobs: &Knobs, with_custom_fields: bool) -> String {
         object = object.raw("custom_fields", custom_fields(&row.custom_fields));
     }
     if recent {
-        let url = format!("https://{AUDIO_HOST}/api/v1/dialer/call/{}/recording", row.id);
+        let url = format!(
+            "https://{AUDIO_HOST}/api/v1/dialer/call/{}/recording",
+            row.id
+        );
         object = object.raw("download_audio", string(&url));
     }
     object.done()
@@ -188,5 +236,10 @@ fn person(person: &Person) -> String {
 }
 
 fn custom_fields(fields: &BTreeMap<String, String>) -> String {
-    fields.iter().fold(Object::new(), |object, (key, value)| object.text(key, value)).done()
+    fields
+        .iter()
+        .fold(Object::new(), |object, (key, value)| {
+            object.text(key, value)
+        })
+        .done()
 }

@@ -1,8 +1,8 @@
 //! The people and queues of the simulated tenant, and the lists that show them.
 
 use super::page::{self, Links, Page};
-use crate::simulators::json::{Object, array, optional};
 use crate::simulators::http::{Reply, Request};
+use crate::simulators::json::{Object, array, optional};
 
 /// An agent of the tenant.
 #[derive(Debug)]
@@ -23,7 +23,10 @@ impl Agent {
 
     /// The number of the extension the agent is logged in at; empty when logged out.
     pub(super) fn extension_number(&self) -> String {
-        self.extension.and_then(|extension| extension.strip_prefix("sip/")).unwrap_or_default().to_owned()
+        self.extension
+            .and_then(|extension| extension.strip_prefix("sip/"))
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
@@ -39,16 +42,65 @@ pub(super) struct Queue {
 }
 
 pub(super) const AGENTS: [Agent; 4] = [
-    Agent { id: 149, login: "john.snow", name: "João Neves", queues: &[12, 14], extension: Some("sip/3012"), archived: false },
-    Agent { id: 150, login: "maria.luz", name: "Maria Luz", queues: &[12], extension: Some("sip/3013"), archived: false },
-    Agent { id: 163, login: "ana.dias", name: "Ana Dias", queues: &[14], extension: None, archived: false },
-    Agent { id: 98, login: "rui.paz", name: "Rui Paz", queues: &[], extension: None, archived: true },
+    Agent {
+        id: 149,
+        login: "john.snow",
+        name: "João Neves",
+        queues: &[12, 14],
+        extension: Some("sip/3012"),
+        archived: false,
+    },
+    Agent {
+        id: 150,
+        login: "maria.luz",
+        name: "Maria Luz",
+        queues: &[12],
+        extension: Some("sip/3013"),
+        archived: false,
+    },
+    Agent {
+        id: 163,
+        login: "ana.dias",
+        name: "Ana Dias",
+        queues: &[14],
+        extension: None,
+        archived: false,
+    },
+    Agent {
+        id: 98,
+        login: "rui.paz",
+        name: "Rui Paz",
+        queues: &[],
+        extension: None,
+        archived: true,
+    },
 ];
 
 pub(super) const QUEUES: [Queue; 3] = [
-    Queue { id: 12, name: "Suporte", slug: "suporte", number: "1234", public_number: Some("8433330000"), archived: false },
-    Queue { id: 14, name: "Vendas", slug: "vendas", number: "1235", public_number: None, archived: false },
-    Queue { id: 9, name: "Cobrança", slug: "cobranca", number: "1230", public_number: None, archived: true },
+    Queue {
+        id: 12,
+        name: "Suporte",
+        slug: "suporte",
+        number: "1234",
+        public_number: Some("8433330000"),
+        archived: false,
+    },
+    Queue {
+        id: 14,
+        name: "Vendas",
+        slug: "vendas",
+        number: "1235",
+        public_number: None,
+        archived: false,
+    },
+    Queue {
+        id: 9,
+        name: "Cobrança",
+        slug: "cobranca",
+        number: "1230",
+        public_number: None,
+        archived: true,
+    },
 ];
 
 /// The queues of the one queue group there is.
@@ -64,8 +116,15 @@ pub(super) fn agents(request: &Request) -> Reply {
     let page = Page::of(request);
     let rows = page.cut(&AGENTS);
     let query = [("limit".to_owned(), page.limit.to_string())];
-    let links = Links { path: "/api/v1/agents/", max_limit: page.limit, query: &query };
-    page::listed(links.pagination(page, rows.len(), AGENTS.len()), array(rows.iter().map(agent)))
+    let links = Links {
+        path: "/api/v1/agents/",
+        max_limit: page.limit,
+        query: &query,
+    };
+    page::listed(
+        links.pagination(page, rows.len(), AGENTS.len()),
+        array(rows.iter().map(agent)),
+    )
 }
 
 fn agent(agent: &Agent) -> String {
@@ -94,7 +153,9 @@ fn agent(agent: &Agent) -> String {
 
 /// Lists the queues, archived ones only with `include_archived=true`. Not paginated.
 pub(super) fn queues(request: &Request) -> Reply {
-    let listed = QUEUES.iter().filter(|queue| !queue.archived || archived_wanted(request));
+    let listed = QUEUES
+        .iter()
+        .filter(|queue| !queue.archived || archived_wanted(request));
     page::ok(Some(array(listed.map(queue))))
 }
 
@@ -102,7 +163,9 @@ pub(super) fn queues(request: &Request) -> Reply {
 pub(super) fn one_queue(request: &Request, id: &str) -> Reply {
     match QUEUES.iter().find(|queue| queue.id.to_string() == id) {
         None => page::refused(404, "Queue not found"),
-        Some(queue) if queue.archived && !archived_wanted(request) => page::refused(422, "Queue archived not requested"),
+        Some(queue) if queue.archived && !archived_wanted(request) => {
+            page::refused(422, "Queue archived not requested")
+        }
         Some(found) => page::ok(Some(queue(found))),
     }
 }

@@ -25,11 +25,11 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 pub use self::calls::Pace;
-pub use self::knobs::{Blanks, Knobs, Offsets, Version};
-pub use self::seed::History;
 use self::form::Form;
+pub use self::knobs::{Blanks, Knobs, Offsets, Version};
 use self::report::Report;
 use self::routes::Exchange;
+pub use self::seed::History;
 use self::studio::StudioRow;
 use self::tenant::{NewRows, Tenant};
 use super::control::{Control, given, shown};
@@ -97,21 +97,37 @@ impl App for Evolux {
 
     async fn answer(self: &Arc<Self>, request: Request) -> Reply {
         let knobs = self.knobs().clone();
-        let form = if request.method == Method::POST { Form::of(&request) } else { Form::default() };
+        let form = if request.method == Method::POST {
+            Form::of(&request)
+        } else {
+            Form::default()
+        };
         if let Err(refusal) = self.authorise(&request, &form, &knobs) {
             return refusal;
         }
         let now = self.control.clock.now();
         let tenant = &mut *self.tenant();
-        Exchange { request: &request, form: &form, tenant, studio: &self.studio, knobs: &knobs, now }.answer()
+        Exchange {
+            request: &request,
+            form: &form,
+            tenant,
+            studio: &self.studio,
+            knobs: &knobs,
+            now,
+        }
+        .answer()
     }
 
     async fn steer(self: &Arc<Self>, request: Request) -> Option<Reply> {
         match (request.method.clone(), request.segments().as_slice()) {
             (Method::GET, ["_sim", "calls"]) => Some(self.ledger()),
-            (Method::POST, ["_sim", "rows"]) => Some(given(&request, |rows: NewRows| self.tenant().insert(rows))),
+            (Method::POST, ["_sim", "rows"]) => {
+                Some(given(&request, |rows: NewRows| self.tenant().insert(rows)))
+            }
             (Method::GET, ["_sim", "knobs"]) => Some(shown(&*self.knobs())),
-            (Method::POST, ["_sim", "knobs"]) => Some(given(&request, |knobs| *self.knobs() = knobs)),
+            (Method::PUT | Method::POST, ["_sim", "knobs"]) => {
+                Some(given(&request, |knobs| *self.knobs() = knobs))
+            }
             _ => None,
         }
     }
@@ -122,7 +138,9 @@ impl App for Evolux {
             let meta = page::meta(500, "Internal server error");
             return Reply::json(200, super::json::Object::new().raw("meta", meta).done());
         }
-        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+        let reason = StatusCode::from_u16(status)
+            .ok()
+            .and_then(|status| status.canonical_reason());
         page::refused(status, reason.unwrap_or("Error"))
     }
 }
@@ -130,7 +148,11 @@ impl App for Evolux {
 impl Evolux {
     /// Looks for the token in the header, then the query, then the form. A missing one is 400, not 401.
     fn authorise(&self, request: &Request, form: &Form, knobs: &Knobs) -> Result<(), Reply> {
-        match request.header("token").or_else(|| request.query("token")).or_else(|| form.get("token")) {
+        match request
+            .header("token")
+            .or_else(|| request.query("token"))
+            .or_else(|| form.get("token"))
+        {
             None | Some("") => Err(page::refused(400, "Missing token.")),
             Some(token) if self.control.accepts(token) => Ok(()),
             Some(_) => Err(page::refused(knobs.invalid_token_status, "Invalid token.")),

@@ -3,8 +3,8 @@
 use hyper::Method;
 
 use super::dates;
-use crate::simulators::json::{Object, optional};
 use crate::simulators::http::{Reply, Request};
+use crate::simulators::json::{Object, optional};
 
 /// The most rows a page holds, and the number it holds unless asked for fewer.
 pub(super) const MAX_LIMIT: usize = 50;
@@ -21,8 +21,16 @@ pub(super) struct Page {
 impl Page {
     /// Reads `page` and `limit`: the limit is held within 1 to [`MAX_LIMIT`], and page 0 is page 1.
     pub(super) fn of(request: &Request) -> Self {
-        let read = |key, absent| request.query(key).and_then(|text| text.parse().ok()).unwrap_or(absent);
-        Self { number: read("page", 1).max(1), limit: read("limit", MAX_LIMIT).clamp(1, MAX_LIMIT) }
+        let read = |key, absent| {
+            request
+                .query(key)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(absent)
+        };
+        Self {
+            number: read("page", 1).max(1),
+            limit: read("limit", MAX_LIMIT).clamp(1, MAX_LIMIT),
+        }
     }
 
     /// The rows of this page; none past the end.
@@ -64,14 +72,19 @@ impl Links<'_> {
 
     fn to(&self, number: usize) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(self.query).append_pair("page", &number.to_string());
+        query
+            .extend_pairs(self.query)
+            .append_pair("page", &number.to_string());
         format!("http://{INTERNAL_HOST}{}?{}", self.path, query.finish())
     }
 }
 
 /// The query that a report's links repeat; dates come back as the edges they were taken for.
 pub(super) fn repeated(request: &Request, window: dates::Window) -> Vec<(String, String)> {
-    let kept = request.query.iter().filter(|(key, _)| !matches!(key.as_str(), "token" | "limit" | "page"));
+    let kept = request
+        .query
+        .iter()
+        .filter(|(key, _)| !matches!(key.as_str(), "token" | "limit" | "page"));
     kept.map(|(key, value)| {
         let value = match key.as_str() {
             "start_date" => dates::echo(window.since),
@@ -86,24 +99,40 @@ pub(super) fn repeated(request: &Request, window: dates::Window) -> Vec<(String,
 /// `{"meta": …, "data": …}`; a success without data has `meta` only.
 pub(super) fn ok(data: Option<String>) -> Reply {
     let body = Object::new().raw("meta", meta(200, "OK"));
-    Reply::json(200, data.into_iter().fold(body, |body, data| body.raw("data", data)).done())
+    Reply::json(
+        200,
+        data.into_iter()
+            .fold(body, |body, data| body.raw("data", data))
+            .done(),
+    )
 }
 
 /// A page: `pagination`, `meta` and `data` in that order.
 pub(super) fn listed(pagination: String, data: String) -> Reply {
-    let body = Object::new().raw("pagination", pagination).raw("meta", meta(200, "OK")).raw("data", data);
+    let body = Object::new()
+        .raw("pagination", pagination)
+        .raw("meta", meta(200, "OK"))
+        .raw("data", data);
     Reply::json(200, body.done())
 }
 
 /// HTTP 201 over a `meta.status` of 200: the two disagree on every creation.
 pub(super) fn created(data: Option<String>) -> Reply {
     let body = Object::new().raw("meta", meta(200, "Created"));
-    Reply::json(201, data.into_iter().fold(body, |body, data| body.raw("data", data)).done())
+    Reply::json(
+        201,
+        data.into_iter()
+            .fold(body, |body, data| body.raw("data", data))
+            .done(),
+    )
 }
 
 /// A refusal; HTTP status and `meta.status` agree.
 pub(super) fn refused(status: u16, message: &str) -> Reply {
-    Reply::json(status, Object::new().raw("meta", meta(status, message)).done())
+    Reply::json(
+        status,
+        Object::new().raw("meta", meta(status, message)).done(),
+    )
 }
 
 /// The answer to a path, or a method, that does not exist.
@@ -116,7 +145,10 @@ pub(super) fn unknown(request: &Request) -> Reply {
 
 /// The `meta` object.
 pub(super) fn meta(status: u16, message: &str) -> String {
-    Object::new().raw("status", status).text("message", message).done()
+    Object::new()
+        .raw("status", status)
+        .text("message", message)
+        .done()
 }
 
 #[cfg(test)]
@@ -137,13 +169,23 @@ mod tests {
 
     #[test]
     fn links_are_internal_and_null_at_the_ends() {
-        let query = [("start_date".to_owned(), "2020-01-11T00:00:00+00:00".to_owned())];
-        let links = Links { path: "/x", max_limit: 50, query: &query };
+        let query = [(
+            "start_date".to_owned(),
+            "2020-01-11T00:00:00+00:00".to_owned(),
+        )];
+        let links = Links {
+            path: "/x",
+            max_limit: 50,
+            query: &query,
+        };
         let first = links.pagination(page(1, 3), 3, 5);
         let base = "http://172.16.7.33/x?start_date=2020-01-11T00%3A00%3A00%2B00%3A00&page=";
         assert!(first.contains(&format!(r#""next_url":"{base}2""#)));
         assert!(first.ends_with(r#""prev_url":null}"#));
         let last = links.pagination(page(2, 3), 2, 5);
-        assert!(last.contains(r#""next_url":null,"items":2"#) && last.contains(&format!(r#""prev_url":"{base}1""#)));
+        assert!(
+            last.contains(r#""next_url":null,"items":2"#)
+                && last.contains(&format!(r#""prev_url":"{base}1""#))
+        );
     }
 }

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::directory::{AGENTS, QUEUE_GROUP, QUEUES};
 use super::page::{self, INTERNAL_HOST};
 use super::report::{Query, Report, Row};
-use crate::simulators::json::{Object, array};
 use crate::simulators::http::{Reply, Request};
+use crate::simulators::json::{Object, array};
 
 /// What ended a call, by `end_by_id` less one.
 const ENDINGS: [&str; 9] = [
@@ -76,11 +76,16 @@ impl Default for QueueRow {
 impl QueueRow {
     /// The number of the person outside.
     fn phone_number(&self) -> &str {
-        if self.outbound { &self.receiver_number } else { &self.caller_number }
+        if self.outbound {
+            &self.receiver_number
+        } else {
+            &self.caller_number
+        }
     }
 
     fn start_of_talk(&self) -> Option<Timestamp> {
-        self.talk_seconds.map(|_| self.join + SignedDuration::from_secs(self.wait_seconds))
+        self.talk_seconds
+            .map(|_| self.join + SignedDuration::from_secs(self.wait_seconds))
     }
 }
 
@@ -96,7 +101,11 @@ impl Row for QueueRow {
 
 /// Answers the queue report. Here `data` is an object.
 pub(super) fn history(rows: &Report<QueueRow>, request: &Request, now: Timestamp) -> Reply {
-    let query = Query { request, path: "/api/v1/report/calls_history", now };
+    let query = Query {
+        request,
+        path: "/api/v1/report/calls_history",
+        now,
+    };
     match rows.page(query, |row| takes(&query, row)) {
         Err(refusal) => refusal,
         Ok((pagination, shown)) => {
@@ -107,7 +116,12 @@ pub(super) fn history(rows: &Report<QueueRow>, request: &Request, now: Timestamp
 }
 
 fn takes(query: &Query<'_>, row: &QueueRow) -> bool {
-    let hour = |key, absent: i8| query.one(key).and_then(|text| text.parse().ok()).unwrap_or(absent);
+    let hour = |key, absent: i8| {
+        query
+            .one(key)
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(absent)
+    };
     let hours = hour("start_hour", 0)..=hour("end_hour", 23);
     let direction = if row.outbound { "out" } else { "in" };
     (query.equals("call_type", "both") || query.equals("call_type", direction))
@@ -152,13 +166,23 @@ pub(super) fn detail(row: &QueueRow) -> Reply {
 fn fields(row: &QueueRow) -> Object {
     let agent = AGENTS.iter().find(|agent| Some(agent.id) == row.agent_id);
     let queue = QUEUES.iter().find(|queue| queue.id == row.queue_id);
-    let login = row.agent_login.as_deref().or(agent.map(|agent| agent.login)).unwrap_or_default();
+    let login = row
+        .agent_login
+        .as_deref()
+        .or(agent.map(|agent| agent.login))
+        .unwrap_or_default();
     let connect = row.start_of_talk();
     let talked = row.talk_seconds.unwrap_or(0);
     let leave = row.join + SignedDuration::from_secs(row.wait_seconds + talked);
-    let audio = format!("https://{INTERNAL_HOST}/api/v1/callcenter/call/{}/recording", row.id);
+    let audio = format!(
+        "https://{INTERNAL_HOST}/api/v1/callcenter/call/{}/recording",
+        row.id
+    );
 
-    let object = Object::new().raw("id", row.id).raw("call_id", row.id).text("uuid", &row.uuid);
+    let object = Object::new()
+        .raw("id", row.id)
+        .raw("call_id", row.id)
+        .text("uuid", &row.uuid);
     let object = match row.agent_id {
         Some(id) => object.raw("agent_id", id),
         None => object.text("agent_id", ""),
@@ -177,12 +201,24 @@ fn fields(row: &QueueRow) -> Object {
         .text("time_leave", &time(leave))
         .raw("call_duration", talked)
         .raw("wait_duration", row.wait_seconds)
-        .text("call_type_description", if row.outbound { "Out" } else { "In" })
-        .text("end_by_description", ENDINGS.get(row.end_by_id.wrapping_sub(1)).copied().unwrap_or_default())
+        .text(
+            "call_type_description",
+            if row.outbound { "Out" } else { "In" },
+        )
+        .text(
+            "end_by_description",
+            ENDINGS
+                .get(row.end_by_id.wrapping_sub(1))
+                .copied()
+                .unwrap_or_default(),
+        )
         .text("protocol_number", &row.protocol_number)
         .text("csat", &row.csat)
         .text("nps", &row.nps)
-        .text("download_audio", if connect.is_some() { &audio } else { "" })
+        .text(
+            "download_audio",
+            if connect.is_some() { &audio } else { "" },
+        )
 }
 
 fn time(at: Timestamp) -> String {

@@ -26,7 +26,9 @@ impl<R: Row> Report<R> {
 
     pub(super) fn insert(&mut self, row: R) {
         let key = (row.began(), row.id());
-        let place = self.0.partition_point(|other| (other.began(), other.id()) <= key);
+        let place = self
+            .0
+            .partition_point(|other| (other.began(), other.id()) <= key);
         self.0.insert(place, row);
     }
 
@@ -38,7 +40,12 @@ impl<R: Row> Report<R> {
     /// The rows that began within the window, newest first.
     fn within(&self, window: Window) -> impl Iterator<Item = &R> {
         let start = self.0.partition_point(|row| row.began() < window.since);
-        self.0[start..].iter().take_while(move |row| row.began() <= window.until).collect::<Vec<_>>().into_iter().rev()
+        self.0[start..]
+            .iter()
+            .take_while(move |row| row.began() <= window.until)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
     }
 
     /// The page a query asks for, newest first, and its pagination object.
@@ -46,7 +53,11 @@ impl<R: Row> Report<R> {
     /// # Errors
     ///
     /// The refusal of a query whose dates cannot be read.
-    pub(super) fn page(&self, query: Query<'_>, takes: impl Fn(&R) -> bool) -> Result<(String, Vec<&R>), Reply> {
+    pub(super) fn page(
+        &self,
+        query: Query<'_>,
+        takes: impl Fn(&R) -> bool,
+    ) -> Result<(String, Vec<&R>), Reply> {
         let Query { request, path, now } = query;
         let window = Window::of(request, now)
             .map_err(|key| page::refused(400, &format!("Invalid {key} param.")))?;
@@ -54,7 +65,11 @@ impl<R: Row> Report<R> {
         let page = Page::of(request);
         let shown = page.cut(&found).to_vec();
         let repeated = page::repeated(request, window);
-        let links = Links { path, max_limit: MAX_LIMIT, query: &repeated };
+        let links = Links {
+            path,
+            max_limit: MAX_LIMIT,
+            query: &repeated,
+        };
         Ok((links.pagination(page, shown.len(), found.len()), shown))
     }
 }
@@ -81,7 +96,12 @@ impl<'a> Query<'a> {
 
     /// Whether a repeatable parameter is absent or names this id. A comma list is one value and names nothing.
     pub(super) fn names(&self, key: &str, id: u64) -> bool {
-        let mut given = self.request.query.iter().filter(|(name, value)| name == key && !value.is_empty()).peekable();
+        let mut given = self
+            .request
+            .query
+            .iter()
+            .filter(|(name, value)| name == key && !value.is_empty())
+            .peekable();
         given.peek().is_none() || given.any(|(_, value)| value.parse() == Ok(id))
     }
 }

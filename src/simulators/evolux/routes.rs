@@ -39,16 +39,32 @@ impl Exchange<'_> {
             (Method::POST, ["api", "v1", "calls", uuid, "transfer"]) => self.transfer(uuid),
             (Method::POST, ["api", "v1", "campaign"]) => self.create_campaign(),
             (Method::POST, ["api", "v1", "campaign", id, "subscriber"]) => self.subscribe(id),
-            (Method::POST, ["api", "v1", "campaign", id, "subscribers", "tasks"]) => self.import(id),
-            (Method::DELETE, ["api", "v1", "remove_subscriber", campaign, "subscriber", external_id]) => {
-                self.unsubscribe(campaign, external_id)
+            (Method::POST, ["api", "v1", "campaign", id, "subscribers", "tasks"]) => {
+                self.import(id)
             }
+            (
+                Method::DELETE,
+                [
+                    "api",
+                    "v1",
+                    "remove_subscriber",
+                    campaign,
+                    "subscriber",
+                    external_id,
+                ],
+            ) => self.unsubscribe(campaign, external_id),
             _ => page::unknown(request),
         }
     }
 
     fn read(&self, path: &[&str]) -> Reply {
-        let Self { request, tenant, knobs, now, .. } = self;
+        let Self {
+            request,
+            tenant,
+            knobs,
+            now,
+            ..
+        } = self;
         match path {
             ["dialer", "calls_history"] => dialer::history(&tenant.dialer, request, knobs, *now),
             ["dialer", "call", id, "recording"] => match tenant.dialer.find(id) {
@@ -78,7 +94,9 @@ impl Exchange<'_> {
         };
         match new.outcome().1 {
             Fate::OutOfCredit => return page::refused(402, "Insufficient credit."),
-            Fate::RateLimited => return page::refused(429, "Too many requests.").with_header("retry-after", "1"),
+            Fate::RateLimited => {
+                return page::refused(429, "Too many requests.").with_header("retry-after", "1");
+            }
             Fate::ReplyLost => {
                 self.tenant.place(new, self.now);
                 return Reply::dropped();
@@ -95,7 +113,11 @@ impl Exchange<'_> {
             None => no_such_call(),
             Some(call) => {
                 let talking = call.phase(self.now) == Phase::Talking;
-                call.hang_up(if talking && !skips_survey { self.now + survey } else { self.now });
+                call.hang_up(if talking && !skips_survey {
+                    self.now + survey
+                } else {
+                    self.now
+                });
                 page::ok(None)
             }
         }
@@ -119,15 +141,25 @@ impl Exchange<'_> {
 
     /// Shows live calls and agents as maps keyed by their ids, without the `meta` of the other answers.
     fn real_time(&self) -> Reply {
-        let live = self.tenant.calls.iter().map(|call| (call, call.phase(self.now)));
+        let live = self
+            .tenant
+            .calls
+            .iter()
+            .map(|call| (call, call.phase(self.now)));
         let live = live.filter(|(_, phase)| *phase != Phase::Ended);
-        let calls = live.fold(Object::new(), |calls, (call, phase)| calls.raw(&call.uuid, call.live(phase)));
+        let calls = live.fold(Object::new(), |calls, (call, phase)| {
+            calls.raw(&call.uuid, call.live(phase))
+        });
         let unpaused = Object::new().raw("pause", "{}").done();
         let agents = directory::AGENTS
             .iter()
             .filter(|agent| agent.is_logged_in())
-            .fold(Object::new(), |agents, agent| agents.raw(&agent.id.to_string(), &unpaused));
-        let data = Object::new().raw("calls", calls.done()).raw("agents", agents.done());
+            .fold(Object::new(), |agents, agent| {
+                agents.raw(&agent.id.to_string(), &unpaused)
+            });
+        let data = Object::new()
+            .raw("calls", calls.done())
+            .raw("agents", agents.done());
         Reply::json(200, Object::new().raw("data", data.done()).done())
     }
 
@@ -135,7 +167,11 @@ impl Exchange<'_> {
         let body = self.request.json();
         match body.as_ref().and_then(|body| body.get("name")?.as_str()) {
             None | Some("") => page::refused(400, "Missing required params"),
-            Some(name) => page::created(Some(Object::new().raw("id", self.tenant.create_campaign(name)).done())),
+            Some(name) => page::created(Some(
+                Object::new()
+                    .raw("id", self.tenant.create_campaign(name))
+                    .done(),
+            )),
         }
     }
 
@@ -156,13 +192,28 @@ impl Exchange<'_> {
         let Some(campaign) = self.tenant.campaign(campaign) else {
             return page::refused(404, "Campaign not found.");
         };
-        if !self.request.header("content-type").is_some_and(|media_type| media_type.starts_with("text/csv")) {
+        if !self
+            .request
+            .header("content-type")
+            .is_some_and(|media_type| media_type.starts_with("text/csv"))
+        {
             return page::refused(415, "Unsupported media type");
         }
-        let id = self.tenant.import(&campaign, read_csv(&self.request.body), self.now);
-        let link = format!("http://{INTERNAL_HOST}/api/v1/campaign/{}/subscribers/tasks/{id}", campaign.id);
+        let id = self
+            .tenant
+            .import(&campaign, read_csv(&self.request.body), self.now);
+        let link = format!(
+            "http://{INTERNAL_HOST}/api/v1/campaign/{}/subscribers/tasks/{id}",
+            campaign.id
+        );
         let data = Object::new().raw("id", id).text("link", &link).done();
-        Reply::json(202, Object::new().raw("meta", page::meta(202, "Accepted")).raw("data", data).done())
+        Reply::json(
+            202,
+            Object::new()
+                .raw("meta", page::meta(202, "Accepted"))
+                .raw("data", data)
+                .done(),
+        )
     }
 
     fn show_import(&self, id: &str) -> Reply {
@@ -205,6 +256,14 @@ fn bridged_leg() -> String {
 }
 
 fn no_such_call() -> Reply {
-    let errors = Object::new().text("call_uuid", "This call does not exist").done();
-    Reply::json(404, Object::new().raw("meta", page::meta(404, "Not found")).raw("errors", errors).done())
+    let errors = Object::new()
+        .text("call_uuid", "This call does not exist")
+        .done();
+    Reply::json(
+        404,
+        Object::new()
+            .raw("meta", page::meta(404, "Not found"))
+            .raw("errors", errors)
+            .done(),
+    )
 }

@@ -29,7 +29,13 @@ pub struct History {
 
 impl Default for History {
     fn default() -> Self {
-        Self { dialer_rows: 400, queue_rows: 200, days: 7, until: None, seed: 1 }
+        Self {
+            dialer_rows: 400,
+            queue_rows: 200,
+            days: 7,
+            until: None,
+            seed: 1,
+        }
     }
 }
 
@@ -37,7 +43,11 @@ impl History {
     /// No history at all.
     #[must_use]
     pub fn none() -> Self {
-        Self { dialer_rows: 0, queue_rows: 0, ..Self::default() }
+        Self {
+            dialer_rows: 0,
+            queue_rows: 0,
+            ..Self::default()
+        }
     }
 
     pub(super) fn dialer(&self, now: Timestamp) -> Vec<DialerRow> {
@@ -56,7 +66,11 @@ impl History {
         (0..self.queue_rows)
             .map(|index| {
                 let start = self.moment(&random, now);
-                queue_row(&random, FIRST_ID + u64::from(self.dialer_rows + index), start)
+                queue_row(
+                    &random,
+                    FIRST_ID + u64::from(self.dialer_rows + index),
+                    start,
+                )
             })
             .collect()
     }
@@ -64,12 +78,18 @@ impl History {
     /// A whole second within the days before the end.
     fn moment(&self, random: &Random, now: Timestamp) -> Timestamp {
         let back = 600 + random.below(u64::from(self.days) * 86_400);
-        let at = self.until.unwrap_or(now) - SignedDuration::from_secs(i64::try_from(back).unwrap_or(0));
+        let at =
+            self.until.unwrap_or(now) - SignedDuration::from_secs(i64::try_from(back).unwrap_or(0));
         Timestamp::from_second(at.as_second()).unwrap_or(at)
     }
 }
 
-fn dialer_row(random: &Random, id: u64, start_time: Timestamp, campaigns: &[Campaign]) -> DialerRow {
+fn dialer_row(
+    random: &Random,
+    id: u64,
+    start_time: Timestamp,
+    campaigns: &[Campaign],
+) -> DialerRow {
     let fate = match random.below(10) {
         0 => Fate::Busy,
         1 | 2 => Fate::NoAnswer,
@@ -92,13 +112,28 @@ fn dialer_row(random: &Random, id: u64, start_time: Timestamp, campaigns: &[Camp
         wait_seconds: small(random, 5, 40),
         talk_seconds: answered.then(|| small(random, 3, 300)),
         hangup_causes: [portuguese.to_owned(), english.to_owned()],
-        end_by: if random.below(2) == 0 { "Subscriber" } else { "Agent" }.to_owned(),
+        end_by: if random.below(2) == 0 {
+            "Subscriber"
+        } else {
+            "Agent"
+        }
+        .to_owned(),
         outcome: ["-", "Não Interessado"][index(random, 2)].to_owned(),
-        campaign: Named { id: campaign.id, name: campaign.name.clone() },
-        agent: answered.then(|| Named { id: agent.id, name: agent.name.to_owned() }),
+        campaign: Named {
+            id: campaign.id,
+            name: campaign.name.clone(),
+        },
+        agent: answered.then(|| Named {
+            id: agent.id,
+            name: agent.name.to_owned(),
+        }),
         subscriber: Person {
             external_id: random.digits(8),
-            number: if random.below(20) == 0 { String::new() } else { number },
+            number: if random.below(20) == 0 {
+                String::new()
+            } else {
+                number
+            },
             name: format!("Cliente {}", random.below(1000)),
         },
         nps: (answered && random.below(3) == 0).then_some(10),
@@ -114,7 +149,11 @@ fn queue_row(random: &Random, id: u64, join: Timestamp) -> QueueRow {
     let answered = random.below(4) != 0;
     let outside = format!("84{}", random.digits(9));
     let inside = if outbound { "3012" } else { "8433330000" }.to_owned();
-    let (caller_number, receiver_number) = if outbound { (inside, outside) } else { (outside, inside) };
+    let (caller_number, receiver_number) = if outbound {
+        (inside, outside)
+    } else {
+        (outside, inside)
+    };
     QueueRow {
         id,
         uuid: uuid(random),
@@ -128,7 +167,12 @@ fn queue_row(random: &Random, id: u64, join: Timestamp) -> QueueRow {
         talk_seconds: answered.then(|| small(random, 5, 600)),
         end_by_id: if answered { index(random, 2) + 1 } else { 4 },
         protocol_number: format!("2021{}", random.digits(8)),
-        csat: if answered && random.below(3) == 0 { "2" } else { "" }.to_owned(),
+        csat: if answered && random.below(3) == 0 {
+            "2"
+        } else {
+            ""
+        }
+        .to_owned(),
         ..QueueRow::default()
     }
 }
@@ -143,7 +187,13 @@ fn small(random: &Random, from: i64, below: u64) -> i64 {
 
 /// Shaped like a version 1 UUID, but too short and with letters that are no hexadecimal digits.
 fn uuid(random: &Random) -> String {
-    format!("{}-{}-11ec-{}-{}ds2", random.hex(8), random.hex(4), random.hex(4), random.hex(8))
+    format!(
+        "{}-{}-11ec-{}-{}ds2",
+        random.hex(8),
+        random.hex(4),
+        random.hex(4),
+        random.hex(8)
+    )
 }
 
 #[cfg(test)]
@@ -154,10 +204,24 @@ mod tests {
     #[test]
     fn the_same_seed_and_end_give_the_same_rows() {
         let end: Timestamp = "2026-05-10T12:00:00Z".parse().unwrap();
-        let history = History { until: Some(end), ..History::default() };
-        let rows = |history: &History| format!("{:?}{:?}", history.dialer(Timestamp::MAX), history.queue(Timestamp::MAX));
+        let history = History {
+            until: Some(end),
+            ..History::default()
+        };
+        let rows = |history: &History| {
+            format!(
+                "{:?}{:?}",
+                history.dialer(Timestamp::MAX),
+                history.queue(Timestamp::MAX)
+            )
+        };
         assert_eq!(rows(&history), rows(&history.clone()));
         assert_ne!(rows(&history), rows(&History { seed: 2, ..history }));
-        assert!(history.dialer(end).iter().all(|row| row.start_time < end && uuid::Uuid::parse_str(&row.uuid).is_err()));
+        assert!(
+            history
+                .dialer(end)
+                .iter()
+                .all(|row| row.start_time < end && uuid::Uuid::parse_str(&row.uuid).is_err())
+        );
     }
 }

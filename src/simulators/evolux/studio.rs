@@ -34,18 +34,30 @@ pub(super) fn initial(now: Timestamp) -> Report<StudioRow> {
         id: 9_100 + u64::from(back),
         start_time: now - SignedDuration::from_hours(i64::from(back)),
         seconds: 20 + i64::from(back),
-        transferred_to: (back % 2 == 0).then_some("1234"),
+        transferred_to: back.is_multiple_of(2).then_some("1234"),
     };
     Report::new((1..24).map(row).collect())
 }
 
 /// Lists the calls.
-pub(super) fn history(rows: &Report<StudioRow>, request: &Request, (now, offsets): (Timestamp, Offsets)) -> Reply {
-    match rows.page(Query { request, path: "/api/v1/studio/calls", now }, |_| true) {
+pub(super) fn history(
+    rows: &Report<StudioRow>,
+    request: &Request,
+    (now, offsets): (Timestamp, Offsets),
+) -> Reply {
+    match rows.page(
+        Query {
+            request,
+            path: "/api/v1/studio/calls",
+            now,
+        },
+        |_| true,
+    ) {
         Err(refusal) => refusal,
-        Ok((pagination, shown)) => {
-            page::listed(pagination, array(shown.into_iter().map(|row| write(row, offsets))))
-        }
+        Ok((pagination, shown)) => page::listed(
+            pagination,
+            array(shown.into_iter().map(|row| write(row, offsets))),
+        ),
     }
 }
 
@@ -58,13 +70,19 @@ fn write(row: &StudioRow, offsets: Offsets) -> String {
         .text("caller", "84999999999")
         .text("did_number", "8433330000")
         .text("start_time", &offsets.write(row.start_time))
-        .text("end_time", &offsets.write(row.start_time + SignedDuration::from_secs(row.seconds)))
+        .text(
+            "end_time",
+            &offsets.write(row.start_time + SignedDuration::from_secs(row.seconds)),
+        )
         .raw("duration", row.seconds)
         .raw("call_flow", named(31, "Atendimento"))
         .raw("project", named(7, "URA principal"))
         .text("exit_reason", if hung_up { "hangup" } else { "transfer" })
         .text_or_null("exit_transfer_destination", row.transferred_to)
-        .raw("system_hangup_reason", optional(hung_up.then_some("hangup_task")))
+        .raw(
+            "system_hangup_reason",
+            optional(hung_up.then_some("hangup_task")),
+        )
         .raw("who_hangup", optional(hung_up.then_some("system")))
         .done()
 }

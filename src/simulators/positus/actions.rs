@@ -35,7 +35,9 @@ impl Positus {
         };
         match outcome {
             Ok(reply) => reply,
-            Err(refusal) if refusal.status == 429 => refusal.reply(knobs.error_form).with_header("retry-after", "1"),
+            Err(refusal) if refusal.status == 429 => refusal
+                .reply(knobs.error_form)
+                .with_header("retry-after", "1"),
             Err(refusal) => refusal.reply(knobs.error_form),
         }
     }
@@ -52,7 +54,13 @@ impl Positus {
             .text("user_wa_id", &knobs.wa_id.write(&user))
             .text("to", number.national());
         let calling = self.office().permissions.show(&user, &knobs, now);
-        Ok(Reply::json(200, Object::new().raw("number", shown.done()).raw("calling", calling).done()))
+        Ok(Reply::json(
+            200,
+            Object::new()
+                .raw("number", shown.done())
+                .raw("calling", calling)
+                .done(),
+        ))
     }
 
     fn make(self: &Arc<Self>, body: &Value, number: &Number) -> Outcome {
@@ -65,13 +73,20 @@ impl Positus {
         let fate = Fate::of(&to);
         match fate {
             Fate::OutOfCredit => {
-                return Err(Refusal::plain(400, 131_044, "Business eligibility: calling payment issue"));
+                return Err(Refusal::plain(
+                    400,
+                    131_044,
+                    "Business eligibility: calling payment issue",
+                ));
             }
             Fate::RateLimited => return Err(Refusal::plain(429, 130_429, "Rate limit hit")),
             _ => {}
         }
         let id = self.begin_outgoing(&to, offer, number)?;
-        self.control.spawn(self.clone().play_outgoing(id.clone(), offer.to_owned(), fate));
+        self.control.spawn(
+            self.clone()
+                .play_outgoing(id.clone(), offer.to_owned(), fate),
+        );
         if fate == Fate::ReplyLost {
             return Ok(Reply::dropped());
         }
@@ -79,7 +94,10 @@ impl Positus {
             return Ok(success());
         }
         let call = Object::new().text("id", &id).done();
-        let body = Object::new().raw("success", true).text("messaging_product", "whatsapp").raw("calls", array([call]));
+        let body = Object::new()
+            .raw("success", true)
+            .text("messaging_product", "whatsapp")
+            .raw("calls", array([call]));
         Ok(Reply::json(200, body.done()))
     }
 
@@ -90,7 +108,11 @@ impl Positus {
         let mut call = Call::new(&number.id, to, Direction::BusinessInitiated, &self.random);
         call.client_sdp = Some(offer.to_owned());
         let id = call.id.clone();
-        if office.calls.begin(call) { Ok(id) } else { Err(Refusal::plain(400, 138_003, "Duplicate call")) }
+        if office.calls.begin(call) {
+            Ok(id)
+        } else {
+            Err(Refusal::plain(400, 138_003, "Duplicate call"))
+        }
     }
 
     fn accept(self: &Arc<Self>, body: &Value, number: &Number) -> Outcome {
@@ -117,7 +139,11 @@ impl Positus {
 
     fn hang_up(&self, body: &Value, number: &Number) -> Outcome {
         let id = text(body, "/call_id")?;
-        let live = self.office().calls.get(id).is_some_and(|call| call.number_id == number.id && !call.ended);
+        let live = self
+            .office()
+            .calls
+            .get(id)
+            .is_some_and(|call| call.number_id == number.id && !call.ended);
         if !live {
             return Err(Refusal::invalid("call_id names no call that is going on"));
         }
@@ -127,18 +153,30 @@ impl Positus {
 }
 
 /// The id of the user's call that the body names, while the business may still take it.
-fn ringing_here(calls: &super::calls::Calls, body: &Value, number: &Number) -> Result<String, Refusal> {
-    let call = calls.get(text(body, "/call_id")?).filter(|call| call.number_id == number.id && call.rings_here());
-    call.map(|call| call.id.clone()).ok_or_else(|| Refusal::invalid("call_id names no call that rings here"))
+fn ringing_here(
+    calls: &super::calls::Calls,
+    body: &Value,
+    number: &Number,
+) -> Result<String, Refusal> {
+    let call = calls
+        .get(text(body, "/call_id")?)
+        .filter(|call| call.number_id == number.id && call.rings_here());
+    call.map(|call| call.id.clone())
+        .ok_or_else(|| Refusal::invalid("call_id names no call that rings here"))
 }
 
 fn checked(sdp: &str) -> Result<(), Refusal> {
-    sdp::fault(sdp).map_or(Ok(()), |fault| Err(Refusal::invalid(format!("SDP Validation error: {fault}"))))
+    sdp::fault(sdp).map_or(Ok(()), |fault| {
+        Err(Refusal::invalid(format!("SDP Validation error: {fault}")))
+    })
 }
 
 /// The text at a place of the body; a refusal that names the place when it is not there.
 fn text<'a>(body: &'a Value, place: &str) -> Result<&'a str, Refusal> {
-    let found = body.pointer(place).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let found = body
+        .pointer(place)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty());
     found.ok_or_else(|| Refusal::invalid(format!("{} is required", place[1..].replace('/', "."))))
 }
 

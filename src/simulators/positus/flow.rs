@@ -34,6 +34,20 @@ impl Default for Pace {
     }
 }
 
+impl Pace {
+    /// Tens of milliseconds, for tests. Webhooks show whole seconds, and at least one of talk.
+    #[must_use]
+    pub const fn quick() -> Self {
+        let step = Duration::from_millis(20);
+        Self {
+            connect: step,
+            answer: step,
+            ring_window: Duration::from_millis(100),
+            talk: step,
+        }
+    }
+}
+
 impl Positus {
     /// Plays a call that the business placed to its end.
     pub(super) async fn play_outgoing(self: Arc<Self>, id: String, offer: String, fate: Fate) {
@@ -95,7 +109,9 @@ impl Positus {
     /// Ends a call and tells so, once: later attempts do nothing.
     pub(super) fn finish(&self, id: &str, broken: Option<u32>) {
         let mut office = self.office();
-        let Some(call) = office.calls.end(id) else { return };
+        let Some(call) = office.calls.end(id) else {
+            return;
+        };
         let now = self.control.clock.now();
         let ending = match (broken, call.accepted_at) {
             (Some(code), _) => Ending::Broken(code),
@@ -122,7 +138,9 @@ impl Positus {
     fn pick_up(&self, id: &str) {
         let (knobs, now) = (self.knobs().clone(), self.control.clock.now());
         let office = &mut *self.office();
-        let Some(call) = office.calls.get_mut(id).filter(|call| !call.ended) else { return };
+        let Some(call) = office.calls.get_mut(id).filter(|call| !call.ended) else {
+            return;
+        };
         call.accepted_at = Some(now);
         office.permissions.connected(&call.user, &knobs, now);
         self.send("status", call, |writer| writer.status(Status::Accepted));
@@ -138,7 +156,10 @@ impl Positus {
         let (knobs, now) = (self.knobs().clone(), self.control.clock.now());
         {
             let office = &mut *self.office();
-            let missed = office.calls.get(id).filter(|call| !call.ended && call.direction == Direction::BusinessInitiated);
+            let missed = office
+                .calls
+                .get(id)
+                .filter(|call| !call.ended && call.direction == Direction::BusinessInitiated);
             if let Some(call) = missed {
                 office.permissions.unanswered(&call.user, &knobs, now);
             }
@@ -147,9 +168,20 @@ impl Positus {
     }
 
     fn send(&self, kind: &str, call: &Call, write: impl FnOnce(Writer<'_>) -> String) {
-        let Some(number) = self.numbers.iter().find(|number| number.id == call.number_id) else { return };
+        let Some(number) = self
+            .numbers
+            .iter()
+            .find(|number| number.id == call.number_id)
+        else {
+            return;
+        };
         let (knobs, now) = (self.knobs().clone(), self.control.clock.now());
-        let body = write(Writer { call, number, knobs: &knobs, now });
+        let body = write(Writer {
+            call,
+            number,
+            knobs: &knobs,
+            now,
+        });
         self.control.webhooks.fire(kind, &call.id, body);
     }
 }

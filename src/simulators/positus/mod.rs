@@ -28,7 +28,8 @@ use super::server::{App, Handle, serve};
 
 pub use self::flow::Pace;
 pub use self::knobs::{
-    Envelope, ErrorForm, Knobs, PermissionStatus, SdpLabel, SdpPlace, Timestamps, UnansweredDuration, WaId,
+    Envelope, ErrorForm, Knobs, PermissionStatus, SdpLabel, SdpPlace, Timestamps,
+    UnansweredDuration, WaId,
 };
 pub use self::numbers::Number;
 
@@ -71,7 +72,8 @@ impl Default for Options {
 pub async fn start(options: Options) -> std::io::Result<Handle> {
     let listener = TcpListener::bind(options.bind).await?;
     let urls = options.webhook_url.map(|url| ("*".to_owned(), url));
-    let control = Control::new(options.tokens, BTreeMap::from_iter(urls)).map_err(std::io::Error::other)?;
+    let control =
+        Control::new(options.tokens, BTreeMap::from_iter(urls)).map_err(std::io::Error::other)?;
     let positus = Positus {
         random: Random::new(control.clock.now().as_nanosecond() as u64),
         control,
@@ -115,7 +117,9 @@ impl App for Positus {
     }
 
     async fn answer(self: &Arc<Self>, request: Request) -> Reply {
-        let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let token = request
+            .header("authorization")
+            .and_then(|value| value.strip_prefix("Bearer "));
         if !token.is_some_and(|token| self.control.accepts(token)) {
             return unauthenticated();
         }
@@ -136,7 +140,9 @@ impl App for Positus {
 
     async fn steer(self: &Arc<Self>, request: Request) -> Option<Reply> {
         match (request.method.clone(), request.segments().as_slice()) {
-            (Method::GET, ["_sim", "calls"]) => Some(Reply::json(200, self.office().calls.ledger())),
+            (Method::GET, ["_sim", "calls"]) => {
+                Some(Reply::json(200, self.office().calls.ledger()))
+            }
             (Method::POST, ["_sim", "incoming"]) => Some(self.incoming(&request)),
             (Method::POST, ["_sim", "permissions"]) => Some(given(&request, |change| {
                 let (knobs, now) = (self.knobs().clone(), self.control.clock.now());
@@ -148,7 +154,9 @@ impl App for Positus {
                 Some(done())
             }
             (Method::GET, ["_sim", "knobs"]) => Some(shown(&*self.knobs())),
-            (Method::POST, ["_sim", "knobs"]) => Some(given(&request, |knobs| *self.knobs() = knobs)),
+            (Method::PUT | Method::POST, ["_sim", "knobs"]) => {
+                Some(given(&request, |knobs| *self.knobs() = knobs))
+            }
             _ => None,
         }
     }
@@ -159,8 +167,15 @@ impl App for Positus {
             401 => unauthenticated(),
             404 => not_found(),
             _ => {
-                let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-                Reply::json(status, Object::new().text("message", reason.unwrap_or("Error")).done())
+                let reason = StatusCode::from_u16(status)
+                    .ok()
+                    .and_then(|status| status.canonical_reason());
+                Reply::json(
+                    status,
+                    Object::new()
+                        .text("message", reason.unwrap_or("Error"))
+                        .done(),
+                )
             }
         }
     }
@@ -175,10 +190,17 @@ impl Positus {
             Err(error) => return refused(&error.to_string()),
         };
         let mut numbers = self.numbers.iter();
-        let Some(number) = numbers.find(|number| wish.number_id.as_ref().is_none_or(|id| *id == number.id)) else {
+        let Some(number) =
+            numbers.find(|number| wish.number_id.as_ref().is_none_or(|id| *id == number.id))
+        else {
             return refused("no such number");
         };
-        let call = Call::new(&number.id, &wish.from, Direction::UserInitiated, &self.random);
+        let call = Call::new(
+            &number.id,
+            &wish.from,
+            Direction::UserInitiated,
+            &self.random,
+        );
         let id = call.id.clone();
         if !self.office().calls.begin(call) {
             return refused("a call between these two is going on");

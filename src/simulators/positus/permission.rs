@@ -40,7 +40,12 @@ struct Permission {
 
 impl Permission {
     fn new(knobs: &Knobs, now: Timestamp) -> Self {
-        Self { status: knobs.permission, until: now + TEMPORARY, connected: Vec::new(), unanswered: 0 }
+        Self {
+            status: knobs.permission,
+            until: now + TEMPORARY,
+            connected: Vec::new(),
+            unanswered: 0,
+        }
     }
 
     fn is_given(&self, now: Timestamp) -> bool {
@@ -68,10 +73,19 @@ impl Permissions {
     /// # Errors
     ///
     /// 138006 without permission, 138012 when the calls of the day are used up.
-    pub(super) fn check(&mut self, user: &str, knobs: &Knobs, now: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn check(
+        &mut self,
+        user: &str,
+        knobs: &Knobs,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         let permission = self.of(user, knobs, now);
         if !permission.is_given(now) {
-            return Err(Refusal::plain(400, 138_006, "No approved call permission from the recipient"));
+            return Err(Refusal::plain(
+                400,
+                138_006,
+                "No approved call permission from the recipient",
+            ));
         }
         match permission.next_call(knobs, now) {
             None => Ok(()),
@@ -132,7 +146,9 @@ impl Permissions {
     }
 
     fn of(&mut self, user: &str, knobs: &Knobs, now: Timestamp) -> &mut Permission {
-        self.0.entry(key(user)).or_insert_with(|| Permission::new(knobs, now))
+        self.0
+            .entry(key(user))
+            .or_insert_with(|| Permission::new(knobs, now))
     }
 }
 
@@ -149,17 +165,26 @@ fn state(permission: &Permission, now: Timestamp) -> String {
     };
     let object = Object::new().text("status", status);
     if status == "temporary" {
-        return object.raw("expiration_time", permission.until.as_second()).done();
+        return object
+            .raw("expiration_time", permission.until.as_second())
+            .done();
     }
     object.done()
 }
 
 fn action(name: &str, allowed: bool, limits: String) -> String {
-    Object::new().text("action_name", name).raw("can_perform_action", allowed).raw("limits", limits).done()
+    Object::new()
+        .text("action_name", name)
+        .raw("can_perform_action", allowed)
+        .raw("limits", limits)
+        .done()
 }
 
 fn limit(period: &str, allowed: usize, used: usize) -> Object {
-    Object::new().text("time_period", period).raw("max_allowed", allowed).raw("current_usage", used)
+    Object::new()
+        .text("time_period", period)
+        .raw("max_allowed", allowed)
+        .raw("current_usage", used)
 }
 
 #[cfg(test)]
@@ -178,8 +203,15 @@ mod tests {
             permissions.connected("554399011234", &knobs, now);
         }
         let refusal = permissions.check(USER, &knobs, now).unwrap_err();
-        assert_eq!((refusal.code, refusal.details.ends_with("at 86400")), (138_012, true));
-        assert!(permissions.show(USER, &knobs, now).contains(r#""current_usage":5,"limit_expiration_time":86400"#));
+        assert_eq!(
+            (refusal.code, refusal.details.ends_with("at 86400")),
+            (138_012, true)
+        );
+        assert!(
+            permissions
+                .show(USER, &knobs, now)
+                .contains(r#""current_usage":5,"limit_expiration_time":86400"#)
+        );
         assert!(permissions.check(USER, &knobs, now + DAY).is_ok());
     }
 
@@ -192,17 +224,35 @@ mod tests {
         (0..3).for_each(|_| permissions.unanswered(USER, &knobs, now));
         assert!(permissions.check(USER, &knobs, now).is_ok());
         permissions.unanswered(USER, &knobs, now);
-        assert_eq!(permissions.check(USER, &knobs, now).unwrap_err().code, 138_006);
+        assert_eq!(
+            permissions.check(USER, &knobs, now).unwrap_err().code,
+            138_006
+        );
     }
 
     #[test]
     fn a_temporary_permission_ends_and_a_permanent_one_has_no_end() {
         let (knobs, now) = (Knobs::default(), Timestamp::UNIX_EPOCH);
         let mut permissions = Permissions::default();
-        assert!(permissions.show(USER, &knobs, now).contains(r#"{"status":"temporary","expiration_time":604800}"#));
-        assert_eq!(permissions.check(USER, &knobs, now + TEMPORARY).unwrap_err().code, 138_006);
-        let change = serde_json::from_str(r#"{"user_wa_id":"554399011234","status":"permanent"}"#).unwrap();
+        assert!(
+            permissions
+                .show(USER, &knobs, now)
+                .contains(r#"{"status":"temporary","expiration_time":604800}"#)
+        );
+        assert_eq!(
+            permissions
+                .check(USER, &knobs, now + TEMPORARY)
+                .unwrap_err()
+                .code,
+            138_006
+        );
+        let change =
+            serde_json::from_str(r#"{"user_wa_id":"554399011234","status":"permanent"}"#).unwrap();
         permissions.set(change, &knobs, now);
-        assert!(permissions.show(USER, &knobs, now).contains(r#""permission":{"status":"permanent"}"#));
+        assert!(
+            permissions
+                .show(USER, &knobs, now)
+                .contains(r#""permission":{"status":"permanent"}"#)
+        );
     }
 }

@@ -16,18 +16,29 @@ pub(super) struct Refusal {
 impl Refusal {
     /// A refusal that names no further details.
     pub(super) fn plain(status: u16, code: u32, title: &'static str) -> Self {
-        Self { status, code, title, details: title.to_owned() }
+        Self {
+            status,
+            code,
+            title,
+            details: title.to_owned(),
+        }
     }
 
     pub(super) fn invalid(details: impl Into<String>) -> Self {
-        Self { status: 400, code: 100, title: "Invalid parameter", details: details.into() }
+        Self {
+            status: 400,
+            code: 100,
+            title: "Invalid parameter",
+            details: details.into(),
+        }
     }
 
     pub(super) fn reply(&self, form: ErrorForm) -> Reply {
         let body = match form {
-            ErrorForm::Positus => Object::new()
-                .raw("errors", array([self.error()]))
-                .text("message", "Unfortunately we were not able to make your call"),
+            ErrorForm::Positus => Object::new().raw("errors", array([self.error()])).text(
+                "message",
+                "Unfortunately we were not able to make your call",
+            ),
             ErrorForm::Message => Object::new().text("message", self.title),
             ErrorForm::Meta => Object::new().raw("error", self.meta_error()),
         };
@@ -35,11 +46,18 @@ impl Refusal {
     }
 
     fn error(&self) -> String {
-        Object::new().raw("code", self.code).text("title", self.title).text("details", &self.details).done()
+        Object::new()
+            .raw("code", self.code)
+            .text("title", self.title)
+            .text("details", &self.details)
+            .done()
     }
 
     fn meta_error(&self) -> String {
-        let data = Object::new().text("messaging_product", "whatsapp").text("details", &self.details).done();
+        let data = Object::new()
+            .text("messaging_product", "whatsapp")
+            .text("details", &self.details)
+            .done();
         Object::new()
             .text("message", &format!("(#{}) {}", self.code, self.title))
             .text("type", "OAuthException")

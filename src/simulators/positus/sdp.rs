@@ -25,7 +25,11 @@ pub(super) fn answer(offer: &str, random: &Random) -> String {
     let payload = |codec| payload_type(offer, codec);
     Description {
         mid: attribute(offer, "a=mid:").unwrap_or("0"),
-        setup: if attribute(offer, "a=setup:") == Some("active") { "passive" } else { "active" },
+        setup: if attribute(offer, "a=setup:") == Some("active") {
+            "passive"
+        } else {
+            "active"
+        },
         opus: payload("opus/").unwrap_or(OPUS),
         telephone_event: payload("telephone-event/"),
     }
@@ -34,7 +38,13 @@ pub(super) fn answer(offer: &str, random: &Random) -> String {
 
 /// Writes the offer of a user who calls.
 pub(super) fn offer(random: &Random) -> String {
-    Description { mid: "audio", setup: "actpass", opus: OPUS, telephone_event: Some(TELEPHONE_EVENT) }.write(random)
+    Description {
+        mid: "audio",
+        setup: "actpass",
+        opus: OPUS,
+        telephone_event: Some(TELEPHONE_EVENT),
+    }
+    .write(random)
 }
 
 struct Description<'a> {
@@ -46,7 +56,9 @@ struct Description<'a> {
 
 impl Description<'_> {
     fn write(&self, random: &Random) -> String {
-        let Self { mid, setup, opus, .. } = self;
+        let Self {
+            mid, setup, opus, ..
+        } = self;
         let port = 3_480 + random.below(1_000);
         let fingerprint: Vec<_> = (0..32).map(|_| random.hex(2).to_uppercase()).collect();
         let mut lines = vec![
@@ -71,13 +83,19 @@ impl Description<'_> {
             format!("a=rtpmap:{opus} opus/48000/2"),
             format!("a=fmtp:{opus} minptime=10;useinbandfec=1"),
         ];
-        lines.extend(self.telephone_event.map(|payload| format!("a=rtpmap:{payload} telephone-event/8000")));
+        lines.extend(
+            self.telephone_event
+                .map(|payload| format!("a=rtpmap:{payload} telephone-event/8000")),
+        );
         lines.push("a=maxptime:20".to_owned());
         lines.into_iter().map(|line| line + "\r\n").collect()
     }
 
     fn payload_types(&self) -> String {
-        self.telephone_event.map_or_else(|| self.opus.to_owned(), |event| format!("{} {event}", self.opus))
+        self.telephone_event.map_or_else(
+            || self.opus.to_owned(),
+            |event| format!("{} {event}", self.opus),
+        )
     }
 }
 
@@ -105,16 +123,32 @@ mod tests {
     fn an_answer_takes_up_what_was_offered() {
         let answer = answer(OFFER, &Random::new(1));
         assert_eq!(fault(&answer), None);
-        for line in ["a=mid:voice", "a=group:BUNDLE voice", "a=setup:active", "a=ice-lite", "a=rtpmap:96 opus/48000/2"] {
+        for line in [
+            "a=mid:voice",
+            "a=group:BUNDLE voice",
+            "a=setup:active",
+            "a=ice-lite",
+            "a=rtpmap:96 opus/48000/2",
+        ] {
             assert!(answer.contains(&format!("\r\n{line}\r\n")), "{line}");
         }
-        assert_eq!(attribute(&answer, "m=audio ").unwrap().rsplit_once("SAVPF ").unwrap().1, "96 101");
+        assert_eq!(
+            attribute(&answer, "m=audio ")
+                .unwrap()
+                .rsplit_once("SAVPF ")
+                .unwrap()
+                .1,
+            "96 101"
+        );
     }
 
     #[test]
     fn the_dtls_role_is_never_the_one_the_offer_took() {
         let active = OFFER.replace("actpass", "active");
-        assert_eq!(attribute(&answer(&active, &Random::new(1)), "a=setup:"), Some("passive"));
+        assert_eq!(
+            attribute(&answer(&active, &Random::new(1)), "a=setup:"),
+            Some("passive")
+        );
     }
 
     #[test]

@@ -41,20 +41,28 @@ impl Writer<'_> {
     pub(super) fn connect(&self, sdp: &str) -> String {
         let outgoing = self.call.direction == Direction::BusinessInitiated;
         let label = match self.knobs.sdp_label {
-            SdpLabel::True if outgoing => "answer",
-            SdpLabel::True | SdpLabel::Offer => "offer",
+            SdpLabel::ByDirection if outgoing => "answer",
+            SdpLabel::ByDirection | SdpLabel::Offer => "offer",
             SdpLabel::Answer => "answer",
         };
         let mut object = self.parties("connect");
         if !self.knobs.bare_connect {
-            object = object.raw("timestamp", self.instant(self.now)).text("direction", self.call.direction.name());
+            object = object
+                .raw("timestamp", self.instant(self.now))
+                .text("direction", self.call.direction.name());
         }
         if self.knobs.sdp_place != SdpPlace::Session {
             let webrtc = Object::new().text("sdp", sdp).done();
             object = object.raw("connection", Object::new().raw("webrtc", webrtc).done());
         }
         if self.knobs.sdp_place != SdpPlace::Connection {
-            object = object.raw("session", Object::new().text("sdp_type", label).text("sdp", sdp).done());
+            object = object.raw(
+                "session",
+                Object::new()
+                    .text("sdp_type", label)
+                    .text("sdp", sdp)
+                    .done(),
+            );
         }
         self.enveloped("calls", object.done(), None)
     }
@@ -95,7 +103,14 @@ impl Writer<'_> {
                     .raw("timestamp", self.instant(self.now))
                     .text("direction", self.call.direction.name());
                 let zero = self.knobs.unanswered_duration == UnansweredDuration::Zero;
-                (if zero { object.raw("duration", 0) } else { object }, "FAILED")
+                (
+                    if zero {
+                        object.raw("duration", 0)
+                    } else {
+                        object
+                    },
+                    "FAILED",
+                )
             }
         };
         let error = match ending {
@@ -111,7 +126,11 @@ impl Writer<'_> {
             Direction::BusinessInitiated => (business, user),
             Direction::UserInitiated => (user, business),
         };
-        Object::new().text("id", &self.call.id).text("from", &from).text("to", &to).text("event", event)
+        Object::new()
+            .text("id", &self.call.id)
+            .text("from", &from)
+            .text("to", &to)
+            .text("event", event)
     }
 
     fn user(&self) -> String {
@@ -156,9 +175,18 @@ impl Writer<'_> {
             .text("messaging_product", "whatsapp")
             .raw("metadata", number)
             .raw("contacts", array([contact]));
-        let change = Object::new().text("field", "calls").raw("value", news(value).done()).done();
-        let entry = Object::new().text("id", &self.number.waba_id).raw("changes", array([change])).done();
-        Object::new().text("object", "whatsapp_business_account").raw("entry", array([entry])).done()
+        let change = Object::new()
+            .text("field", "calls")
+            .raw("value", news(value).done())
+            .done();
+        let entry = Object::new()
+            .text("id", &self.number.waba_id)
+            .raw("changes", array([change]))
+            .done();
+        Object::new()
+            .text("object", "whatsapp_business_account")
+            .raw("entry", array([entry]))
+            .done()
     }
 }
 
@@ -167,7 +195,10 @@ fn error(code: u32) -> String {
     Object::new()
         .raw("code", code)
         .text("message", title)
-        .text("href", "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/")
+        .text(
+            "href",
+            "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/",
+        )
         .raw("error_data", Object::new().text("details", title).done())
         .done()
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use switchboard::simulators::positus::{Number, Options, Pace, start};
 use switchboard::simulators::server::Handle;
 
-use super::wire::{Answer, Client, Receiver};
+use super::wire::{Answer, Client, Hooks};
 
 const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
     a=mid:0\r\na=setup:actpass\r\na=rtpmap:111 opus/48000/2\r\n";
@@ -25,7 +25,7 @@ const LASTING: Pace = Pace {
 /// A simulator, a client that has its token, and the receiver of its webhooks.
 struct Positus {
     client: Client,
-    hooks: Receiver,
+    hooks: Hooks,
     handle: Handle,
 }
 
@@ -40,7 +40,7 @@ impl Positus {
 
     /// A simulator whose first webhooks are answered with these statuses.
     async fn with(pace: Pace, statuses: &[u16]) -> Self {
-        let hooks = Receiver::start(statuses).await;
+        let hooks = Hooks::start(statuses).await;
         let (tokens, webhook_url) = (vec!["key".to_owned()], Some(hooks.url.clone()));
         let handle = start(Options {
             tokens,

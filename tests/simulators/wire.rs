@@ -1,17 +1,12 @@
-//! A client and a webhook receiver that see the bytes as they are.
+//! A client that sees answers as they are, and webhooks one after the other.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc::{self, UnboundedReceiver};
-use tokio::time::timeout;
+use switchboard::simulators::server::Handle;
 
-/// Longer than anything here takes; only a failing test waits as long.
-const BOUND: Duration = Duration::from_secs(10);
+use super::common::{Receiver, eventually, raw};
 
 /// An answer, its head as text. Both parts are empty when the connection closed with no byte answered.
 #[derive(Debug)]
@@ -76,13 +71,7 @@ impl Client {
             body.len(),
             self.headers
         );
-        let mut stream = TcpStream::connect(self.addr).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut bytes = Vec::new();
-        // A reset is an end like any other here.
-        let _ = timeout(BOUND, stream.read_to_end(&mut bytes))
-            .await
-            .expect("an answer in time");
+        let mut bytes = raw(self.addr, &request).await;
         let end = bytes
             .windows(4)
             .position(|four| four == b"\r\n\r\n")
@@ -94,66 +83,38 @@ impl Client {
     }
 }
 
-/// Receives webhooks.
-#[derive(Debug)]
-pub struct Receiver {
+/// The webhooks of one receiver, one after the other.
+pub struct Hooks {
     pub url: String,
-    bodies: UnboundedReceiver<String>,
+    receiver: Arc<Receiver>,
+    taken: usize,
+    _handle: Handle,
 }
 
-impl Receiver {
+impl Hooks {
     /// Answers with these statuses in turn, then with 200.
     pub async fn start(statuses: &[u16]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let (sender, bodies) = mpsc::unbounded_channel();
-        let mut statuses = VecDeque::from_iter(statuses.iter().copied());
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let status = statuses.pop_front().unwrap_or(200);
-                if sender.send(receive(stream, status).await).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { url, bodies }
+        let (receiver, handle) = Receiver::start(statuses).await;
+        Self {
+            url: handle.url() + "/hook",
+            receiver,
+            taken: 0,
+            _handle: handle,
+        }
     }
 
     /// The next body, as text.
     pub async fn text(&mut self) -> String {
-        timeout(BOUND, self.bodies.recv())
-            .await
-            .expect("a webhook in time")
-            .unwrap()
+        let body = eventually("a webhook", async || {
+            Some(self.receiver.seen().get(self.taken)?.1.clone())
+        })
+        .await;
+        self.taken += 1;
+        body
     }
 
     /// The next body, as JSON.
     pub async fn next(&mut self) -> Value {
         serde_json::from_str(&self.text().await).unwrap()
-    }
-}
-
-/// Reads one request, answers it and closes.
-async fn receive(mut stream: TcpStream, status: u16) -> String {
-    let mut bytes = Vec::new();
-    loop {
-        let mut part = [0; 4096];
-        let read = stream.read(&mut part).await.unwrap();
-        bytes.extend_from_slice(&part[..read]);
-        let text = String::from_utf8_lossy(&bytes);
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.to_ascii_lowercase().lines().find_map(|line| {
-                line.strip_prefix("content-length: ")
-                    .map(|length| length.parse::<usize>().unwrap())
-            });
-            if body.len() >= length.unwrap_or(0) {
-                let answer = format!(
-                    "HTTP/1.1 {status} Whatever\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-                );
-                stream.write_all(answer.as_bytes()).await.unwrap();
-                return body.to_owned();
-            }
-        }
-        assert!(read > 0, "a webhook ended early");
     }
 }

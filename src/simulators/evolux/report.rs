@@ -40,12 +40,8 @@ impl<R: Row> Report<R> {
     /// The rows that began within the window, newest first.
     fn within(&self, window: Window) -> impl Iterator<Item = &R> {
         let start = self.0.partition_point(|row| row.began() < window.since);
-        self.0[start..]
-            .iter()
-            .take_while(move |row| row.began() <= window.until)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .rev()
+        let end = self.0.partition_point(|row| row.began() <= window.until);
+        self.0[start..end.max(start)].iter().rev()
     }
 
     /// The page a query asks for, newest first, and its pagination object.

@@ -15,7 +15,7 @@ const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 const SENT: &str = "dados retornados com sucesso";
 
 /// A code that was sent.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Code {
     /// The verification's id.
     pub id: u64,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Zenvia;
-use super::events::conference_event;
+use super::events::{Attendance, conference_event};
 use super::fields::Fields;
 use super::leg::{Leg, NORMAL};
 use super::numbers;
@@ -93,12 +93,17 @@ impl Zenvia {
         let mut leg = Leg::planned(number.clone(), fields.text("bina"), now);
         leg.ring(now);
         leg.answer(now);
-        let created = self.change_conference(id, |room| {
+        let (conference, opened) = self.change_conference(id, |room| {
             room.participants.push((participant, leg));
             (room.id, room.created)
         })?;
-        let ids = (created.0, participant, self.account);
-        let event = conference_event("Entrou", &number, ids, created.1);
+        let attendance = Attendance {
+            conference,
+            opened,
+            call: participant,
+            number: &number,
+        };
+        let event = conference_event("Entrou", &attendance, self.account);
         self.note(Dial {
             id: participant,
             resource: "conferencia",
@@ -132,8 +137,13 @@ impl Zenvia {
             room.clone()
         })?;
         for (participant, leg) in &room.participants {
-            let ids = (room.id, *participant, self.account);
-            let event = conference_event("Saiu", &leg.number, ids, room.created);
+            let attendance = Attendance {
+                conference: room.id,
+                opened: room.created,
+                call: *participant,
+                number: &leg.number,
+            };
+            let event = conference_event("Saiu", &attendance, self.account);
             self.fire("conference-event", *participant, Some(event));
         }
         Ok(answered("conferencia encerrada com sucesso", "null"))

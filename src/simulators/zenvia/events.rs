@@ -134,21 +134,28 @@ pub fn did_end_nested(call: &Inbound, account: u64, now: Timestamp) -> String {
     shaped.webhook_json(account, now)
 }
 
+/// Somebody in a conference.
+#[derive(Debug, Clone, Copy)]
+pub struct Attendance<'a> {
+    /// The room's id.
+    pub conference: u64,
+    /// When the room was opened.
+    pub opened: Timestamp,
+    /// The id of the call to the participant.
+    pub call: u64,
+    /// The participant's number.
+    pub number: &'a str,
+}
+
 /// Somebody joined a conference (`Entrou`) or left it; the second word is not documented.
-pub fn conference_event(
-    event: &str,
-    number: &str,
-    ids: (u64, u64, u64),
-    created: Timestamp,
-) -> String {
-    let (conference, call, account) = ids;
+pub fn conference_event(event: &str, attendance: &Attendance<'_>, account: u64) -> String {
     Object::new()
-        .text("data_criacao", &naive_utc(created))
+        .text("data_criacao", &naive_utc(attendance.opened))
         .text("evento_conferencia", event)
-        .text("numero", number)
+        .text("numero", attendance.number)
         .raw("gravar_audio", false)
-        .raw("conferencia_id", conference)
-        .text("chamada_id", &call.to_string())
+        .raw("conferencia_id", attendance.conference)
+        .text("chamada_id", &attendance.call.to_string())
         .raw("cliente_id", account)
         .done()
 }
@@ -169,7 +176,15 @@ pub fn sample(kind: &str, id: u64, account: u64, now: Timestamp) -> Option<Strin
             .text("status", "atendida")
             .raw("duracao_segundos", 18)
             .done(),
-        "conference-event" => conference_event("Entrou", number, (id, id + 1, account), now),
+        "conference-event" => {
+            let attendance = Attendance {
+                conference: id,
+                opened: now,
+                call: id + 1,
+                number,
+            };
+            conference_event("Entrou", &attendance, account)
+        }
         "sms-status" => Object::new()
             .text("id", &id.to_string())
             .text("numero_destino", number)

@@ -6,7 +6,6 @@ use super::text::Refusal;
 use crate::simulators::http::Request;
 
 /// The keys of a JSON object; unknown ones are ignored.
-#[derive(Debug)]
 pub struct Fields(Map<String, Value>);
 
 impl Fields {

@@ -43,8 +43,7 @@ use super::json::Object;
 use super::random::Random;
 use super::server;
 
-/// The simulated account.
-#[derive(Debug)]
+/// The simulated account. It has no `Debug`: it holds codes and telephone numbers.
 pub struct Zenvia {
     control: Control,
     account: u64,
@@ -57,7 +56,6 @@ pub struct Zenvia {
 }
 
 /// A running simulator. Dropping it stops it.
-#[derive(Debug)]
 pub struct Handle {
     server: server::Handle,
     app: Arc<Zenvia>,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::history::Seeding;
 
 /// How the simulator starts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// Where to listen; port 0 picks a free one.
     pub bind: SocketAddr,

@@ -17,7 +17,7 @@ use super::torpedoes::Torpedo;
 const KEPT: usize = 200_000;
 
 /// Everything of one account.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct State {
     /// `/chamada`.
     pub calls: Table<Call>,

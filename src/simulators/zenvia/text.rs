@@ -83,33 +83,34 @@ impl Refusal {
 
 impl From<Refusal> for Reply {
     fn from(refusal: Refusal) -> Self {
-        let body = envelope(refusal.status, refusal.reason, &refusal.message);
+        let body = envelope(refusal.status, false, refusal.reason, &refusal.message);
         Self::json(refusal.status, body.raw("dados", "null").done())
     }
 }
 
 /// Success, with `dados` already written as JSON.
 pub fn answered(message: &str, data: &str) -> Reply {
-    Reply::json(200, envelope(200, 0, message).raw("dados", data).done())
+    Reply::json(
+        200,
+        envelope(200, true, 0, message).raw("dados", data).done(),
+    )
 }
 
 /// Success of an operation whose answer has no `dados` key at all.
 pub fn answered_bare(message: &str) -> Reply {
-    Reply::json(200, envelope(200, 0, message).done())
+    Reply::json(200, envelope(200, true, 0, message).done())
 }
 
 /// An HTTP 200 that says no; documented nowhere, but clients check for it.
 pub fn soft_refusal() -> Reply {
-    let body = envelope(200, 50, "erro interno")
-        .raw("dados", "null")
-        .done();
-    Reply::json(200, body.replace("\"sucesso\":true", "\"sucesso\":false"))
+    let body = envelope(200, false, 50, "erro interno");
+    Reply::json(200, body.raw("dados", "null").done())
 }
 
-fn envelope(status: u16, reason: u16, message: &str) -> Object {
+fn envelope(status: u16, success: bool, reason: u16, message: &str) -> Object {
     Object::new()
         .raw("status", status)
-        .raw("sucesso", status == 200)
+        .raw("sucesso", success)
         .raw("motivo", reason)
         .text("mensagem", message)
 }

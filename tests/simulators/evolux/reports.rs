@@ -66,6 +66,11 @@ async fn contact_status_chooses_and_other_words_are_refused() {
     assert_eq!(ids(&ask("both").await), [4, 3, 2, 1], "newest first");
     assert_eq!(ids(&ask("error").await), [2]);
     assert_eq!(ids(&ask("success").await), [4, 3, 1]);
+    assert_eq!(
+        ids(&ask("both&end_date=2026-05-01").await),
+        [0; 0],
+        "a window that ends before it starts"
+    );
     assert_eq!(ask("all").await.status, 400);
 }
 

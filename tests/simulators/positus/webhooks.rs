@@ -162,7 +162,7 @@ async fn webhooks_may_come_twice_or_not_at_all() {
 #[tokio::test]
 async fn webhooks_go_where_they_are_told_to() {
     let positus = Positus::start().await;
-    let mut other = crate::wire::Receiver::start(&[]).await;
+    let mut other = crate::wire::Hooks::start(&[]).await;
     positus
         .steer("/_sim/webhooks", json!({"urls": {"*": other.url}}))
         .await;

@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(200)];
 
 /// Where webhooks go and how they misbehave.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// URL by kind; `*` stands for the kinds not named, and a kind without any is not sent. In a change, kinds not
@@ -63,14 +63,12 @@ struct Delivery {
     body: String,
 }
 
-/// Webhooks waiting, and the ledger of those sent.
-#[derive(Debug)]
+/// Webhooks waiting, and the ledger of those sent. It has no `Debug`: registered URLs hold secrets.
 pub struct Outbox {
     lanes: Vec<UnboundedSender<Delivery>>,
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     client: Client,
     settings: Mutex<Settings>,

@@ -37,8 +37,8 @@ use super::http::{Reply, Request};
 use super::json::array;
 use super::server::{App, Handle, serve};
 
-/// How a simulator starts.
-#[derive(Debug, Clone)]
+/// How a simulator starts. It has no `Debug`: tokens are secrets.
+#[derive(Clone)]
 pub struct Options {
     /// Where it listens; port 0 takes a free one.
     pub bind: SocketAddr,

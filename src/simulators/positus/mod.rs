@@ -33,8 +33,8 @@ pub use self::knobs::{
 };
 pub use self::numbers::Number;
 
-/// How a simulator starts.
-#[derive(Debug, Clone)]
+/// How a simulator starts. It has no `Debug`: tokens and webhook URLs are secrets.
+#[derive(Clone)]
 pub struct Options {
     /// Where it listens; port 0 takes a free one.
     pub bind: SocketAddr,

@@ -22,7 +22,8 @@ const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// URL by kind; a kind without one is not sent. In a change, kinds not named keep theirs and `""` removes one.
+    /// URL by kind; `*` stands for the kinds not named, and a kind without any is not sent. In a change, kinds not
+    /// named keep theirs and `""` removes one.
     pub urls: BTreeMap<String, String>,
     /// Extra copies of each.
     pub duplicate: u32,
@@ -30,6 +31,12 @@ pub struct Settings {
     pub reorder_ms: u64,
     /// Kinds that are never sent although they have a URL; `*` is every kind.
     pub drop: Vec<String>,
+}
+
+impl Settings {
+    fn url(&self, kind: &str) -> Option<String> {
+        self.urls.get(kind).or_else(|| self.urls.get("*")).cloned()
+    }
 }
 
 /// One webhook that was attempted or dropped.
@@ -115,7 +122,7 @@ impl Outbox {
     /// Sends a webhook in the background; does nothing when its kind has no URL.
     pub fn fire(&self, kind: &str, subject: &str, body: String) {
         let settings = self.shared.settings();
-        let Some(url) = settings.urls.get(kind).cloned() else {
+        let Some(url) = settings.url(kind) else {
             return;
         };
         let delivery = Delivery {

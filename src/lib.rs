@@ -16,4 +16,6 @@ pub mod config;
 pub mod domain;
 pub mod providers;
 pub mod store;
+pub mod telemetry;
+pub mod timing;
 pub mod upstream;

@@ -1,7 +1,6 @@
 //! A master that changes, as the sentinels tell.
 
 use std::fs;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
@@ -9,7 +8,7 @@ use switchboard::store::{Expect, Position, keys};
 use tempfile::TempDir;
 
 use crate::bed::{eventually, open_redis};
-use crate::server::{Server, cli, until};
+use crate::server::{Server, cli, free_port, until};
 
 struct Sentinel {
     child: Child,
@@ -20,9 +19,7 @@ struct Sentinel {
 impl Sentinel {
     fn watching(master: u16) -> Self {
         let directory = TempDir::new().unwrap();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let port = free_port();
         let file = directory.path().join("sentinel.conf");
         let settings = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {master} 1\n\

@@ -11,6 +11,7 @@ mod proxy;
 mod redis_faults;
 mod sentinel;
 mod server;
+mod tls;
 
 /// Makes a test of every promise on every backend.
 macro_rules! on_every_backend {

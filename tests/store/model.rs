@@ -349,7 +349,7 @@ async fn run(steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn an_embedded_store_is_a_handful_of_maps(steps in vec(step(), 1..40)) {

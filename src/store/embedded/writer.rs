@@ -13,7 +13,7 @@ use super::{StoreError, unavailable};
 use crate::clock::Clock;
 
 /// Operations waiting for the writer; more are refused, so that memory stays bounded.
-const QUEUE: usize = 4096;
+pub(super) const QUEUE: usize = 4096;
 /// Operations in one transaction, so that the first does not wait for ever on the rest.
 const BATCH: usize = 1024;
 /// How long without a write counts as a quiet moment.

@@ -1,3 +1,4 @@
 //! Providers: one folder each, one file per role it plays, so that the listing is the capability matrix.
 
 pub mod port;
+pub mod zenvia;

@@ -40,6 +40,7 @@ fn fits(facts: &CallFacts, call: &Call) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::domain::phone::Region;
     use crate::domain::address::Address;
     use crate::domain::call::{CallKind, Direction, ProviderRef};
     use crate::domain::ids::CallId;
@@ -48,13 +49,13 @@ mod tests {
     fn placed(to: &str, seconds: i64) -> Call {
         let at = Timestamp::from_seconds(1_000 + seconds);
         let mut call = Call::new(CallId::generate(), "t".into(), Direction::Outbound, CallKind::Whatsapp, at);
-        call.to = Address::parse(to, "BR").ok();
+        call.to = Address::parse(to, Region::BR).ok();
         call
     }
 
     fn news(to: &str) -> CallFacts {
         CallFacts {
-            to: Address::parse(to, "BR").ok(),
+            to: Address::parse(to, Region::BR).ok(),
             direction: Some(Direction::Outbound),
             created_at: Some(Timestamp::from_seconds(1_002)),
             ..CallFacts::default()

@@ -1,4 +1,6 @@
 //! Providers: one folder each, one file per role it plays, so that the listing is the capability matrix.
 
+pub mod choose;
 pub mod port;
+pub mod registry;
 pub mod zenvia;

@@ -174,4 +174,5 @@ fn without_nulls(value: Value) -> Value {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

@@ -90,4 +90,5 @@ fn row(resource: &Resource, json: &str) -> Option<Row> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

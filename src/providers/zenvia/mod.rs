@@ -11,6 +11,8 @@ mod lookup;
 mod normalize;
 mod recordings;
 mod resource;
+#[cfg(test)]
+mod samples;
 mod signals;
 mod voices;
 mod webhooks;

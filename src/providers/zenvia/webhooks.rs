@@ -66,4 +66,5 @@ fn read(kind: &str, object: &Object<'_>) -> Option<News> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

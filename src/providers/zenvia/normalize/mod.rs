@@ -65,4 +65,5 @@ fn recording(object: &Object<'_>, over: bool) -> Option<RecordingState> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

@@ -3,15 +3,31 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bed;
+mod cluster;
 mod crash;
 mod model;
 mod promises;
+mod proxy;
+mod redis_faults;
+mod sentinel;
+mod server;
 
 /// Makes a test of every promise on every backend.
 macro_rules! on_every_backend {
     ($($promise:ident),* $(,)?) => {
         on_every_backend!(@ memory; $($promise),*);
         on_every_backend!(@ embedded; $($promise),*);
+        on_every_backend!(@ redis; $($promise),*);
+
+        // A cluster takes seconds to start, so all promises share one.
+        #[tokio::test]
+        async fn every_promise_is_kept_by_a_cluster() {
+            let cluster = cluster::Cluster::start();
+            $(
+                cluster.flush();
+                promises::$promise(bed::on(&cluster.url())).await;
+            )*
+        }
     };
     (@ $backend:ident; $($promise:ident),*) => {
         mod $backend {

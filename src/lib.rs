@@ -11,6 +11,7 @@
 //!   0   config ─► domain         clock                domain imports nobody
 //! ```
 
+pub mod config;
 pub mod domain;
 pub mod providers;
 pub mod upstream;

@@ -1,0 +1,199 @@
+//! Ordered rings of keys: the first valid one signs, every valid one is accepted.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use toml::Value;
+
+use super::reader::Reader;
+use super::secret::{Secret, hex};
+
+/// The most keys one ring may hold.
+const MAX_KEYS: usize = 5;
+
+/// When a key counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Validity {
+    /// Valid from this instant; `None`: always was.
+    pub from: Option<Timestamp>,
+    /// Valid before this instant; `None`: without end.
+    pub until: Option<Timestamp>,
+}
+
+impl Validity {
+    /// Tells whether `now` is within `[from, until)`.
+    pub fn contains(&self, now: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// One key of a ring.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Unique within its ring; safe to show.
+    pub id: String,
+    /// The value itself.
+    pub secret: Secret,
+    /// When the key counts.
+    pub validity: Validity,
+}
+
+impl Key {
+    /// Returns 8 hexadecimal digits that tell two secrets apart and reveal neither.
+    pub fn fingerprint(&self) -> String {
+        let text = format!("switchboard key fingerprint\n{}", self.secret.expose());
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+        hex(&digest.as_ref()[..4])
+    }
+}
+
+/// Keys in order of preference.
+#[derive(Debug, Clone, Default)]
+pub struct KeyRing(Vec<Key>);
+
+impl KeyRing {
+    /// Makes a ring of one key without end, as the first start does.
+    pub fn single(id: impl Into<String>, secret: Secret) -> Self {
+        Self(vec![Key {
+            id: id.into(),
+            secret,
+            validity: Validity::default(),
+        }])
+    }
+
+    /// Returns the keys valid at `now`, preferred first: each of them is to be accepted.
+    pub fn valid(&self, now: Timestamp) -> impl Iterator<Item = &Key> {
+        self.0.iter().filter(move |key| key.validity.contains(now))
+    }
+
+    /// Returns the first key valid at `now`: the one to sign with.
+    pub fn signing(&self, now: Timestamp) -> Option<&Key> {
+        self.valid(now).next()
+    }
+
+    /// Returns all keys in order, valid or not.
+    pub fn iter(&self) -> impl Iterator<Item = &Key> {
+        self.0.iter()
+    }
+
+    /// Tells whether the ring has no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Reader<'_> {
+    /// Reads a ring that must hold at least one key.
+    pub(super) fn ring(&mut self, key: &'static str) -> KeyRing {
+        if !self.has(key) {
+            self.fault(
+                key,
+                "is missing",
+                "add a list: [ { id = \"1\", secret = \"env::NAME\" } ]",
+            );
+        }
+        self.optional_ring(key).unwrap_or_default()
+    }
+
+    /// Reads a ring that may be absent, but not empty.
+    pub(super) fn optional_ring(&mut self, key: &'static str) -> Option<KeyRing> {
+        let keys = self.entries(key, read_key)?;
+        if keys.is_empty() {
+            self.fault(key, "is an empty ring", "list at least one key");
+        }
+        Some(KeyRing(keys))
+    }
+
+    /// Reads a ring that may be empty; every secret has at least `min_bytes` bytes.
+    pub(super) fn strong_ring(&mut self, key: &'static str, min_bytes: usize) -> KeyRing {
+        let read = |entry: &mut Reader<'_>, id, validity| {
+            let key = read_key(entry, id, validity);
+            entry.check_strength("secret", &key.secret, min_bytes);
+            key
+        };
+        KeyRing(self.entries(key, read).unwrap_or_default())
+    }
+
+    /// Reads the entries of a ring: at most five, with unique ids.
+    ///
+    /// There are as many values as entries, faulty ones included; `None` if there is no list.
+    pub(super) fn entries<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&mut Reader<'_>, String, Validity) -> T,
+    ) -> Option<Vec<T>> {
+        let mut rows = self.rows(key)?;
+        if rows.len() > MAX_KEYS {
+            self.fault(
+                key,
+                "holds more than 5 keys",
+                "remove those no longer needed",
+            );
+        }
+        let mut ids = BTreeSet::new();
+        let read_row = |row: &mut Reader<'_>| {
+            let id = row.text("id");
+            if !id.is_empty() && !ids.insert(id.clone()) {
+                row.fault(
+                    "id",
+                    "is used twice in this ring",
+                    "give each key an id of its own",
+                );
+            }
+            let validity = read_validity(row);
+            read(row, id, validity)
+        };
+        Some(rows.iter_mut().map(read_row).collect())
+    }
+
+    /// Notes a fault if a symmetric secret is too short to resist guessing.
+    pub(super) fn check_strength(&self, key: &str, secret: &Secret, min_bytes: usize) {
+        let length = secret.expose().len();
+        if (1..min_bytes).contains(&length) {
+            let remedy =
+                format!("use at least {min_bytes} random bytes, as `openssl rand -hex 32` makes");
+            self.fault(key, "points to a secret that is too short", &remedy);
+        }
+    }
+
+    fn instant(&mut self, key: &'static str) -> Option<Timestamp> {
+        let text = match self.take(key)? {
+            Value::String(text) => text,
+            Value::Datetime(time) => time.to_string(),
+            _ => String::new(),
+        };
+        let instant = text.parse().ok();
+        if instant.is_none() {
+            self.fault(
+                key,
+                "is not an instant",
+                "write it like \"2026-12-01T00:00:00Z\"",
+            );
+        }
+        instant
+    }
+}
+
+fn read_key(entry: &mut Reader<'_>, id: String, validity: Validity) -> Key {
+    let secret = entry.secret("secret");
+    Key {
+        id,
+        secret,
+        validity,
+    }
+}
+
+fn read_validity(entry: &mut Reader<'_>) -> Validity {
+    let from = entry.instant("from");
+    let until = entry.instant("until");
+    if let (Some(from), Some(until)) = (from, until)
+        && until <= from
+    {
+        entry.fault(
+            "until",
+            "is not after from",
+            "let the key end after it begins",
+        );
+    }
+    Validity { from, until }
+}

@@ -1,0 +1,399 @@
+//! Reads a table key by key and notes every fault, instead of stopping at the first.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml::{Table, Value};
+
+use super::fault::{Fault, Faults};
+use super::format::{Format, TEXT};
+
+const LIST_REMEDY: &str = "write a list in a file: [ … ]; the environment takes single values only";
+
+/// What the readers of one configuration share.
+#[derive(Default)]
+pub(super) struct Context {
+    /// The environment, for `env::NAME`.
+    pub(super) env: BTreeMap<String, String>,
+    /// Path of each value that came from the environment, and its variable.
+    pub(super) overlaid: BTreeMap<String, String>,
+    pub(super) faults: RefCell<Vec<Fault>>,
+    /// Every file a secret was read from.
+    pub(super) secret_files: RefCell<Vec<PathBuf>>,
+}
+
+impl Context {
+    /// Hands out what was read, unless there were faults.
+    pub(super) fn finish<T>(self, value: T) -> Result<T, Faults> {
+        let faults = self.faults.into_inner();
+        if faults.is_empty() {
+            Ok(value)
+        } else {
+            Err(Faults(faults))
+        }
+    }
+
+    fn note(&self, path: String, problem: &str, remedy: &str) {
+        let problem = match self.overlaid.get(&path) {
+            Some(variable) => format!("{problem} (set by {variable})"),
+            None => problem.to_owned(),
+        };
+        let remedy = remedy.to_owned();
+        self.faults.borrow_mut().push(Fault {
+            path,
+            problem,
+            remedy,
+        });
+    }
+}
+
+/// Reads one table of the configuration.
+///
+/// Each method takes its key out of the table. On a fault it notes the fault and returns a stand-in
+/// (the type's default, or `None`), so that reading goes on; whoever started the reader learns of
+/// the faults and discards what was read. Keys nobody asked for are faults too, noted on drop.
+pub struct Reader<'a> {
+    context: &'a Context,
+    path: String,
+    table: Table,
+    known: Vec<&'static str>,
+    /// Set where the table itself was faulty: its missing keys are no further news.
+    muted: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(context: &'a Context, path: &str, table: Table) -> Self {
+        Self {
+            context,
+            path: path.to_owned(),
+            table,
+            known: Vec::new(),
+            muted: false,
+        }
+    }
+
+    /// Reads a required text that is not empty.
+    pub fn text(&mut self, key: &'static str) -> String {
+        self.required(key, &TEXT).unwrap_or_default()
+    }
+
+    /// Reads a text; absent and empty both mean none.
+    pub fn optional_text(&mut self, key: &'static str) -> Option<String> {
+        self.optional(key, &TEXT)
+    }
+
+    /// Reads a required value written as text.
+    pub fn required<T>(&mut self, key: &'static str, format: &Format<T>) -> Option<T> {
+        let text = self.take_text(key, true)?;
+        self.parse(key, &text, format)
+    }
+
+    /// Reads a value written as text; absent and empty both mean none.
+    pub fn optional<T>(&mut self, key: &'static str, format: &Format<T>) -> Option<T> {
+        let text = self.take_text(key, false).filter(|text| !text.is_empty())?;
+        self.parse(key, &text, format)
+    }
+
+    /// Reads a list of values written as texts; absent means empty.
+    pub fn list<T>(&mut self, key: &'static str, format: &Format<T>) -> Vec<T> {
+        let items = self.take_array(key).unwrap_or_default();
+        let mut values = Vec::with_capacity(items.len());
+        for (position, item) in items.iter().enumerate() {
+            let place = format!("{key}[{position}]");
+            match item {
+                Value::String(text) => values.extend(self.parse(&place, text, format)),
+                _ => self.wrong_form(&place, format),
+            }
+        }
+        values
+    }
+
+    /// Reads a list that holds at least one value.
+    pub fn filled_list<T>(&mut self, key: &'static str, format: &Format<T>) -> Vec<T> {
+        let empty = self
+            .table
+            .get(key)
+            .is_none_or(|value| value.as_array().is_some_and(Vec::is_empty));
+        if empty {
+            self.fault(
+                key,
+                "is an empty list",
+                &format!("list at least one, such as \"{}\"", format.example),
+            );
+        }
+        self.list(key, format)
+    }
+
+    /// Reads a required word out of `choices`.
+    pub fn choice<T: Copy + Default>(&mut self, key: &'static str, choices: &[(&str, T)]) -> T {
+        let Some(text) = self.take_text(key, true) else {
+            return T::default();
+        };
+        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
+            return *value;
+        }
+        let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+        self.fault(
+            key,
+            "is not a word known here",
+            &format!("write one of: {}", words.join(", ")),
+        );
+        T::default()
+    }
+
+    /// Reads a required whole number within `range`.
+    pub fn integer<T>(&mut self, key: &'static str, range: RangeInclusive<T>) -> T
+    where
+        T: TryFrom<i64> + PartialOrd + Default + std::fmt::Display,
+    {
+        let Some(value) = self.take_required(key) else {
+            return T::default();
+        };
+        let whole = match &value {
+            Value::Integer(number) => Some(*number),
+            Value::String(text) if self.is_overlaid(key) => text.parse().ok(),
+            _ => None,
+        };
+        match whole.map(T::try_from) {
+            Some(Ok(number)) if range.contains(&number) => return number,
+            Some(_) => self.fault(
+                key,
+                "is out of range",
+                &format!(
+                    "write a whole number from {} to {}",
+                    range.start(),
+                    range.end()
+                ),
+            ),
+            None => self.fault(
+                key,
+                "is not a whole number",
+                &format!(
+                    "write one from {} to {}, without quotes",
+                    range.start(),
+                    range.end()
+                ),
+            ),
+        }
+        T::default()
+    }
+
+    /// Reads a required duration given in whole seconds.
+    pub fn seconds(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Duration {
+        Duration::from_secs(self.integer(key, range))
+    }
+
+    /// Reads a required duration given in whole milliseconds.
+    pub fn milliseconds(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Duration {
+        Duration::from_millis(self.integer(key, range))
+    }
+
+    /// Reads a required share, above 0 and at most 1.
+    pub fn ratio(&mut self, key: &'static str) -> f64 {
+        let Some(value) = self.take_required(key) else {
+            return 0.0;
+        };
+        let number = match &value {
+            Value::Float(number) => Some(*number),
+            Value::Integer(1) => Some(1.0),
+            Value::String(text) if self.is_overlaid(key) => text.parse().ok(),
+            _ => None,
+        };
+        number
+            .filter(|&number| number > 0.0 && number <= 1.0)
+            .unwrap_or_else(|| {
+                self.fault(
+                    key,
+                    "is not a share",
+                    "write a number above 0 and up to 1, such as 0.5",
+                );
+                0.0
+            })
+    }
+
+    /// Notes a fault at `key`, which may carry a position such as `keys[1]`.
+    pub fn fault(&self, key: &str, problem: &str, remedy: &str) {
+        if !self.muted {
+            self.context.note(self.path_to(key), problem, remedy);
+        }
+    }
+}
+
+/// What only the configuration itself reads: nested tables, and what is behind a secret's place.
+impl<'a> Reader<'a> {
+    /// Opens the table at `key`; if there is none, that is a fault and the reader stays silent.
+    pub(super) fn section(&mut self, key: &'static str) -> Reader<'a> {
+        let value = self.take_required(key);
+        self.open(key, value)
+    }
+
+    /// Opens every table in the table at `key`, which may be absent.
+    pub(super) fn named_sections(&mut self, key: &'static str) -> Vec<(String, Reader<'a>)> {
+        let Some(value) = self.take(key) else {
+            return Vec::new();
+        };
+        let mut parent = self.open(key, Some(value));
+        let children = std::mem::take(&mut parent.table);
+        let open = |(name, value): (String, Value)| {
+            let child = parent.open(&name, Some(value));
+            (name, child)
+        };
+        children.into_iter().map(open).collect()
+    }
+
+    /// Opens every table of the list at `key`, or a silent one in place of a faulty list.
+    pub(super) fn rows(&mut self, key: &'static str) -> Option<Vec<Reader<'a>>> {
+        let Value::Array(items) = self.take(key)? else {
+            self.fault(key, "is not a list", LIST_REMEDY);
+            return Some(vec![self.open(key, None)]);
+        };
+        let open = |(position, item)| self.open(&format!("{key}[{position}]"), Some(item));
+        Some(items.into_iter().enumerate().map(open).collect())
+    }
+
+    /// Opens `value` as the table at `key`.
+    pub(super) fn open(&self, key: &str, value: Option<Value>) -> Reader<'a> {
+        let mut reader = Reader::new(self.context, &self.path_to(key), Table::new());
+        reader.muted = self.muted;
+        match value {
+            Some(Value::Table(table)) => reader.table = table,
+            Some(_) => {
+                self.fault(
+                    key,
+                    "is not a table",
+                    "write a table: a [section] or { key = value }",
+                );
+                reader.muted = true;
+            }
+            None => reader.muted = true,
+        }
+        reader
+    }
+
+    /// Lays the table under this reader over `defaults`.
+    pub(super) fn with_defaults(mut self, defaults: Table) -> Self {
+        let given = std::mem::replace(&mut self.table, defaults);
+        super::source::merge(&mut self.table, given);
+        self
+    }
+
+    /// Takes all keys not read so far, each with the variable it came from, if any.
+    pub(super) fn take_rest(&mut self) -> (Table, BTreeMap<String, String>) {
+        let prefix = format!("{}.", self.path);
+        let overlaid = self.context.overlaid.iter();
+        let mine = overlaid.filter(|(path, _)| path.starts_with(&prefix));
+        let mine = mine
+            .map(|(path, variable)| (path.clone(), variable.clone()))
+            .collect();
+        (std::mem::take(&mut self.table), mine)
+    }
+
+    /// Notes a fault of this table as a whole.
+    pub(super) fn fault_here(&self, problem: &str, remedy: &str) {
+        self.context.note(self.path.clone(), problem, remedy);
+    }
+
+    /// Returns the keys of the table at `key`, without taking it.
+    pub(super) fn names(&self, key: &str) -> BTreeSet<String> {
+        let table = self.table.get(key).and_then(Value::as_table);
+        table
+            .map(|table| table.keys().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Value> {
+        self.known.push(key);
+        self.table.remove(key)
+    }
+
+    pub(super) fn take_text(&mut self, key: &'static str, required: bool) -> Option<String> {
+        let value = if required {
+            self.take_required(key)
+        } else {
+            self.take(key)
+        };
+        match value? {
+            Value::String(text) => Some(text),
+            _ => {
+                self.fault(key, "is not text", "write it in quotes");
+                None
+            }
+        }
+    }
+
+    pub(super) fn is_overlaid(&self, key: &str) -> bool {
+        self.context.overlaid.contains_key(&self.path_to(key))
+    }
+
+    pub(super) fn environment(&self, name: &str) -> Option<String> {
+        self.context.env.get(name).cloned()
+    }
+
+    pub(super) fn watch(&self, file: &Path) {
+        self.context.secret_files.borrow_mut().push(file.to_owned());
+    }
+
+    pub(super) fn take_required(&mut self, key: &'static str) -> Option<Value> {
+        let value = self.take(key);
+        if value.is_none() {
+            self.fault(key, "is missing", "add this key");
+        }
+        value
+    }
+
+    fn take_array(&mut self, key: &'static str) -> Option<Vec<Value>> {
+        match self.take(key)? {
+            Value::Array(items) => Some(items),
+            _ => {
+                self.fault(key, "is not a list", LIST_REMEDY);
+                None
+            }
+        }
+    }
+
+    fn parse<T>(&self, key: &str, text: &str, format: &Format<T>) -> Option<T> {
+        let value = (format.parse)(text);
+        if value.is_none() {
+            self.wrong_form(key, format);
+        }
+        value
+    }
+
+    fn wrong_form<T>(&self, key: &str, format: &Format<T>) {
+        let problem = format!("is not {}", format.what);
+        self.fault(
+            key,
+            &problem,
+            &format!("write it like \"{}\"", format.example),
+        );
+    }
+
+    fn path_to(&self, key: &str) -> String {
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let unknown = std::mem::take(&mut self.table);
+        let remedy = format!("remove it; known here: {}", self.known.join(", "));
+        for key in unknown.keys() {
+            self.fault(key, "is not a known key", &remedy);
+        }
+    }
+}

@@ -56,6 +56,12 @@ impl<'a> Object<'a> {
         self.text(key).map(Cow::into_owned)
     }
 
+    /// A text with all its white space.
+    pub fn verbatim(&self, key: &str) -> Option<String> {
+        let text: String = serde_json::from_str(self.get(key)?.get()).ok()?;
+        (!text.is_empty()).then_some(text)
+    }
+
     /// A whole number, also where it is written as text or with a fraction of zeros.
     pub fn integer(&self, key: &str) -> Option<i64> {
         let text = self.text(key)?;
@@ -185,6 +191,14 @@ mod tests {
             assert_eq!(object.text(key), None, "{key}");
         }
         assert!(object.has("a") && !object.has("missing"));
+    }
+
+    #[test]
+    fn a_text_is_trimmed_unless_wanted_whole() {
+        let object = object(r#"{"sdp":"v=0\r\n","number":7}"#);
+        assert_eq!(object.text("sdp").unwrap(), "v=0");
+        assert_eq!(object.verbatim("sdp").unwrap(), "v=0\r\n");
+        assert_eq!(object.verbatim("number"), None);
     }
 
     #[test]

@@ -3,3 +3,4 @@
 pub mod evolux;
 mod lenient;
 pub mod port;
+pub mod positus;

@@ -11,16 +11,14 @@
 //!   0   config ─► domain         clock                domain imports nobody
 //! ```
 
-pub mod api;
-pub mod app;
-pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod providers;
+pub mod seal;
+pub mod simulators;
 pub mod store;
 pub mod telemetry;
 pub mod timing;
-pub mod telemetry;
-pub mod timing;
 pub mod upstream;
+pub mod usecases;

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::{join_all, try_join_all};
-use switchboard::store::{
-    Expect, Key, Order, Position, Put, Range, Scored, StoreError, Stored, Version, keys,
-};
+use switchboard::store::{Expect, Key, Order, Position, Put, Range, Scored, StoreError, Stored, Version, keys};
 
 use crate::bed::{Bed, eventually};
 
@@ -41,12 +39,7 @@ async fn text_of(bed: &Bed, key: &Key) -> Option<String> {
 pub async fn a_value_is_read_as_it_was_put(bed: Bed) {
     assert_eq!(bed.store.get(&key()).await.unwrap(), None);
     let value = Bytes::from_static(b"\x00\xffany bytes\r\n");
-    let Put::Stored(version) = bed
-        .store
-        .put(&key(), value.clone(), None, Expect::Any)
-        .await
-        .unwrap()
-    else {
+    let Put::Stored(version) = bed.store.put(&key(), value.clone(), None, Expect::Any).await.unwrap() else {
         panic!("anything was expected");
     };
     let found = bed.store.get(&key()).await.unwrap();
@@ -101,17 +94,11 @@ async fn one_of_forty_wins(bed: &Bed, expect: Expect) {
         let store = bed.store.clone();
         tokio::spawn(async move {
             let value = Bytes::from(format!("attempt {n}"));
-            (
-                n,
-                store.put(&key(), value, Some(LONG), expect).await.unwrap(),
-            )
+            (n, store.put(&key(), value, Some(LONG), expect).await.unwrap())
         })
     });
     let ended = try_join_all(attempts).await.unwrap();
-    let winners: Vec<_> = ended
-        .iter()
-        .filter(|(_, put)| matches!(put, Put::Stored(_)))
-        .collect();
+    let winners: Vec<_> = ended.iter().filter(|(_, put)| matches!(put, Put::Stored(_))).collect();
     assert_eq!(winners.len(), 1);
     let winner = format!("attempt {}", winners[0].0);
     for (_, put) in &ended {
@@ -126,18 +113,12 @@ pub async fn a_value_expires(bed: Bed) {
     let store = &bed.store;
     let lasting = keys::call("lasting");
     for (key, ttl) in [(&key(), SHORT), (&lasting, LONG)] {
-        store
-            .put(key, bytes("x"), Some(ttl), Expect::Any)
-            .await
-            .unwrap();
+        store.put(key, bytes("x"), Some(ttl), Expect::Any).await.unwrap();
     }
     bed.pass(SHORT);
     eventually(async || store.get(&key()).await.unwrap().is_none()).await;
     assert!(!store.remove(&key(), Expect::Any).await.unwrap());
-    assert!(matches!(
-        put(&bed, &key(), "y", Expect::Absent).await,
-        Put::Stored(_)
-    ));
+    assert!(matches!(put(&bed, &key(), "y", Expect::Absent).await, Put::Stored(_)));
     assert_eq!(text_of(&bed, &lasting).await.as_deref(), Some("x"));
 }
 
@@ -145,19 +126,10 @@ pub async fn a_put_renews_or_lifts_the_lifetime(bed: Bed) {
     let store = &bed.store;
     let (renewed, lifted, witness) = (keys::call("r"), keys::call("l"), keys::call("w"));
     for key in [&renewed, &lifted, &witness] {
-        store
-            .put(key, bytes("x"), Some(SHORT), Expect::Any)
-            .await
-            .unwrap();
+        store.put(key, bytes("x"), Some(SHORT), Expect::Any).await.unwrap();
     }
-    store
-        .put(&renewed, bytes("y"), Some(LONG), Expect::Any)
-        .await
-        .unwrap();
-    store
-        .put(&lifted, bytes("y"), None, Expect::Any)
-        .await
-        .unwrap();
+    store.put(&renewed, bytes("y"), Some(LONG), Expect::Any).await.unwrap();
+    store.put(&lifted, bytes("y"), None, Expect::Any).await.unwrap();
     bed.pass(SHORT);
     eventually(async || store.get(&witness).await.unwrap().is_none()).await;
     for key in [&renewed, &lifted] {
@@ -173,14 +145,9 @@ pub async fn many_values_are_read_in_the_order_asked(bed: Bed) {
     let found = bed.store.get_many(&names).await.unwrap();
     let texts: Vec<_> = found
         .iter()
-        .map(|it| {
-            it.as_ref()
-                .map(|it| String::from_utf8(it.value.to_vec()).unwrap())
-        })
+        .map(|it| it.as_ref().map(|it| String::from_utf8(it.value.to_vec()).unwrap()))
         .collect();
-    let expected: Vec<_> = (0..120)
-        .map(|n| (n % 3 != 0).then(|| n.to_string()))
-        .collect();
+    let expected: Vec<_> = (0..120).map(|n| (n % 3 != 0).then(|| n.to_string())).collect();
     assert_eq!(texts, expected);
     assert_eq!(bed.store.get_many(&[]).await.unwrap(), []);
 }
@@ -204,10 +171,7 @@ pub async fn a_counter_adds_up_and_keeps_its_window(bed: Bed) {
     assert!(first.expires_in <= LONG && first.expires_in > LONG / 2);
     let second = bed.store.add(&counter, -5, 10 * LONG).await.unwrap();
     assert_eq!(second.total, -3);
-    assert!(
-        second.expires_in <= first.expires_in,
-        "the window is not renewed"
-    );
+    assert!(second.expires_in <= first.expires_in, "the window is not renewed");
     let read = bed.store.add(&counter, 0, LONG).await.unwrap();
     assert_eq!(read.total, -3);
     assert!(bed.store.remove(&counter, Expect::Any).await.unwrap());
@@ -235,10 +199,7 @@ pub async fn concurrent_additions_are_all_counted(bed: Bed) {
 
 pub async fn a_counter_is_not_a_value(bed: Bed) {
     let counter = keys::counter("sends", "h");
-    bed.store
-        .add(&counter, 1_234_567_890_123, LONG)
-        .await
-        .unwrap();
+    bed.store.add(&counter, 1_234_567_890_123, LONG).await.unwrap();
     let read = bed.store.get(&counter).await;
     assert!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?}");
     put_any(&bed, &key(), "text").await;
@@ -279,23 +240,14 @@ pub async fn a_log_is_read_in_order_and_in_pages(bed: Bed) {
 }
 
 pub async fn logs_do_not_mix(bed: Bed) {
-    bed.store
-        .append(&keys::events(), bytes("event"))
-        .await
-        .unwrap();
-    bed.store
-        .append(&keys::inbox(), bytes("webhook"))
-        .await
-        .unwrap();
+    bed.store.append(&keys::events(), bytes("event")).await.unwrap();
+    bed.store.append(&keys::inbox(), bytes("webhook")).await.unwrap();
     for (log, entry) in [(keys::events(), "event"), (keys::inbox(), "webhook")] {
         let read = bed.store.read(&log, Position::START, 10).await.unwrap();
         assert_eq!(read.len(), 1);
         assert_eq!(read[0].1, entry);
     }
-    let none = bed
-        .store
-        .read(&keys::dead_letters(), Position::START, 10)
-        .await;
+    let none = bed.store.read(&keys::dead_letters(), Position::START, 10).await;
     assert_eq!(none.unwrap(), []);
 }
 
@@ -306,21 +258,13 @@ pub async fn concurrent_appends_each_get_a_place(bed: Bed) {
     assert_eq!(positions.len(), 300);
     let read = bed.store.read(&log, Position::START, 1000).await.unwrap();
     assert_eq!(read.len(), 300);
-    assert!(
-        read.iter()
-            .all(|(position, _)| positions.contains(position))
-    );
+    assert!(read.iter().all(|(position, _)| positions.contains(position)));
 }
 
 pub async fn trimming_drops_what_is_older(bed: Bed) {
     let log = keys::events();
     let appends = (0..1300).map(|_| bed.store.append(&log, bytes("old")));
-    let old = try_join_all(appends)
-        .await
-        .unwrap()
-        .into_iter()
-        .max()
-        .unwrap();
+    let old = try_join_all(appends).await.unwrap().into_iter().max().unwrap();
     // The next entry must fall into a later millisecond, by whichever clock.
     bed.pass(SHORT);
     let mut kept = Vec::new();
@@ -347,10 +291,7 @@ pub async fn waiting_ends_at_once_when_there_is_something(bed: Bed) {
     bed.store.append(&log, bytes("2")).await.unwrap();
     for after in [Position::START, first] {
         let wait = bed.store.wait(&log, after, LONG);
-        tokio::time::timeout(LONG / 60, wait)
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(LONG / 60, wait).await.unwrap().unwrap();
     }
 }
 
@@ -361,10 +302,7 @@ pub async fn waiting_ends_when_something_is_appended(bed: Bed) {
         let store = bed.store.clone();
         let waiting = tokio::spawn(async move { store.wait(&keys::events(), after, LONG).await });
         // An append elsewhere, or the waiter not waiting yet, must not confuse it.
-        bed.store
-            .append(&keys::inbox(), bytes("elsewhere"))
-            .await
-            .unwrap();
+        bed.store.append(&keys::inbox(), bytes("elsewhere")).await.unwrap();
         if round > 0 {
             tokio::task::yield_now().await;
         }
@@ -382,10 +320,7 @@ pub async fn waiting_ends_when_the_time_is_up(bed: Bed) {
     let last = bed.store.append(&log, bytes("1")).await.unwrap();
     let began = Instant::now();
     bed.store.wait(&log, last, SHORT).await.unwrap();
-    assert!(
-        began.elapsed() >= SHORT,
-        "nothing was there to end it sooner"
-    );
+    assert!(began.elapsed() >= SHORT, "nothing was there to end it sooner");
 }
 
 pub async fn many_wait_on_one_log(bed: Bed) {
@@ -409,9 +344,7 @@ pub async fn many_wait_on_one_log(bed: Bed) {
         tokio::time::sleep(Duration::from_millis(10)).await;
         bed.store.append(&keys::events(), bytes("x")).await.unwrap();
     }
-    let all = tokio::time::timeout(LONG / 20, join_all(waiters))
-        .await
-        .unwrap();
+    let all = tokio::time::timeout(LONG / 20, join_all(waiters)).await.unwrap();
     assert!(all.iter().all(Result::is_ok));
 }
 
@@ -457,16 +390,10 @@ pub async fn a_set_is_read_by_score_then_member(bed: Bed) {
         index(&bed, score, member).await;
     }
     let ascending = pairs(&sorted);
-    assert_eq!(
-        members(&bed, everything(Order::Ascending, 100)).await,
-        ascending
-    );
+    assert_eq!(members(&bed, everything(Order::Ascending, 100)).await, ascending);
     let mut descending = ascending;
     descending.reverse();
-    assert_eq!(
-        members(&bed, everything(Order::Descending, 100)).await,
-        descending
-    );
+    assert_eq!(members(&bed, everything(Order::Descending, 100)).await, descending);
     let none = bed
         .store
         .range(&keys::calls_of("x"), everything(Order::Ascending, 9))
@@ -475,9 +402,7 @@ pub async fn a_set_is_read_by_score_then_member(bed: Bed) {
 }
 
 pub async fn a_set_is_paged_both_ways_through_equal_scores(bed: Bed) {
-    let mut all: Vec<_> = (0..60)
-        .map(|n| (n / 25, format!("{:02}", n * 37 % 60)))
-        .collect();
+    let mut all: Vec<_> = (0..60).map(|n| (n / 25, format!("{:02}", n * 37 % 60))).collect();
     for (score, member) in &all {
         index(&bed, *score, member).await;
     }
@@ -523,34 +448,16 @@ pub async fn a_page_may_follow_a_member_that_left(bed: Bed) {
         )
     };
     use Order::{Ascending, Descending};
-    assert_eq!(
-        following(Ascending, 5, "b").await,
-        pairs(&[(5, "c"), (5, "d")])
-    );
+    assert_eq!(following(Ascending, 5, "b").await, pairs(&[(5, "c"), (5, "d")]));
     assert_eq!(following(Ascending, 5, "e").await, pairs(&[(6, "f")]));
-    assert_eq!(
-        following(Ascending, 5, "").await,
-        pairs(&[(5, "a"), (5, "c")])
-    );
-    assert_eq!(
-        following(Ascending, 4, "z").await,
-        pairs(&[(5, "a"), (5, "c")])
-    );
+    assert_eq!(following(Ascending, 5, "").await, pairs(&[(5, "a"), (5, "c")]));
+    assert_eq!(following(Ascending, 4, "z").await, pairs(&[(5, "a"), (5, "c")]));
     assert_eq!(following(Ascending, 7, "").await, []);
-    assert_eq!(
-        following(Descending, 5, "dd").await,
-        pairs(&[(5, "d"), (5, "c")])
-    );
+    assert_eq!(following(Descending, 5, "dd").await, pairs(&[(5, "d"), (5, "c")]));
     assert_eq!(following(Descending, 5, "a").await, []);
-    assert_eq!(
-        following(Descending, 9, "").await,
-        pairs(&[(6, "f"), (5, "e")])
-    );
+    assert_eq!(following(Descending, 9, "").await, pairs(&[(6, "f"), (5, "e")]));
     bed.store.unindex(&keys::calls_all(), "c").await.unwrap();
-    assert_eq!(
-        following(Ascending, 5, "c").await,
-        pairs(&[(5, "d"), (5, "e")])
-    );
+    assert_eq!(following(Ascending, 5, "c").await, pairs(&[(5, "d"), (5, "e")]));
 }
 
 pub async fn a_member_has_one_score(bed: Bed) {
@@ -560,10 +467,7 @@ pub async fn a_member_has_one_score(bed: Bed) {
     let all = members(&bed, everything(Order::Ascending, 9)).await;
     assert_eq!(all, pairs(&[(2, "b"), (3, "a")]));
     bed.store.unindex(&keys::calls_all(), "a").await.unwrap();
-    bed.store
-        .unindex(&keys::calls_all(), "never there")
-        .await
-        .unwrap();
+    bed.store.unindex(&keys::calls_all(), "never there").await.unwrap();
     let all = members(&bed, everything(Order::Ascending, 9)).await;
     assert_eq!(all, pairs(&[(2, "b")]));
 }
@@ -601,10 +505,7 @@ pub async fn the_ends_of_the_score_range_are_included(bed: Bed) {
     let found = members(&bed, between(2..=3, Order::Ascending, before)).await;
     assert_eq!(found, pairs(&[(2, "m2"), (3, "m3")]));
     let reversed = std::ops::RangeInclusive::new(4, 2);
-    assert_eq!(
-        members(&bed, between(reversed, Order::Ascending, None)).await,
-        []
-    );
+    assert_eq!(members(&bed, between(reversed, Order::Ascending, None)).await, []);
     assert_eq!(members(&bed, everything(Order::Ascending, 0)).await, []);
 }
 

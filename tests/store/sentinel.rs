@@ -53,27 +53,12 @@ impl Drop for Sentinel {
 async fn writes_follow_the_master() {
     let mut master = Server::start();
     let port = master.port().to_string();
-    let replica = Server::with(&[
-        "--replicaof",
-        "127.0.0.1",
-        &port,
-        "--repl-diskless-sync-delay",
-        "0",
-    ]);
-    until(|| {
-        replica
-            .ask(&["INFO", "replication"])
-            .contains("master_link_status:up")
-    });
+    let replica = Server::with(&["--replicaof", "127.0.0.1", &port, "--repl-diskless-sync-delay", "0"]);
+    until(|| replica.ask(&["INFO", "replication"]).contains("master_link_status:up"));
     let sentinel = Sentinel::watching(master.port());
-    until(|| {
-        cli(sentinel.port, &["SENTINEL", "REPLICAS", "main"]).contains("master-link-status\nok")
-    });
+    until(|| cli(sentinel.port, &["SENTINEL", "REPLICAS", "main"]).contains("master-link-status\nok"));
 
-    let store = open_redis(&format!(
-        "redis+sentinel://127.0.0.1:{}/main",
-        sentinel.port
-    ));
+    let store = open_redis(&format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port));
     let key = keys::call("c");
     store
         .put(&key, Bytes::from_static(b"before"), None, Expect::Any)
@@ -94,9 +79,6 @@ async fn writes_follow_the_master() {
         .unwrap();
     assert_eq!(store.get(&key).await.unwrap().unwrap().value, "before");
     assert_eq!(replica.ask(&["XLEN", keys::events().as_ref()]).trim(), "2");
-    let log = store
-        .read(&keys::events(), Position::START, 9)
-        .await
-        .unwrap();
+    let log = store.read(&keys::events(), Position::START, 9).await.unwrap();
     assert_eq!(log.len(), 2);
 }

@@ -96,10 +96,7 @@ pub fn free_port() -> u16 {
 pub fn until(mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
-        assert!(
-            began.elapsed() < Duration::from_secs(30),
-            "it never became so"
-        );
+        assert!(began.elapsed() < Duration::from_secs(30), "it never became so");
         sleep(Duration::from_millis(10));
     }
 }

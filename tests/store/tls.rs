@@ -19,11 +19,7 @@ fn openssl(directory: &Path, arguments: &str) {
         .current_dir(directory)
         .output()
         .expect("openssl is installed");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn make_certificates(directory: &Path) {
@@ -52,10 +48,7 @@ async fn a_redis_behind_tls_is_used_if_the_system_trusts_it() {
             .append(&keys::events(), Bytes::from_static(b"entry"))
             .await
             .unwrap();
-        let log = store
-            .read(&keys::events(), Position::START, 9)
-            .await
-            .unwrap();
+        let log = store.read(&keys::events(), Position::START, 9).await.unwrap();
         assert_eq!(log.len(), 1);
         return;
     }
@@ -76,23 +69,13 @@ async fn a_redis_behind_tls_is_used_if_the_system_trusts_it() {
         "no",
     ]);
     let url = format!("rediss://127.0.0.1:{port}");
-    assert!(
-        open_redis(&url).ready().await.is_err(),
-        "nobody vouches for it here"
-    );
+    assert!(open_redis(&url).ready().await.is_err(), "nobody vouches for it here");
     let child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "tls::a_redis_behind_tls_is_used_if_the_system_trusts_it",
-            "--exact",
-        ])
+        .args(["tls::a_redis_behind_tls_is_used_if_the_system_trusts_it", "--exact"])
         .env(CHILD, &url)
         .env("SSL_CERT_FILE", path("ca.crt"))
         .output()
         .unwrap();
-    assert!(
-        child.status.success(),
-        "{}",
-        String::from_utf8_lossy(&child.stdout)
-    );
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
     assert_eq!(server.ask(&["XLEN", keys::events().as_ref()]).trim(), "1");
 }

@@ -16,6 +16,10 @@ const READ_QUEUE: &str = "GET /api/v1/report/calls_history";
 
 #[async_trait]
 impl History for Evolux {
+    fn redacted_fields(&self) -> &'static [&'static str] {
+        &["download_audio"]
+    }
+
     fn reports(&self) -> &[Report] {
         &self.settings.reports
     }

@@ -9,8 +9,6 @@ mod lookup;
 mod recordings;
 mod wire;
 
-use std::sync::Arc;
-
 pub use config::CREDENTIAL;
 use config::Settings;
 
@@ -19,13 +17,13 @@ use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::error::{Failure, FailureKind, Refusal};
-use crate::upstream::Upstream;
+use crate::upstream::{KeyUsage, Upstream};
 
 /// One account at Evolux: a tenant's server.
 pub struct Evolux {
     account: AccountName,
     settings: Settings,
-    upstream: Arc<Upstream>,
+    upstream: Upstream,
 }
 
 impl Evolux {
@@ -33,7 +31,7 @@ impl Evolux {
     ///
     /// # Errors
     /// Every fault in the account's settings.
-    pub fn new(account: &Account, upstream: Arc<Upstream>) -> Result<Self, Faults> {
+    pub fn new(account: &Account, upstream: Upstream) -> Result<Self, Faults> {
         Ok(Self {
             account: account.name.clone(),
             settings: Settings::read(account)?,
@@ -49,6 +47,10 @@ impl Provider for Evolux {
 
     fn kind(&self) -> &'static str {
         "evolux"
+    }
+
+    fn key_usage(&self) -> Vec<KeyUsage> {
+        self.upstream.key_usage()
     }
 
     fn calls(&self) -> Option<&dyn Calls> {

@@ -8,8 +8,6 @@ mod judge;
 mod webhooks;
 mod wire;
 
-use std::sync::Arc;
-
 use url::Url;
 
 use config::Settings;
@@ -19,13 +17,13 @@ use super::port::{Calls, Consent, Control, Inbound, Provider, Target, Webhooks};
 use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
 use crate::domain::error::{Failure, FailureKind, Refusal};
-use crate::upstream::{Exchange, Upstream};
+use crate::upstream::{Exchange, KeyUsage, Upstream};
 
 /// One account at Positus: one WhatsApp number.
 pub struct Positus {
     account: AccountName,
     settings: Settings,
-    upstream: Arc<Upstream>,
+    upstream: Upstream,
 }
 
 impl Positus {
@@ -33,7 +31,7 @@ impl Positus {
     ///
     /// # Errors
     /// Every fault in the account's settings.
-    pub fn new(account: &Account, upstream: Arc<Upstream>) -> Result<Self, Faults> {
+    pub fn new(account: &Account, upstream: Upstream) -> Result<Self, Faults> {
         Ok(Self {
             account: account.name.clone(),
             settings: Settings::read(account)?,
@@ -66,6 +64,10 @@ impl Provider for Positus {
 
     fn kind(&self) -> &'static str {
         "positus"
+    }
+
+    fn key_usage(&self) -> Vec<KeyUsage> {
+        self.upstream.key_usage()
     }
 
     fn calls(&self) -> Option<&dyn Calls> {

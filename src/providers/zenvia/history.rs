@@ -18,6 +18,10 @@ const ABSENT: [&str; 4] = ["8", "30", "60", "90"];
 
 #[async_trait]
 impl History for Zenvia {
+    fn redacted_fields(&self) -> &'static [&'static str] {
+        &["mensagem", "url_gravacao", "url_audio"]
+    }
+
     fn reports(&self) -> &[Report] {
         &self.settings.reports
     }
@@ -83,8 +87,6 @@ fn row(resource: &Resource, json: &str) -> Option<Row> {
         id: facts.reference.as_ref()?.id.clone()?,
         facts,
         raw: json.to_owned(),
-        spoken: object.text("mensagem"),
-        recording_link: object.text("url_gravacao"),
         ..Row::default()
     })
 }

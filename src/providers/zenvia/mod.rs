@@ -23,7 +23,7 @@ use crate::domain::account::AccountName;
 use crate::domain::call::ProviderRef;
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::providers::port;
-use crate::upstream::{Credential, Upstream};
+use crate::upstream::{Credential, KeyUsage, Upstream};
 
 pub use voices::VOICES;
 
@@ -58,6 +58,10 @@ impl port::Provider for Zenvia {
 
     fn kind(&self) -> &'static str {
         "zenvia"
+    }
+
+    fn key_usage(&self) -> Vec<KeyUsage> {
+        self.upstream.key_usage()
     }
 
     fn calls(&self) -> Option<&dyn port::Calls> {

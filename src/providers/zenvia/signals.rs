@@ -116,7 +116,7 @@ pub fn voicemail(object: &Object<'_>) -> Option<Signal> {
 }
 
 fn signal(kind: &'static str, subject: Option<String>, at: Option<Timestamp>, data: Value) -> Option<Signal> {
-    Some(Signal { kind, subject, at, data })
+    Some(Signal { kind: kind.into(), subject, at, data })
 }
 
 fn sms_word(word: &str) -> Option<&'static str> {

@@ -108,9 +108,6 @@ fn the_documented_page_reads_whole() {
             nps: None,
         }),
         trunk: Some("Pontal".into()),
-        recording_link: Some(
-            "https://maissaude.edev-multi/api/v1/dialer/call/48582566/recording".into(),
-        ),
         ..Row::default()
     };
     let rows = rows(SEED, dialer_row);
@@ -271,7 +268,6 @@ fn agent_call() -> Row {
             csat: None,
             nps: Some(9),
         }),
-        recording_link: Some("https://172.16.7.33/api/v1/callcenter/call/9001/recording".into()),
         ..Row::default()
     }
 }
@@ -358,7 +354,6 @@ fn one_queue_call_reads_whole() {
         }),
         classification: Some("Segunda via".into()),
         trunk: Some("Pontal".into()),
-        recording_link: Some("https://172.16.7.33/api/v1/callcenter/call/77001/recording".into()),
         ..Row::default()
     };
     assert_eq!(

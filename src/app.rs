@@ -8,9 +8,9 @@ use actix_web::dev::ServerHandle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::api;
+use crate::api::{self, Api, Authenticator};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Account, Config, Faults, KeyRing, Sources, StoreConfig};
+use crate::config::{self, Config, Faults, KeyRing, Secret, Sources};
 use crate::domain::time::Timestamp;
 use crate::providers::registry::{self, Accounts};
 use crate::seal::Sealer;
@@ -73,15 +73,17 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let now = Timestamp::from_millis(clock.now_ms());
         let accounts = Accounts::build(&config, &clock)?;
-        let store = store::open(&config.store, Arc::clone(&clock))?;
+        let store = store::open(config.store.url(), Arc::clone(&clock))?;
         let sealer = Sealer::new(&own_secrets(&config)?, now);
         let config = Arc::new(config);
         let gateway = Arc::new(Gateway::new(Arc::clone(&config), store, accounts, sealer, clock));
         let metrics = telemetry::install_metrics();
+        let auth = Arc::new(Authenticator::new(&config.auth));
         let public = listen(config.server.bind)?;
         let management = listen(config.server.management_bind)?;
         let (address, management_address) = (local(&public)?, local(&management)?);
-        let servers = [api::public(&gateway, public), api::management(&gateway, metrics, management)];
+        let api = || Api::new(Arc::clone(&gateway), Arc::clone(&auth));
+        let servers = [api::server(api(), public), api::management(api(), metrics.clone(), management)];
         let mut running = Vec::new();
         for server in servers {
             let server = server.map_err(StartError::Server)?;
@@ -119,11 +121,11 @@ fn own_secrets(config: &Config) -> Result<KeyRing, StartError> {
     if !config.secrets.is_empty() {
         return Ok(config.secrets.clone());
     }
-    let directory = match &config.store {
-        StoreConfig::Embedded { directory } => directory.clone(),
-        StoreConfig::Memory | StoreConfig::Redis(_) => std::env::temp_dir(),
+    let secret = match config.store.directory() {
+        Some(directory) => config::generate_or_load_secret(directory),
+        None => Secret::generate(),
     };
-    let secret = config::generate_or_load_secret(&directory).map_err(StartError::Secret)?;
+    let secret = secret.map_err(StartError::Secret)?;
     Ok(KeyRing::single("own", secret))
 }
 

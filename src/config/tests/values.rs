@@ -1,6 +1,7 @@
 //! What keys mean once they are read.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use super::*;

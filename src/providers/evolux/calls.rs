@@ -80,7 +80,7 @@ mod tests {
     use crate::domain::ids::CallId;
 
     fn call(to: &str, party: &str, from: Option<&str>) -> NewCall {
-        let parse = |text| Address::parse(text, "BR").unwrap();
+        let parse = |text| Address::parse(text, rlibphonenumber::Region::BR).unwrap();
         let what = ActionKind::Connect {
             to: parse(party),
             from: from.map(parse),

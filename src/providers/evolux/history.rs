@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn several_values_are_repeated_keys_where_the_report_takes_several() {
-        let number = |text| PhoneNumber::parse(text, "BR").unwrap();
+        let number = |text| PhoneNumber::parse(text, rlibphonenumber::Region::BR).unwrap();
         let mut query = ReportQuery {
             agent_ids: vec!["149".into(), "150".into()],
             campaign_ids: vec!["376".into(), "377".into()],
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_foreign_number_is_left_to_the_gateway() {
-        let number = PhoneNumber::parse("+14155552671", "BR").unwrap();
+        let number = PhoneNumber::parse("+14155552671", rlibphonenumber::Region::BR).unwrap();
         let query = ReportQuery {
             numbers: vec![number],
             ..query()

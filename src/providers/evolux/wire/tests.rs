@@ -41,7 +41,7 @@ fn at(text: &str) -> Option<Timestamp> {
 }
 
 fn phone(text: &str) -> Option<Address> {
-    Some(Address::parse(text, "BR").unwrap())
+    Some(Address::parse(text, rlibphonenumber::Region::BR).unwrap())
 }
 
 fn name(id: &str, name: &str) -> Option<Named> {

@@ -29,7 +29,6 @@ fn a_row_keeps_the_providers_bytes() {
 
 #[test]
 fn what_must_be_redacted_is_told() {
-    let tts = page_of("tts", &data("tts-report")).unwrap();
     let calls = page_of("chamada", &data("call-report")).unwrap();
     assert_eq!(calls.rows[0].facts.status, Some(CallStatus::Completed));
 }

@@ -173,7 +173,8 @@ impl Verdict {
                 | ServerErrorKind::ClusterDown
                 | ServerErrorKind::MasterDown
                 | ServerErrorKind::BusyLoading,
-            ) => Self::NotNow,
+            )
+            | ErrorKind::ClusterConnectionNotFound => Self::NotNow,
             ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType => {
                 Self::Refused
             }

@@ -1,17 +1,14 @@
 //! `[accounts.NAME]`: the accounts held at providers.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
-use toml::Table;
 use url::Url;
 
-use super::fault::Faults;
 use super::format::{AMOUNT, HOST, HTTP_URL, TEXT};
 use super::keyring::KeyRing;
-use super::reader::{Context, Reader};
+use super::reader::{Reader, Settings};
 use crate::domain::account::AccountName;
 
 /// What an account has where its table is silent; `config/default.toml` shows the same values.
@@ -113,7 +110,7 @@ impl Account {
         let modes = [("on", Mode::On), ("drain", Mode::Drain), ("off", Mode::Off)];
         Some(Self {
             provider: reader.text("provider"),
-            mode: reader.choice("mode", &modes),
+            mode: reader.choice("mode", &modes).unwrap_or_default(),
             owner: reader.text("owner"),
             users: reader.list("users", &TEXT),
             base_url: reader.optional("base_url", &HTTP_URL),
@@ -125,7 +122,7 @@ impl Account {
             breaker: Breaker::read(reader.section("breaker")),
             low_balance: reader.optional("low_balance", &AMOUNT),
             recording_hosts: reader.list("recording_hosts", &HOST),
-            settings: Settings::take(&mut reader),
+            settings: reader.settings(),
             // Last, so that an account without a proper name is read to its end.
             name: name?,
         })
@@ -152,47 +149,5 @@ impl Reader<'_> {
             self.fault_here("is not a name", remedy);
         }
         parsed
-    }
-}
-
-/// The keys of an account that only its kind of provider knows.
-#[derive(Clone, Default)]
-pub struct Settings {
-    path: String,
-    table: Table,
-    overlaid: BTreeMap<String, String>,
-}
-
-impl Settings {
-    /// Reads the settings with `read`, which takes each key it knows out of the reader.
-    ///
-    /// # Errors
-    ///
-    /// Returns every fault that `read` noted, and every key it did not take, each with its path.
-    pub fn read<T>(&self, read: impl FnOnce(&mut Reader<'_>) -> T) -> Result<T, Faults> {
-        let context = Context {
-            overlaid: self.overlaid.clone(),
-            ..Context::default()
-        };
-        let mut reader = Reader::new(&context, &self.path, self.table.clone());
-        let value = read(&mut reader);
-        drop(reader);
-        context.finish(value)
-    }
-
-    fn take(reader: &mut Reader<'_>) -> Self {
-        let (table, overlaid) = reader.take_rest();
-        Self {
-            path: reader.path().to_owned(),
-            table,
-            overlaid,
-        }
-    }
-}
-
-/// Tells the keys only: what the values are is known to the provider alone.
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.table.keys()).finish()
     }
 }

@@ -5,7 +5,7 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use url::Url;
 
 use super::format::HTTP_URL;
-use super::keyring::Validity;
+use super::keyring::{Entry, within};
 use super::reader::Reader;
 use super::secret::Secret;
 
@@ -40,8 +40,10 @@ pub struct AuthKey {
     pub verifying: Secret,
     /// The secret of HS256, else the private key in PEM, if configured; only `switchboard token` uses it.
     pub signing: Option<Secret>,
-    /// When the key counts.
-    pub validity: Validity,
+    /// Valid from this instant; `None`: always was.
+    pub from: Option<Timestamp>,
+    /// Valid before this instant; `None`: without end.
+    pub until: Option<Timestamp>,
 }
 
 /// A signature algorithm of tokens.
@@ -63,7 +65,7 @@ impl Auth {
     pub fn valid(&self, now: Timestamp) -> impl Iterator<Item = &AuthKey> {
         self.keys
             .iter()
-            .filter(move |key| key.validity.contains(now))
+            .filter(move |key| within(key.from, key.until, now))
     }
 
     pub(super) fn read(mut reader: Reader<'_>) -> Self {
@@ -83,22 +85,28 @@ impl Auth {
 }
 
 impl AuthKey {
-    fn read(entry: &mut Reader<'_>, id: String, validity: Validity) -> Self {
-        let alg = entry.choice("alg", &Algorithm::WORDS);
+    fn read(row: &mut Reader<'_>, entry: Entry) -> Self {
+        let alg = row.choice("alg", &Algorithm::WORDS);
         let (verifying, signing) = match alg {
-            Algorithm::HS256 => {
-                let secret = entry.secret("secret");
-                entry.check_strength("secret", &secret, HS256_MIN_BYTES);
+            Some(Algorithm::HS256) => {
+                let secret = row.secret("secret");
+                row.check_strength("secret", &secret, HS256_MIN_BYTES);
                 (secret.clone(), Some(secret))
             }
-            _ => read_pair(entry, alg),
+            Some(alg) => read_pair(row, alg),
+            None => {
+                // Without an algorithm nothing tells which further keys belong here.
+                row.take_rest();
+                Default::default()
+            }
         };
         Self {
-            id,
-            alg,
+            id: entry.id,
+            alg: alg.unwrap_or_default(),
             verifying,
             signing,
-            validity,
+            from: entry.from,
+            until: entry.until,
         }
     }
 }
@@ -132,13 +140,13 @@ impl Algorithm {
     }
 }
 
-fn read_pair(entry: &mut Reader<'_>, alg: Algorithm) -> (Secret, Option<Secret>) {
+fn read_pair(row: &mut Reader<'_>, alg: Algorithm) -> (Secret, Option<Secret>) {
     let remedy = "store a key in PEM made for the algorithm in alg";
-    let public = entry.secret("public_key");
-    let private = entry.optional_secret("private_key");
+    let public = row.secret("public_key");
+    let private = row.optional_secret("private_key");
     let bytes = public.expose().as_bytes();
     if !bytes.is_empty() && !alg.verifies_with(bytes) {
-        entry.fault(
+        row.fault(
             "public_key",
             "points to no public key of this algorithm",
             remedy,
@@ -148,7 +156,7 @@ fn read_pair(entry: &mut Reader<'_>, alg: Algorithm) -> (Secret, Option<Secret>)
         .as_ref()
         .is_some_and(|key| !alg.signs_with(key.expose().as_bytes()))
     {
-        entry.fault(
+        row.fault(
             "private_key",
             "points to no private key of this algorithm",
             remedy,

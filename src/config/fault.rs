@@ -4,7 +4,7 @@ use std::fmt;
 
 /// One thing wrong in the configuration.
 ///
-/// No field ever holds a configured value: a value in the wrong place may be a secret.
+/// No field repeats a value whose form was not recognised: it may be a secret in the wrong place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Where: a dotted path such as `accounts.zenvia-br.keys[1].secret`, or a file and line.

@@ -11,22 +11,6 @@ use super::secret::{Secret, hex};
 /// The most keys one ring may hold.
 const MAX_KEYS: usize = 5;
 
-/// When a key counts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Validity {
-    /// Valid from this instant; `None`: always was.
-    pub from: Option<Timestamp>,
-    /// Valid before this instant; `None`: without end.
-    pub until: Option<Timestamp>,
-}
-
-impl Validity {
-    /// Tells whether `now` is within `[from, until)`.
-    pub fn contains(&self, now: Timestamp) -> bool {
-        self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
-    }
-}
-
 /// One key of a ring.
 #[derive(Debug, Clone)]
 pub struct Key {
@@ -34,11 +18,18 @@ pub struct Key {
     pub id: String,
     /// The value itself.
     pub secret: Secret,
-    /// When the key counts.
-    pub validity: Validity,
+    /// Valid from this instant; `None`: always was.
+    pub from: Option<Timestamp>,
+    /// Valid before this instant; `None`: without end.
+    pub until: Option<Timestamp>,
 }
 
 impl Key {
+    /// Tells whether `now` is within `[from, until)`.
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        within(self.from, self.until, now)
+    }
+
     /// Returns 8 hexadecimal digits that tell two secrets apart and reveal neither.
     pub fn fingerprint(&self) -> String {
         let text = format!("switchboard key fingerprint\n{}", self.secret.expose());
@@ -57,13 +48,14 @@ impl KeyRing {
         Self(vec![Key {
             id: id.into(),
             secret,
-            validity: Validity::default(),
+            from: None,
+            until: None,
         }])
     }
 
     /// Returns the keys valid at `now`, preferred first: each of them is to be accepted.
     pub fn valid(&self, now: Timestamp) -> impl Iterator<Item = &Key> {
-        self.0.iter().filter(move |key| key.validity.contains(now))
+        self.0.iter().filter(move |key| key.is_valid(now))
     }
 
     /// Returns the first key valid at `now`: the one to sign with.
@@ -80,6 +72,18 @@ impl KeyRing {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// Tells whether `now` is within `[from, until)`.
+pub(super) fn within(from: Option<Timestamp>, until: Option<Timestamp>, now: Timestamp) -> bool {
+    from.is_none_or(|from| from <= now) && until.is_none_or(|until| now < until)
+}
+
+/// What every entry of a ring has, whatever its secret looks like.
+pub(super) struct Entry {
+    pub(super) id: String,
+    pub(super) from: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
 }
 
 impl Reader<'_> {
@@ -106,9 +110,9 @@ impl Reader<'_> {
 
     /// Reads a ring that may be empty; every secret has at least `min_bytes` bytes.
     pub(super) fn strong_ring(&mut self, key: &'static str, min_bytes: usize) -> KeyRing {
-        let read = |entry: &mut Reader<'_>, id, validity| {
-            let key = read_key(entry, id, validity);
-            entry.check_strength("secret", &key.secret, min_bytes);
+        let read = |row: &mut Reader<'_>, entry| {
+            let key = read_key(row, entry);
+            row.check_strength("secret", &key.secret, min_bytes);
             key
         };
         KeyRing(self.entries(key, read).unwrap_or_default())
@@ -120,7 +124,7 @@ impl Reader<'_> {
     pub(super) fn entries<T>(
         &mut self,
         key: &'static str,
-        read: impl Fn(&mut Reader<'_>, String, Validity) -> T,
+        read: impl Fn(&mut Reader<'_>, Entry) -> T,
     ) -> Option<Vec<T>> {
         let mut rows = self.rows(key)?;
         if rows.len() > MAX_KEYS {
@@ -140,8 +144,15 @@ impl Reader<'_> {
                     "give each key an id of its own",
                 );
             }
-            let validity = read_validity(row);
-            read(row, id, validity)
+            let (from, until) = (row.instant("from"), row.instant("until"));
+            if from.is_some() && until.is_some() && until <= from {
+                row.fault(
+                    "until",
+                    "is not after from",
+                    "let the key end after it begins",
+                );
+            }
+            read(row, Entry { id, from, until })
         };
         Some(rows.iter_mut().map(read_row).collect())
     }
@@ -174,26 +185,12 @@ impl Reader<'_> {
     }
 }
 
-fn read_key(entry: &mut Reader<'_>, id: String, validity: Validity) -> Key {
-    let secret = entry.secret("secret");
+fn read_key(row: &mut Reader<'_>, entry: Entry) -> Key {
+    let Entry { id, from, until } = entry;
     Key {
         id,
-        secret,
-        validity,
+        secret: row.secret("secret"),
+        from,
+        until,
     }
-}
-
-fn read_validity(entry: &mut Reader<'_>) -> Validity {
-    let from = entry.instant("from");
-    let until = entry.instant("until");
-    if let (Some(from), Some(until)) = (from, until)
-        && until <= from
-    {
-        entry.fault(
-            "until",
-            "is not after from",
-            "let the key end after it begins",
-        );
-    }
-    Validity { from, until }
 }

@@ -4,6 +4,7 @@
 
 mod account;
 mod auth;
+mod context;
 mod fault;
 mod format;
 mod keyring;
@@ -23,13 +24,13 @@ mod verification;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use account::{Account, Breaker, Mode, Settings};
+pub use account::{Account, Breaker, Mode};
 pub use auth::{Algorithm, Auth, AuthKey};
 pub use fault::{Fault, Faults};
 pub use format::{AMOUNT, E164, Format, HOST, HTTP_URL, TEXT};
-pub use keyring::{Key, KeyRing, Validity};
+pub use keyring::{Key, KeyRing};
 pub use limits::{Limits, Rate};
-pub use reader::Reader;
+pub use reader::{Reader, Settings};
 pub use reference::reference;
 pub use routing::Routing;
 pub use secret::{Secret, generate_or_load_secret};
@@ -41,8 +42,8 @@ pub use subscription::Subscription;
 pub use verification::{Codes, Guard, GuardMode, PrefixBlock, TestNumbers, Verification};
 
 use crate::domain::account::AccountName;
+use context::Context;
 use origin::Origin;
-use reader::Context;
 use source::Layers;
 
 /// The least size of a key that seals: HKDF adds no strength to a short one.
@@ -94,13 +95,28 @@ impl Config {
     /// Returns every fault found. Where a file is no TOML only such faults are listed, because what
     /// it was to say is not known.
     pub fn load(sources: &Sources) -> Result<Self, Faults> {
+        Self::load_with(sources, |_| Ok(()))
+    }
+
+    /// Loads as [`Config::load`] does, and lets `check` look at each account on the way.
+    ///
+    /// Faults that only a provider can see, such as those in [`Account::settings`], are then listed
+    /// together with all others. Where an account has faults, `check` sees stand-ins in their place.
+    ///
+    /// # Errors
+    ///
+    /// Returns every fault found, those of `check` last.
+    pub fn load_with(
+        sources: &Sources,
+        check: impl Fn(&Account) -> Result<(), Faults>,
+    ) -> Result<Self, Faults> {
         let env: BTreeMap<_, _> = sources.env.iter().cloned().collect();
         let mut layers = Layers::new();
         for file in &sources.files {
             layers.add_file(file);
         }
         layers.add_environment(&env);
-        Self::read(layers, env)
+        Self::read(layers, env, check)
     }
 
     /// Loads the defaults, then `text`; only `env::NAME` looks at the environment of this process.
@@ -112,7 +128,7 @@ impl Config {
         let env = Sources::from_process(Vec::new()).env;
         let mut layers = Layers::new();
         layers.add_text("text", text);
-        Self::read(layers, env.into_iter().collect())
+        Self::read(layers, env.into_iter().collect(), |_| Ok(()))
     }
 
     /// Loads the defaults, then `text`, then `env`, which stands in for the whole environment.
@@ -126,7 +142,7 @@ impl Config {
         let mut layers = Layers::new();
         layers.add_text("text", text);
         layers.add_environment(&env);
-        Self::read(layers, env)
+        Self::read(layers, env, |_| Ok(()))
     }
 
     /// Returns the files that secrets were read from, for a watcher.
@@ -144,7 +160,11 @@ impl Config {
         self.origin.restart_changes(&other.origin)
     }
 
-    fn read(layers: Layers, env: BTreeMap<String, String>) -> Result<Self, Faults> {
+    fn read(
+        layers: Layers,
+        env: BTreeMap<String, String>,
+        check: impl Fn(&Account) -> Result<(), Faults>,
+    ) -> Result<Self, Faults> {
         if !layers.faults.is_empty() {
             return Err(Faults(layers.faults));
         }
@@ -156,6 +176,13 @@ impl Config {
         let origin = Origin::new(&layers.merged);
         let mut config = Self::read_root(Reader::new(&context, "", layers.merged), origin);
         config.origin.secret_files = context.secret_files.take();
+        for faults in config
+            .accounts
+            .values()
+            .filter_map(|account| check(account).err())
+        {
+            context.faults.borrow_mut().extend(faults.0);
+        }
         context.finish(config)
     }
 

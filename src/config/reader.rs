@@ -1,54 +1,20 @@
 //! Reads a table key by key and notes every fault, instead of stopping at the first.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+mod nested;
+mod settings;
+
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use toml::{Table, Value};
 
-use super::fault::{Fault, Faults};
+pub use settings::Settings;
+
+use super::context::Context;
 use super::format::{Format, TEXT};
 
 const LIST_REMEDY: &str = "write a list in a file: [ … ]; the environment takes single values only";
-
-/// What the readers of one configuration share.
-#[derive(Default)]
-pub(super) struct Context {
-    /// The environment, for `env::NAME`.
-    pub(super) env: BTreeMap<String, String>,
-    /// Path of each value that came from the environment, and its variable.
-    pub(super) overlaid: BTreeMap<String, String>,
-    pub(super) faults: RefCell<Vec<Fault>>,
-    /// Every file a secret was read from.
-    pub(super) secret_files: RefCell<Vec<PathBuf>>,
-}
-
-impl Context {
-    /// Hands out what was read, unless there were faults.
-    pub(super) fn finish<T>(self, value: T) -> Result<T, Faults> {
-        let faults = self.faults.into_inner();
-        if faults.is_empty() {
-            Ok(value)
-        } else {
-            Err(Faults(faults))
-        }
-    }
-
-    fn note(&self, path: String, problem: &str, remedy: &str) {
-        let problem = match self.overlaid.get(&path) {
-            Some(variable) => format!("{problem} (set by {variable})"),
-            None => problem.to_owned(),
-        };
-        let remedy = remedy.to_owned();
-        self.faults.borrow_mut().push(Fault {
-            path,
-            problem,
-            remedy,
-        });
-    }
-}
 
 /// Reads one table of the configuration.
 ///
@@ -128,20 +94,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a required word out of `choices`.
-    pub fn choice<T: Copy + Default>(&mut self, key: &'static str, choices: &[(&str, T)]) -> T {
-        let Some(text) = self.take_text(key, true) else {
-            return T::default();
-        };
-        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
-            return *value;
+    pub fn choice<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.take_text(key, true)?;
+        let chosen = choices.iter().find(|(word, _)| *word == text);
+        if chosen.is_none() {
+            let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+            let remedy = format!("write one of: {}", words.join(", "));
+            self.fault(key, "is not a word known here", &remedy);
         }
-        let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-        self.fault(
-            key,
-            "is not a word known here",
-            &format!("write one of: {}", words.join(", ")),
-        );
-        T::default()
+        chosen.map(|(_, value)| *value)
     }
 
     /// Reads a required whole number within `range`.
@@ -240,92 +201,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What only the configuration itself reads: nested tables, and what is behind a secret's place.
-impl<'a> Reader<'a> {
-    /// Opens the table at `key`; if there is none, that is a fault and the reader stays silent.
-    pub(super) fn section(&mut self, key: &'static str) -> Reader<'a> {
-        let value = self.take_required(key);
-        self.open(key, value)
-    }
-
-    /// Opens every table in the table at `key`, which may be absent.
-    pub(super) fn named_sections(&mut self, key: &'static str) -> Vec<(String, Reader<'a>)> {
-        let Some(value) = self.take(key) else {
-            return Vec::new();
-        };
-        let mut parent = self.open(key, Some(value));
-        let children = std::mem::take(&mut parent.table);
-        let open = |(name, value): (String, Value)| {
-            let child = parent.open(&name, Some(value));
-            (name, child)
-        };
-        children.into_iter().map(open).collect()
-    }
-
-    /// Opens every table of the list at `key`, or a silent one in place of a faulty list.
-    pub(super) fn rows(&mut self, key: &'static str) -> Option<Vec<Reader<'a>>> {
-        let Value::Array(items) = self.take(key)? else {
-            self.fault(key, "is not a list", LIST_REMEDY);
-            return Some(vec![self.open(key, None)]);
-        };
-        let open = |(position, item)| self.open(&format!("{key}[{position}]"), Some(item));
-        Some(items.into_iter().enumerate().map(open).collect())
-    }
-
-    /// Opens `value` as the table at `key`.
-    pub(super) fn open(&self, key: &str, value: Option<Value>) -> Reader<'a> {
-        let mut reader = Reader::new(self.context, &self.path_to(key), Table::new());
-        reader.muted = self.muted;
-        match value {
-            Some(Value::Table(table)) => reader.table = table,
-            Some(_) => {
-                self.fault(
-                    key,
-                    "is not a table",
-                    "write a table: a [section] or { key = value }",
-                );
-                reader.muted = true;
-            }
-            None => reader.muted = true,
-        }
-        reader
-    }
-
-    /// Lays the table under this reader over `defaults`.
-    pub(super) fn with_defaults(mut self, defaults: Table) -> Self {
-        let given = std::mem::replace(&mut self.table, defaults);
-        super::source::merge(&mut self.table, given);
-        self
-    }
-
-    /// Takes all keys not read so far, each with the variable it came from, if any.
-    pub(super) fn take_rest(&mut self) -> (Table, BTreeMap<String, String>) {
-        let prefix = format!("{}.", self.path);
-        let overlaid = self.context.overlaid.iter();
-        let mine = overlaid.filter(|(path, _)| path.starts_with(&prefix));
-        let mine = mine
-            .map(|(path, variable)| (path.clone(), variable.clone()))
-            .collect();
-        (std::mem::take(&mut self.table), mine)
-    }
-
-    /// Notes a fault of this table as a whole.
-    pub(super) fn fault_here(&self, problem: &str, remedy: &str) {
-        self.context.note(self.path.clone(), problem, remedy);
-    }
-
-    /// Returns the keys of the table at `key`, without taking it.
-    pub(super) fn names(&self, key: &str) -> BTreeSet<String> {
-        let table = self.table.get(key).and_then(Value::as_table);
-        table
-            .map(|table| table.keys().cloned().collect())
-            .unwrap_or_default()
-    }
-
-    pub(super) fn path(&self) -> &str {
-        &self.path
-    }
-
+/// What the readers of single sections build on.
+impl Reader<'_> {
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
@@ -409,7 +286,10 @@ impl<'a> Reader<'a> {
 impl Drop for Reader<'_> {
     fn drop(&mut self) {
         let unknown = std::mem::take(&mut self.table);
-        let remedy = format!("remove it; known here: {}", self.known.join(", "));
+        let remedy = match self.known.as_slice() {
+            [] => "remove it".to_owned(),
+            known => format!("remove it; known here: {}", known.join(", ")),
+        };
         for key in unknown.keys() {
             self.fault(key, "is not a known key", &remedy);
         }

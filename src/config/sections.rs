@@ -82,7 +82,7 @@ impl Telemetry {
     pub(super) fn read(mut reader: Reader<'_>) -> Self {
         let formats = [("json", LogFormat::Json), ("pretty", LogFormat::Pretty)];
         Self {
-            log_format: reader.choice("log_format", &formats),
+            log_format: reader.choice("log_format", &formats).unwrap_or_default(),
             log_level: reader.required("log_level", &LEVEL).unwrap_or(Level::INFO),
             otlp_endpoint: otlp_endpoint(&mut reader),
         }
@@ -129,7 +129,7 @@ impl Phone {
     }
 }
 
-/// Reads a code of two capital letters that has a numbering plan.
+/// Reads the code of a country that has a numbering plan.
 fn region(code: &str) -> Option<Region> {
     let region = Region::from_code(code).ok()?;
     PHONE_NUMBER_UTIL

@@ -65,7 +65,8 @@ impl Layers {
     }
 
     pub(super) fn add_text(&mut self, origin: &str, text: &str) {
-        let (_, errors) = toml::de::DeTable::parse_recoverable(text);
+        let (_, mut errors) = toml::de::DeTable::parse_recoverable(text);
+        errors.sort_by_key(|error| error.span().map(|span| span.start));
         if errors.is_empty() {
             match text.parse() {
                 Ok(table) => merge(&mut self.merged, table),

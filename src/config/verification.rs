@@ -102,7 +102,7 @@ impl Verification {
     pub(super) fn read(mut reader: Reader<'_>) -> Self {
         let codes = [("provider", Codes::Provider), ("gateway", Codes::Gateway)];
         Self {
-            codes: reader.choice("codes", &codes),
+            codes: reader.choice("codes", &codes).unwrap_or_default(),
             brand: reader.optional_text("brand"),
             ttl: reader.seconds("ttl_seconds", 60..=3600),
             max_attempts: reader.integer("max_attempts", 1..=100),
@@ -123,7 +123,7 @@ impl Guard {
             ("off", GuardMode::Off),
         ];
         Self {
-            mode: reader.choice("mode", &modes),
+            mode: reader.choice("mode", &modes).unwrap_or_default(),
             sends_per_prefix: reader.rate("sends_per_prefix"),
             prefix_block: reader
                 .table_or_false("prefix_block")
@@ -140,9 +140,8 @@ impl Guard {
 
 impl TestNumbers {
     fn read(mut reader: Reader<'_>) -> Self {
-        let (table, _) = reader.take_rest();
         let mut numbers = BTreeMap::new();
-        for (number, place) in table {
+        for (number, place) in reader.take_rest() {
             let key = mask(&number);
             if !is_e164(&number) {
                 reader.fault(

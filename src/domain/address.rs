@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::phone::{NotAPhone, PhoneNumber};
+use super::phone::{NotAPhone, PhoneNumber, Region};
 
 /// Says why a text is not an address; never repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +42,7 @@ impl Address {
     ///
     /// # Errors
     /// Where the text is none of the four kinds.
-    pub fn parse(text: &str, region: &str) -> Result<Self, NotAnAddress> {
+    pub fn parse(text: &str, region: Region) -> Result<Self, NotAnAddress> {
         if let Some(extension) = text.strip_prefix("ext:") {
             let digits = (1..=10).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_digit());
             return digits.then(|| Self::Extension(extension.to_owned())).ok_or(NotAnAddress::Extension);
@@ -59,7 +59,7 @@ impl Address {
     }
 
     /// A Brazilian mobile without its ninth digit is how WhatsApp itself writes it, though no numbering plan has it.
-    fn whatsapp(text: &str, region: &str) -> Result<Self, NotAnAddress> {
+    fn whatsapp(text: &str, region: Region) -> Result<Self, NotAnAddress> {
         match PhoneNumber::parse(text, region) {
             Ok(number) => Ok(Self::Whatsapp(number)),
             Err(error) => PhoneNumber::lenient(text)
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn each_kind_survives_its_text() {
         for text in ["+5511988887777", "ext:4000", "agent:john.snow", "whatsapp:+5511988887777"] {
-            let address = Address::parse(text, "BR").unwrap();
+            let address = Address::parse(text, Region::BR).unwrap();
             assert_eq!(address.to_string(), text);
             let stored: Address = serde_json::from_str(&serde_json::to_string(&address).unwrap()).unwrap();
             assert_eq!(stored, address);
@@ -191,18 +191,18 @@ mod tests {
 
     #[test]
     fn a_whatsapp_user_may_lack_the_ninth_digit() {
-        let with = Address::parse("whatsapp:+5511988887777", "BR").unwrap();
-        let without = Address::parse("whatsapp:+551188887777", "BR").unwrap();
+        let with = Address::parse("whatsapp:+5511988887777", Region::BR).unwrap();
+        let without = Address::parse("whatsapp:+551188887777", Region::BR).unwrap();
         assert!(with.same_party(&without));
-        assert!(Address::parse("whatsapp:12", "BR").is_err());
-        assert!(Address::parse("+551188887777", "BR").is_err(), "a phone must be dialable");
+        assert!(Address::parse("whatsapp:12", Region::BR).is_err());
+        assert!(Address::parse("+551188887777", Region::BR).is_err(), "a phone must be dialable");
     }
 
     #[test]
     fn what_is_no_address_says_why() {
-        assert_eq!(Address::parse("ext:12a", "BR"), Err(NotAnAddress::Extension));
-        assert_eq!(Address::parse("agent:a b", "BR"), Err(NotAnAddress::Agent));
-        assert_eq!(Address::parse("x", "BR"), Err(NotAnAddress::Phone(NotAPhone::Unreadable)));
+        assert_eq!(Address::parse("ext:12a", Region::BR), Err(NotAnAddress::Extension));
+        assert_eq!(Address::parse("agent:a b", Region::BR), Err(NotAnAddress::Agent));
+        assert_eq!(Address::parse("x", Region::BR), Err(NotAnAddress::Phone(NotAPhone::Unreadable)));
     }
 
     #[test]

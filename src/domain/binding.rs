@@ -45,18 +45,19 @@ mod tests {
     use super::*;
     use crate::domain::call::{Direction, Leg, ProviderRef};
     use crate::domain::ids::CallId;
+    use crate::domain::phone::Region;
     use crate::domain::time::Timestamp;
 
     fn placed(to: &str, seconds: i64) -> Call {
         let at = Timestamp::from_seconds(1_000 + seconds);
         let mut call = Call::new(CallId::generate(), "t".into(), Direction::Outbound, CallKind::Whatsapp, at);
-        call.to = Address::parse(to, "BR").ok();
+        call.to = Address::parse(to, Region::BR).ok();
         call
     }
 
     fn news(to: &str) -> CallFacts {
         CallFacts {
-            to: Address::parse(to, "BR").ok(),
+            to: Address::parse(to, Region::BR).ok(),
             direction: Some(Direction::Outbound),
             created_at: Some(Timestamp::from_seconds(1_002)),
             ..CallFacts::default()
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn an_agent_s_call_is_found_among_the_queues_by_the_agent_on_leg_a() {
-        let agent = Address::parse("agent:john.snow", "BR").ok();
+        let agent = Address::parse("agent:john.snow", Region::BR).ok();
         let mut ours = Call { kind: CallKind::Connect, ..placed("whatsapp:+5511988887777", 0) };
         ours.to.clone_from(&agent);
         let leg = Leg {

@@ -4,6 +4,7 @@ pub mod account;
 pub mod address;
 pub mod binding;
 pub mod call;
+pub mod caller;
 pub mod error;
 pub mod facts;
 pub mod fold;

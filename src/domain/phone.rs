@@ -1,9 +1,8 @@
 //! Phone numbers in E.164.
 
 use std::fmt;
-use std::str::FromStr;
 
-use rlibphonenumber::enums::Region;
+pub use rlibphonenumber::Region;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
 use serde::{Deserialize, Serialize};
 
@@ -26,13 +25,12 @@ pub enum NotAPhone {
 pub struct PhoneNumber(String);
 
 impl PhoneNumber {
-    /// Reads E.164 or a national spelling of `region` (an ISO 3166 code such as `BR`), strictly.
+    /// Reads E.164 or a national spelling of `region`, strictly.
     ///
     /// # Errors
     /// Where no country's numbering plan has the number.
-    pub fn parse(text: &str, region: &str) -> Result<Self, NotAPhone> {
-        let region = Region::from_str(region).ok();
-        let number = PHONE_NUMBER_UTIL.parse(text, region).map_err(|_| NotAPhone::Unreadable)?;
+    pub fn parse(text: &str, region: Region) -> Result<Self, NotAPhone> {
+        let number = PHONE_NUMBER_UTIL.parse(text, Some(region)).map_err(|_| NotAPhone::Unreadable)?;
         if number.extension.is_some() {
             return Err(NotAPhone::Unreadable);
         }
@@ -83,10 +81,9 @@ impl PhoneNumber {
         self.brazilian()?.get(..2)
     }
 
-    /// The ISO 3166 code of the number's country, where the numbering plans tell.
-    pub fn country(&self) -> Option<String> {
-        let number = PHONE_NUMBER_UTIL.parse(&self.0, None).ok()?;
-        number.get_region_code().map(|region| region.to_string())
+    /// The number's country, where the numbering plans tell.
+    pub fn country(&self) -> Option<Region> {
+        PHONE_NUMBER_UTIL.parse(&self.0, None).ok()?.get_region_code()
     }
 
     /// The number less its last four digits: the block that fraud is watched by.
@@ -134,15 +131,15 @@ mod tests {
     #[test]
     fn every_brazilian_spelling_is_one_number() {
         for text in ["+5511999990000", "11999990000", "011 99999-0000", "(11) 99999-0000", "015 11 99999-0000"] {
-            assert_eq!(PhoneNumber::parse(text, "BR").unwrap().as_str(), "+5511999990000", "{text}");
+            assert_eq!(PhoneNumber::parse(text, Region::BR).unwrap().as_str(), "+5511999990000", "{text}");
         }
     }
 
     #[test]
     fn what_no_plan_has_is_refused() {
-        assert_eq!(PhoneNumber::parse("hello", "BR"), Err(NotAPhone::Unreadable));
-        assert_eq!(PhoneNumber::parse("190", "BR"), Err(NotAPhone::Invalid));
-        assert_eq!(PhoneNumber::parse("+5511999990000 ext 3", "BR"), Err(NotAPhone::Unreadable));
+        assert_eq!(PhoneNumber::parse("hello", Region::BR), Err(NotAPhone::Unreadable));
+        assert_eq!(PhoneNumber::parse("190", Region::BR), Err(NotAPhone::Invalid));
+        assert_eq!(PhoneNumber::parse("+5511999990000 ext 3", Region::BR), Err(NotAPhone::Unreadable));
     }
 
     #[test]

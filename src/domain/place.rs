@@ -220,11 +220,12 @@ words! {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::domain::phone::Region;
 
     fn call(actions: Vec<Action>) -> NewCall {
         NewCall {
             id: CallId::generate(),
-            to: Address::parse("+5511988887777", "BR").unwrap(),
+            to: Address::parse("+5511988887777", Region::BR).unwrap(),
             from: None,
             script: Script::Actions(actions),
             record: false,

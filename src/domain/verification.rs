@@ -217,6 +217,7 @@ impl Send {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::domain::phone::Region;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(seconds)
@@ -237,7 +238,7 @@ mod tests {
         let mut verification = Verification {
             id: VerificationId::generate(),
             tenant: "t".into(),
-            to: PhoneNumber::parse("+5511988887777", "BR").unwrap(),
+            to: PhoneNumber::parse("+5511988887777", Region::BR).unwrap(),
             channel: Channel::Sms,
             status: VerificationStatus::Pending,
             brand: None,

@@ -17,7 +17,6 @@ use crate::providers::lenient::{Object, text};
 pub(in crate::providers::evolux) fn row(raw: &RawValue) -> Option<Row> {
     let row = Object::of(raw)?;
     let id = row.string("id")?;
-    let recording_link = row.string("download_audio");
     Some(Row {
         facts: facts(&row, &id),
         id,
@@ -41,7 +40,6 @@ pub(in crate::providers::evolux) fn row(raw: &RawValue) -> Option<Row> {
         outcome: row.string("outcome"),
         trunk: row.string("trunk_name"),
         raw: raw.get().to_owned(),
-        recording_link,
         ..Row::default()
     })
 }

@@ -33,7 +33,6 @@ pub(in crate::providers::evolux) fn row(raw: &RawValue) -> Option<Row> {
         classification: row.string("call_reason"),
         trunk: row.string("trunk_name"),
         raw: raw.get().to_owned(),
-        recording_link: row.string("download_audio"),
         ..Row::default()
     })
 }

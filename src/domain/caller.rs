@@ -1,0 +1,60 @@
+//! Who asks, and what they may do.
+
+use super::words::words;
+
+words! {
+    /// One permission of a token.
+    Scope {
+        /// Read calls.
+        CallsRead = "calls:read",
+        /// Place and control calls.
+        CallsWrite = "calls:write",
+        /// Read verifications.
+        VerificationsRead = "verifications:read",
+        /// Start and check verifications.
+        VerificationsWrite = "verifications:write",
+        /// Read the history.
+        HistoryRead = "history:read",
+        /// Read providers' own rows.
+        HistoryRaw = "history:raw",
+        /// Fetch recordings.
+        RecordingsRead = "recordings:read",
+        /// Read events.
+        EventsRead = "events:read",
+        /// Redeliver events.
+        EventsWrite = "events:write",
+        /// Read accounts.
+        AccountsRead = "accounts:read",
+    }
+}
+
+/// The tenant that reads everything and acts for nobody.
+pub const EVERY_TENANT: &str = "*";
+
+/// The holder of a verified token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The tenant acted for.
+    pub tenant: String,
+    /// The token's subject.
+    pub subject: String,
+    /// What the token allows.
+    pub scopes: Vec<Scope>,
+}
+
+impl Caller {
+    /// Whether an object of `tenant` may be read.
+    pub fn reads(&self, tenant: &str) -> bool {
+        self.tenant == EVERY_TENANT || self.tenant == tenant
+    }
+
+    /// Whether the caller reads everything and acts for nobody.
+    pub fn reads_all(&self) -> bool {
+        self.tenant == EVERY_TENANT
+    }
+
+    /// Whether the token allows `scope`.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+}

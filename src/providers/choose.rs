@@ -1,0 +1,143 @@
+//! Which account takes this request, and why.
+
+use super::port::{Codes, Offer};
+use super::registry::{Accounts, Entry};
+use crate::config::Mode;
+use crate::domain::account::AccountName;
+use crate::domain::call::{Routing, Skipped};
+use crate::domain::error::{Error, Problem};
+use crate::domain::place::{Capability, NewCall};
+use crate::domain::verification::Channel;
+
+/// Accounts that can take a request, best first, and those that were passed over.
+#[derive(Clone)]
+pub struct Choice {
+    candidates: Vec<(AccountName, Entry)>,
+    skipped: Vec<Skipped>,
+    named: bool,
+}
+
+impl Choice {
+    /// The candidates in the order to try them.
+    pub fn candidates(&self) -> &[(AccountName, Entry)] {
+        &self.candidates
+    }
+
+    /// How the `index`-th candidate came to be chosen; `failed` says why those before it did not take the request.
+    pub fn routing(&self, index: usize, failed: &[Skipped]) -> Option<Routing> {
+        let (account, _) = self.candidates.get(index)?;
+        let reason = match (self.named, index) {
+            (true, _) => "named by the request",
+            (false, 0) => "first in the configured order that can do it",
+            (false, _) => "next in the configured order after a failure that had no effect",
+        };
+        let mut skipped = self.skipped.clone();
+        skipped.extend_from_slice(failed);
+        Some(Routing { account: account.clone(), reason: reason.to_owned(), skipped })
+    }
+}
+
+/// The accounts that can place `call` for `tenant`.
+///
+/// # Errors
+/// `not-supported` naming what is missing and who has it; `invalid-input` where the named account does not exist for the tenant.
+pub fn for_call(accounts: &Accounts, order: &[AccountName], tenant: &str, call: &NewCall) -> Result<Choice, Error> {
+    let operation = call.operation();
+    let options = call.options();
+    let asked = Asked { order, tenant, named: call.account.as_ref(), what: operation };
+    choose(accounts, &asked, |entry| {
+        let Some(calls) = entry.provider.calls() else { return Err(vec![operation]) };
+        missing(calls.offers(), operation, &options)
+    })
+}
+
+/// The accounts that can send a code by `channel` for `tenant`.
+///
+/// # Errors
+/// As [`for_call`].
+pub fn for_code(
+    accounts: &Accounts,
+    order: &[AccountName],
+    tenant: &str,
+    channel: Channel,
+    named: Option<&AccountName>,
+) -> Result<Choice, Error> {
+    let what = match channel {
+        Channel::Sms => Capability::VerifySms,
+        Channel::Voice => Capability::VerifyVoice,
+    };
+    choose(accounts, &Asked { order, tenant, named, what }, |entry| {
+        let offered = entry.provider.codes().map(Codes::channels).unwrap_or_default();
+        if offered.contains(&channel) { Ok(()) } else { Err(vec![what]) }
+    })
+}
+
+struct Asked<'a> {
+    order: &'a [AccountName],
+    tenant: &'a str,
+    named: Option<&'a AccountName>,
+    what: Capability,
+}
+
+fn choose(
+    accounts: &Accounts,
+    asked: &Asked<'_>,
+    can: impl Fn(&Entry) -> Result<(), Vec<Capability>>,
+) -> Result<Choice, Error> {
+    let order = match asked.named {
+        Some(name) => std::slice::from_ref(name),
+        None => asked.order,
+    };
+    let mut choice = Choice { candidates: Vec::new(), skipped: Vec::new(), named: asked.named.is_some() };
+    let mut lacking = Vec::new();
+    for name in order {
+        let Some(entry) = accounts.get(name).filter(|entry| entry.config.serves(asked.tenant)) else {
+            if asked.named.is_some() {
+                return Err(Error::field("/account", "unknown", "names no account you may use"));
+            }
+            continue;
+        };
+        match (entry.config.mode, can(entry)) {
+            (_, Err(missing)) => {
+                choice.skipped.push(skip(name, format!("does not support: {}", words(&missing))));
+                lacking.extend(missing);
+            }
+            (Mode::On, Ok(())) => choice.candidates.push((name.clone(), entry.clone())),
+            (Mode::Drain | Mode::Off, Ok(())) => choice.skipped.push(skip(name, "takes no new requests".to_owned())),
+        }
+    }
+    if choice.candidates.is_empty() { Err(nobody(accounts, asked, &choice, lacking, can)) } else { Ok(choice) }
+}
+
+fn missing(offers: &[Offer], operation: Capability, options: &[Capability]) -> Result<(), Vec<Capability>> {
+    let Some(offer) = offers.iter().find(|offer| offer.operation == operation) else { return Err(vec![operation]) };
+    let missing: Vec<_> = options.iter().copied().filter(|option| !offer.options.contains(option)).collect();
+    if missing.is_empty() { Ok(()) } else { Err(missing) }
+}
+
+fn nobody(
+    accounts: &Accounts,
+    asked: &Asked<'_>,
+    choice: &Choice,
+    mut lacking: Vec<Capability>,
+    can: impl Fn(&Entry) -> Result<(), Vec<Capability>>,
+) -> Error {
+    let visible = || accounts.iter().filter(|(_, entry)| entry.config.serves(asked.tenant));
+    if visible().any(|(name, entry)| can(entry).is_ok() && choice.skipped.iter().any(|skipped| skipped.account == *name)) {
+        return Error::new(Problem::ProviderUnavailable, "Every account that can do this is being drained or is off.");
+    }
+    let able: Vec<_> = visible().filter(|(_, entry)| can(entry).is_ok()).map(|(name, _)| name.to_string()).collect();
+    lacking.sort();
+    lacking.dedup();
+    let what = if lacking.is_empty() { asked.what.to_string() } else { words(&lacking) };
+    let who = if able.is_empty() { "no account has it".to_owned() } else { format!("accounts that have it: {}", able.join(", ")) };
+    Error::new(Problem::NotSupported, format!("Not supported: {what}; {who}."))
+}
+
+fn skip(account: &AccountName, reason: String) -> Skipped {
+    Skipped { account: account.clone(), reason }
+}
+
+fn words(capabilities: &[Capability]) -> String {
+    capabilities.iter().map(|capability| capability.as_str()).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,198 @@
+//! The one thread that writes: everything queued becomes one transaction, one `fsync` serves all.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use redb::{Database, ReadableDatabase, ReadableTable};
+use tokio::sync::{oneshot, watch};
+
+use super::tables::{EXPIRIES, Fault, Tables};
+use super::{StoreError, unavailable};
+use crate::clock::Clock;
+
+/// Operations waiting for the writer; more are refused, so that memory stays bounded.
+const QUEUE: usize = 4096;
+/// Operations in one transaction, so that the first does not wait for ever on the rest.
+const BATCH: usize = 1024;
+/// How long without a write counts as a quiet moment.
+const QUIET: Duration = Duration::from_secs(1);
+/// Expired entries removed along with other writes.
+const SWEEP_ALONG: usize = 16;
+/// Expired entries removed in a transaction of their own.
+const SWEEP_ALONE: usize = 512;
+
+/// Applies one operation, and leaves behind what tells its caller how the commit went.
+type Job = Box<dyn FnOnce(&mut Tables<'_>, &mut Vec<Answer>) -> Result<(), StoreError> + Send>;
+type Answer = Box<dyn FnOnce(Result<(), StoreError>)>;
+
+/// The way to the writer thread; dropping it ends the thread once the queue is written.
+pub(super) struct Writer {
+    jobs: Option<SyncSender<Job>>,
+    appended: watch::Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(db: Arc<Database>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let (jobs, queue) = sync_channel(QUEUE);
+        let (append, appended) = watch::channel(());
+        let worker = Worker {
+            db,
+            clock,
+            queue,
+            append,
+        };
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || worker.run())
+            .map_err(unavailable)?;
+        Ok(Self {
+            jobs: Some(jobs),
+            appended,
+            thread: Some(thread),
+        })
+    }
+
+    /// Applies an operation and returns when it is on disk.
+    pub(super) async fn submit<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut Tables<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |tables, answers| {
+            let (outcome, lost) = match operation(tables) {
+                Ok(value) => (Ok(value), Ok(())),
+                Err(Fault::Refused(error)) => (Err(error), Ok(())),
+                Err(Fault::Storage(error)) => {
+                    let error = unavailable(error);
+                    (Err(error.clone()), Err(error))
+                }
+            };
+            answers.push(Box::new(move |committed| {
+                // A caller that no longer listens still had its write done.
+                let _ = answer.send(committed.and(outcome));
+            }));
+            lost
+        });
+        let stopped = || StoreError::Unavailable("the writer has stopped".to_owned());
+        match self.jobs.as_ref().ok_or_else(stopped)?.try_send(job) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                return Err(StoreError::Unavailable("too many writes wait".to_owned()));
+            }
+            Err(TrySendError::Disconnected(_)) => return Err(stopped()),
+        }
+        answered
+            .await
+            .map_err(|_| StoreError::Unavailable("the writer gave up on a write".to_owned()))?
+    }
+
+    /// Changes whenever a log may have grown.
+    pub(super) fn appended(&self) -> watch::Receiver<()> {
+        self.appended.clone()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A writer that panicked has nothing left to write.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What opening the file costs if the process is killed right after a commit.
+#[derive(PartialEq)]
+enum Repair {
+    /// Reads the whole file, about a second per GiB; the commit itself is cheaper.
+    Full,
+    /// Next to nothing: the commit also saves which pages are free, which costs more the larger
+    /// the file is.
+    Quick,
+}
+
+struct Worker {
+    db: Arc<Database>,
+    clock: Arc<dyn Clock>,
+    queue: Receiver<Job>,
+    append: watch::Sender<()>,
+}
+
+impl Worker {
+    fn run(self) {
+        let mut settled = false;
+        loop {
+            match self.queue.recv_timeout(QUIET) {
+                Ok(first) => {
+                    self.commit(first);
+                    settled = false;
+                }
+                Err(RecvTimeoutError::Timeout) => settled = self.settle(settled),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn commit(&self, first: Job) {
+        let mut answers = Vec::new();
+        let committed = self.transaction(Repair::Full, |tables| {
+            let jobs = std::iter::once(first).chain(self.queue.try_iter());
+            for job in jobs.take(BATCH) {
+                job(tables, &mut answers)?;
+            }
+            tables.sweep(SWEEP_ALONG).map_err(unavailable)?;
+            Ok(())
+        });
+        for answer in answers {
+            answer(committed.clone());
+        }
+    }
+
+    fn transaction(
+        &self,
+        repair: Repair,
+        apply: impl FnOnce(&mut Tables<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut txn = self.db.begin_write().map_err(unavailable)?;
+        txn.set_quick_repair(repair == Repair::Quick);
+        let mut tables = Tables::open(&txn, self.clock.now_ms()).map_err(unavailable)?;
+        apply(&mut tables)?;
+        let appended = tables.appended();
+        drop(tables);
+        txn.commit().map_err(unavailable)?;
+        if appended {
+            self.append.send_replace(());
+        }
+        Ok(())
+    }
+
+    /// Uses a quiet moment to remove what has expired and to make a later crash cheap to repair;
+    /// returns whether the last commit is now such a one.
+    fn settle(&self, settled: bool) -> bool {
+        let done = self.anything_expired().and_then(|expired| {
+            if settled && !expired {
+                return Ok(());
+            }
+            self.transaction(Repair::Quick, |tables| {
+                tables.sweep(SWEEP_ALONE).map_err(unavailable)?;
+                Ok(())
+            })
+        });
+        if let Err(error) = &done {
+            tracing::warn!(%error, "expired entries could not be removed");
+        }
+        done.is_ok()
+    }
+
+    fn anything_expired(&self) -> Result<bool, StoreError> {
+        let txn = self.db.begin_read().map_err(unavailable)?;
+        let table = txn.open_table(EXPIRIES).map_err(unavailable)?;
+        let first = table.first().map_err(unavailable)?;
+        Ok(first.is_some_and(|(key, _)| key.value().0 <= self.clock.now_ms()))
+    }
+}

@@ -1,0 +1,165 @@
+//! Every name under which state is kept: what it holds, for how long, who writes it.
+//!
+//! A name can be made only here, so this file is the whole map of the store. Phone numbers and
+//! secrets stand in a name only as a keyed hash, which the caller makes. Names of tenants and
+//! accounts hold no `:`; what a provider chooses stands last, so two names never collide.
+
+use std::fmt::{self, Display};
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub struct $name(String);
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// The name of one value or one counter.
+    Key
+}
+name! {
+    /// The name of one append-only log.
+    Log
+}
+name! {
+    /// The name of one set of members ordered by score.
+    Set
+}
+
+/// A call: JSON of the call and its unpublished events; `[retention] calls_days`; the call use cases.
+pub fn call(id: impl Display) -> Key {
+    Key(format!("sb:call:{id}"))
+}
+
+/// A verification: JSON; `[retention] verifications_hours` after it closes; the verification use cases.
+pub fn verification(id: impl Display) -> Key {
+    Key(format!("sb:verification:{id}"))
+}
+
+/// Which call a provider's own id means: our call id as text; as long as the call; whoever binds the two.
+pub fn call_by_reference(account: impl Display, provider_id: impl Display) -> Key {
+    Key(format!("sb:call-by-reference:{account}:{provider_id}"))
+}
+
+/// An idempotency claim, then the answer to repeat: JSON; 24 h; the idempotency of acting requests.
+pub fn idempotency(tenant: impl Display, digest: impl Display) -> Key {
+    Key(format!("sb:idempotency:{tenant}:{digest}"))
+}
+
+/// How often something happened in a fixed window: counter; the window of the rule; whoever enforces `rule`.
+pub fn counter(rule: impl Display, digest: impl Display) -> Key {
+    Key(format!("sb:counter:{rule}:{digest}"))
+}
+
+/// Who does a job that only one instance may do: the owner's id; the length of the lease; that owner.
+pub fn lease(name: impl Display) -> Key {
+    Key(format!("sb:lease:{name}"))
+}
+
+/// How far a consumer has read its log: a position as text; none; the consumer.
+pub fn position(consumer: impl Display) -> Key {
+    Key(format!("sb:position:{consumer}"))
+}
+
+/// Webhooks taken and not yet understood: JSON; `[retention] raw_days` by trimming; the webhook use case.
+pub fn inbox() -> Log {
+    Log("sb:log:inbox".to_owned())
+}
+
+/// What happened, as callers are told: JSON; `[retention] events_days` by trimming; the event publisher.
+pub fn events() -> Log {
+    Log("sb:log:events".to_owned())
+}
+
+/// What nobody would take: JSON; `[retention] dead_days` by trimming; delivery and the webhook use case.
+pub fn dead_letters() -> Log {
+    Log("sb:log:dead-letters".to_owned())
+}
+
+/// Calls of a tenant: call ids by creation (Unix ms); `[retention] calls_days`, self-trimming; placing a call.
+pub fn calls_of(tenant: impl Display) -> Set {
+    Set(format!("sb:calls-of:{tenant}"))
+}
+
+/// Calls of every tenant: call ids by creation (Unix ms); `[retention] calls_days`, self-trimming; placing a call.
+pub fn calls_all() -> Set {
+    Set("sb:calls-all".to_owned())
+}
+
+/// Calls through an account: call ids by creation (Unix ms); `[retention] calls_days`, self-trimming; placing a call.
+pub fn calls_of_account(account: impl Display) -> Set {
+    Set(format!("sb:calls-of-account:{account}"))
+}
+
+/// Verifications of a tenant: ids by creation (Unix ms); `[retention] verifications_hours`, self-trimming;
+/// starting a verification.
+pub fn verifications_of(tenant: impl Display) -> Set {
+    Set(format!("sb:verifications-of:{tenant}"))
+}
+
+/// Verifications of every tenant: ids by creation (Unix ms); `[retention] verifications_hours`, self-trimming;
+/// starting a verification.
+pub fn verifications_all() -> Set {
+    Set("sb:verifications-all".to_owned())
+}
+
+/// Calls that wait for their provider reference, by the hash of what will tie the two: call ids by creation
+/// (Unix ms); the time a call may stay unbound, self-trimming; placing a call, and whoever binds it.
+pub fn awaiting(account: impl Display, digest: impl Display) -> Set {
+    Set(format!("sb:awaiting:{account}:{digest}"))
+}
+
+/// Shows that the store takes writes: empty; 1 s; the store itself.
+pub(super) fn probe() -> Key {
+    Key("sb:probe".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_of_different_kinds_never_collide() {
+        let names = [
+            call("a").to_string(),
+            verification("a").to_string(),
+            call_by_reference("a", "b").to_string(),
+            idempotency("a", "b").to_string(),
+            counter("a", "b").to_string(),
+            lease("a").to_string(),
+            position("a").to_string(),
+            inbox().to_string(),
+            events().to_string(),
+            dead_letters().to_string(),
+            calls_of("a").to_string(),
+            calls_all().to_string(),
+            calls_of_account("a").to_string(),
+            verifications_of("a").to_string(),
+            verifications_all().to_string(),
+            awaiting("a", "b").to_string(),
+        ];
+        let distinct: HashSet<_> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len());
+    }
+
+    #[test]
+    fn a_name_says_the_same_however_it_is_read() {
+        let key = call_by_reference("zenvia-br", "42:x");
+        assert_eq!(key.as_ref(), "sb:call-by-reference:zenvia-br:42:x");
+        assert_eq!(key.to_string(), key.as_ref());
+    }
+}

@@ -1,0 +1,224 @@
+//! How a command reaches Redis: over the connection of the calling thread, within one deadline.
+//!
+//! Taking a connection from a pool costs more than the command. So each thread keeps one and
+//! sends through handles on it: what a request sends at once shares one write and one read.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use deadpool_redis::redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value, cmd};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::super::StoreError;
+use super::pool::{Connection, Held, Pool};
+
+/// How long an operation may take, whatever happens.
+const DEADLINE: Duration = Duration::from_millis(600);
+/// A connection unused for so long may have died unnoticed, and is asked before it is trusted.
+const IDLE: Duration = Duration::from_secs(1);
+/// How often a command that Redis refused to run is sent in all, and how long apart.
+const ATTEMPTS: usize = 4;
+const PAUSE: Duration = Duration::from_millis(40);
+/// Connections beyond those of the threads: one for each log that is waited on.
+const FOR_WAITING: usize = 16;
+
+/// What a command does if it is sent again after its answer was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// Nothing: it reads.
+    Harmless,
+    /// It might take effect twice, or over somebody else's write.
+    Harmful,
+}
+
+/// The connections in use.
+pub(super) struct Links {
+    pool: Pool,
+    slots: Box<[Mutex<Option<Link>>]>,
+}
+
+struct Link {
+    held: Held,
+    id: usize,
+    made: Instant,
+    used: Instant,
+}
+
+impl Links {
+    /// Makes the links to the Redis at `url`, and connects to nothing yet.
+    pub(super) fn open(url: &str) -> Result<Self, StoreError> {
+        // The workers of the server and those of the runtime that does the rest.
+        let threads = 2 * available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            pool: Pool::open(url, threads + FOR_WAITING)?,
+            slots: (0..threads).map(|_| Mutex::new(None)).collect(),
+        })
+    }
+
+    /// Sends a command and returns its answer.
+    pub(super) async fn send(&self, command: &Cmd, again: Again) -> Result<Value, Trouble> {
+        within_deadline(self.attempts(command, again)).await
+    }
+
+    /// Takes a connection for the caller alone.
+    pub(super) async fn own(&self) -> Result<Held, Trouble> {
+        within_deadline(async { Ok(self.pool.get().await?) }).await
+    }
+
+    async fn attempts(&self, command: &Cmd, again: Again) -> Result<Value, Trouble> {
+        let mut sent = 0;
+        loop {
+            let (mut connection, id) = self.connection().await?;
+            let error = match connection.send(command).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            sent += 1;
+            let verdict = Verdict::of(&error);
+            if verdict.replaces() {
+                self.replace(id).await;
+            }
+            if sent == ATTEMPTS || !verdict.resends(again) {
+                return Err(Trouble::Redis(error));
+            }
+            if verdict != Verdict::Lost {
+                sleep(PAUSE).await;
+            }
+        }
+    }
+
+    async fn connection(&self) -> Result<(Connection, usize), StoreError> {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let mut slot = self.slot().lock().await;
+        if let Some(link) = slot.as_mut() {
+            let idle = link.used.elapsed() > IDLE;
+            if !idle || link.held.share().send(&cmd("PING")).await.is_ok() {
+                link.used = Instant::now();
+                return Ok((link.held.share(), link.id));
+            }
+        }
+        if let Some(dead) = slot.take() {
+            dead.held.discard();
+        }
+        let held = self.pool.get().await?;
+        let id = MADE.fetch_add(1, Ordering::Relaxed);
+        let (shared, now) = (held.share(), Instant::now());
+        *slot = Some(Link {
+            held,
+            id,
+            made: now,
+            used: now,
+        });
+        Ok((shared, id))
+    }
+
+    /// Drops the link `id`, unless somebody has replaced it meanwhile.
+    async fn replace(&self, id: usize) {
+        let mut slot = self.slot().lock().await;
+        // A cluster mends its own connections; a new one is for when that did not help.
+        let mends_itself = |link: &Link| {
+            matches!(link.held, Held::Cluster(_)) && link.made.elapsed() < Duration::from_secs(1)
+        };
+        let broken = slot.take_if(|link| link.id == id && !mends_itself(link));
+        if let Some(link) = broken {
+            link.held.discard();
+        }
+    }
+
+    fn slot(&self) -> &Mutex<Option<Link>> {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+        }
+        &self.slots[THREAD.with(|thread| *thread) % self.slots.len()]
+    }
+}
+
+async fn within_deadline<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    timeout(DEADLINE, work).await.unwrap_or_else(|_| {
+        let late = StoreError::Unavailable("Redis did not answer in time".to_owned());
+        Err(Trouble::Store(late))
+    })
+}
+
+/// What an error says about the command and the connection.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Redis understood and said no.
+    Refused,
+    /// Redis did nothing, and may do it soon.
+    NotNow,
+    /// This Redis is no longer the one that writes, and did nothing.
+    Demoted,
+    /// Whether it was done nobody knows.
+    Lost,
+}
+
+impl Verdict {
+    fn of(error: &RedisError) -> Self {
+        match error.kind() {
+            ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::Demoted,
+            ErrorKind::Server(
+                ServerErrorKind::Moved
+                | ServerErrorKind::Ask
+                | ServerErrorKind::TryAgain
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::BusyLoading,
+            ) => Self::NotNow,
+            ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType => {
+                Self::Refused
+            }
+            _ => Self::Lost,
+        }
+    }
+
+    fn replaces(&self) -> bool {
+        matches!(self, Self::Demoted | Self::Lost)
+    }
+
+    fn resends(&self, again: Again) -> bool {
+        match self {
+            Self::Refused => false,
+            Self::NotNow | Self::Demoted => true,
+            Self::Lost => again == Again::Harmless,
+        }
+    }
+}
+
+/// Why a command has no answer, before it is said in the words of the store.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    Redis(RedisError),
+    Store(StoreError),
+}
+
+impl From<RedisError> for Trouble {
+    fn from(error: RedisError) -> Self {
+        Self::Redis(error)
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Trouble> for StoreError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Store(error) => error,
+            Trouble::Redis(error) => match (error.code(), error.kind()) {
+                // `CORRUPT` is what the scripts of this store answer.
+                (Some("WRONGTYPE" | "CORRUPT"), _) | (_, ErrorKind::UnexpectedReturnType) => {
+                    Self::Corrupt(error.to_string())
+                }
+                _ => Self::Unavailable(error.to_string()),
+            },
+        }
+    }
+}

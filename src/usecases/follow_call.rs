@@ -1,0 +1,181 @@
+//! Reading calls: as last known, asked anew, listed, waited for, listened to.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::gateway::Gateway;
+use super::list::Listing;
+use super::records::Change;
+use super::requests::{CallQuery, Page, Paging};
+use crate::domain::call::{Call, ProviderRef, SettledBy};
+use crate::domain::caller::Caller;
+use crate::domain::error::{Error, Failure, FailureKind, Problem, Refusal};
+use crate::domain::fold::fold;
+use crate::domain::ids::CallId;
+use crate::domain::place::Capability;
+use crate::providers::port::{Recording, Target};
+use crate::providers::registry::Entry;
+use crate::seal::plain_name;
+use crate::store::keys;
+
+/// How often a waiting caller's call is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+impl Gateway {
+    /// The call as last known; with `refresh` its provider is asked first, where it can be asked.
+    ///
+    /// # Errors
+    /// `not-found`; with `refresh` `call-not-bound` where the provider has not named the call yet, and the provider's failures.
+    pub async fn call(&self, caller: &Caller, id: CallId, refresh: bool) -> Result<Call, Error> {
+        let call = self.own_call(caller, id).await?;
+        if !refresh || call.status.is_final() {
+            return Ok(call);
+        }
+        self.refreshed(call).await
+    }
+
+    async fn refreshed(&self, call: Call) -> Result<Call, Error> {
+        let entry = self.carrier(&call)?;
+        let Some(lookup) = entry.provider.lookup().filter(|lookup| lookup.can_fetch(call.kind)) else { return Ok(call) };
+        let reference = bound(&call)?;
+        let facts = lookup
+            .fetch(Target { kind: call.kind, reference })
+            .await
+            .map_err(|failure| provider_failed(&failure, entry))?;
+        let now = self.now();
+        let (call, ()) = self
+            .change_call(call.id, |call| {
+                let before = call.clone();
+                fold(call, facts.clone(), SettledBy::Poll, now);
+                Ok(if *call == before { Change::Keep(()) } else { Change::Write(()) })
+            })
+            .await?;
+        Ok(call)
+    }
+
+    /// Waits until `call` has news (a new status, a session) or the time is up.
+    ///
+    /// # Errors
+    /// As [`Gateway::call`].
+    pub async fn wait_for_news(&self, caller: &Caller, call: Call, at_most: Duration) -> Result<Call, Error> {
+        let end = Instant::now() + at_most;
+        loop {
+            if call.status.is_final() || Instant::now() >= end {
+                return Ok(call);
+            }
+            sleep(LOOK_EVERY.min(end.saturating_duration_since(Instant::now()))).await;
+            let now = self.own_call(caller, call.id).await?;
+            if now.status != call.status || now.session != call.session {
+                return Ok(now);
+            }
+        }
+    }
+
+    /// The caller's calls, newest first.
+    ///
+    /// # Errors
+    /// `invalid-cursor`, `cursor-expired`, and an account the caller may not see.
+    pub async fn calls(&self, caller: &Caller, query: CallQuery, paging: Paging) -> Result<Page<Call>, Error> {
+        for account in &query.account {
+            self.visible_account(caller, account)?;
+        }
+        let set = if caller.reads_all() { keys::calls_all() } else { keys::calls_of(&caller.tenant) };
+        let listing = Listing { set, query: named(&query), window: query.window, key: &|member| keys::call(member) };
+        self.page(caller, listing, &paging, |bytes| {
+            let call: Call = serde_json::from_slice(bytes).ok()?;
+            matches(&call, &query).then_some(call)
+        })
+        .await
+    }
+
+    /// Opens the recording of a call.
+    ///
+    /// # Errors
+    /// `recording-not-available`, `call-not-bound`, `not-supported`.
+    pub async fn call_recording(&self, caller: &Caller, id: CallId, range: Option<String>) -> Result<Recording, Error> {
+        let call = self.own_call(caller, id).await?;
+        let entry = self.carrier(&call)?;
+        let Some(recordings) = entry.provider.recordings() else { return Err(lacks(entry, Capability::Recording)) };
+        let target = Target { kind: call.kind, reference: bound(&call)? };
+        recordings.open(target, range.as_deref()).await.map_err(|failure| recording_failed(&failure, entry))
+    }
+
+    /// The caller's call; another tenant's looks like none.
+    pub(super) async fn own_call(&self, caller: &Caller, id: CallId) -> Result<Call, Error> {
+        let call = self.load_call(id).await?;
+        call.filter(|call| caller.reads(&call.tenant)).ok_or_else(Error::not_found)
+    }
+
+    /// The account that carries a call.
+    pub(super) fn carrier(&self, call: &Call) -> Result<&Entry, Error> {
+        let account = call.account.as_ref().ok_or_else(Error::not_found)?;
+        self.entry(account)
+    }
+}
+
+/// The provider's name of the call.
+pub(super) fn bound(call: &Call) -> Result<&ProviderRef, Error> {
+    call.provider_ref.as_ref().ok_or_else(|| {
+        Error::new(Problem::CallNotBound, "The provider has not told its name of this call yet.")
+            .retry_after(Duration::from_secs(2))
+    })
+}
+
+/// A refusal naming what the account's provider cannot do.
+pub(super) fn lacks(entry: &Entry, capability: Capability) -> Error {
+    Error::new(Problem::NotSupported, format!("Not supported by this provider for this call: {capability}."))
+        .at(&entry.config.name, entry.provider.kind())
+}
+
+/// What a caller is told when a provider fails to act on a call that exists.
+pub(super) fn provider_failed(failure: &Failure, entry: &Entry) -> Error {
+    let mut failure = failure.clone();
+    if failure.kind == FailureKind::Refused(Refusal::NotFound) {
+        failure.kind = FailureKind::Refused(Refusal::NotActive);
+    }
+    Error::from_failure(&failure, &entry.config.name, entry.provider.kind())
+}
+
+/// What a caller is told when a provider does not give a recording.
+pub(super) fn recording_failed(failure: &Failure, entry: &Entry) -> Error {
+    let mut failure = failure.clone();
+    if let FailureKind::Refused(Refusal::NotFound | Refusal::NotActive) = failure.kind {
+        failure.kind = FailureKind::Refused(Refusal::NoRecording);
+    }
+    Error::from_failure(&failure, &entry.config.name, entry.provider.kind())
+}
+
+/// Names a query, so that a cursor of one does not continue another.
+pub(super) fn named(query: &impl serde::Serialize) -> String {
+    plain_name(&[&serde_json::to_string(query).unwrap_or_default()])
+}
+
+fn matches(call: &Call, query: &CallQuery) -> bool {
+    let one_of = |wanted: &[crate::domain::address::Address], party: &Option<crate::domain::address::Address>| {
+        wanted.is_empty() || party.as_ref().is_some_and(|party| wanted.iter().any(|wanted| wanted.same_party(party)))
+    };
+    let reference = call.provider_ref.as_ref();
+    let referred = |wanted: &String| reference.is_some_and(|known| known.id.as_ref() == Some(wanted) || known.uuid.as_ref() == Some(wanted));
+    allows(&query.status, &call.status)
+        && allows(&query.direction, &call.direction)
+        && allows(&query.kind, &call.kind)
+        && allows_known(&query.account, call.account.as_ref())
+        && allows_known(&query.tag, call.tag.as_ref())
+        && allows_known(&query.request_id, call.request_id.as_ref())
+        && (query.provider_ref.is_empty() || query.provider_ref.iter().any(referred))
+        && one_of(&query.from, &call.from)
+        && one_of(&query.to, &call.to)
+        && (one_of(&query.number, &call.from) || one_of(&query.number, &call.to))
+}
+
+/// Whether a filter lets a value through; an empty one lets everything.
+pub(super) fn allows<T: PartialEq>(wanted: &[T], value: &T) -> bool {
+    wanted.is_empty() || wanted.contains(value)
+}
+
+/// Whether a filter lets a value through that may not be known.
+pub(super) fn allows_known<T: PartialEq>(wanted: &[T], value: Option<&T>) -> bool {
+    wanted.is_empty() || value.is_some_and(|value| wanted.contains(value))
+}
+

@@ -1,0 +1,140 @@
+//! What every use case works with.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::account::AccountName;
+use crate::domain::caller::Caller;
+use crate::domain::error::{Error, Problem};
+use crate::domain::time::Timestamp;
+use crate::providers::registry::{Accounts, Entry};
+use crate::seal::Sealer;
+use crate::store::{SharedStore, StoreError};
+
+/// The rules over one configuration, one store and its accounts.
+pub struct Gateway {
+    pub(super) config: Arc<Config>,
+    pub(super) store: SharedStore,
+    pub(super) accounts: Accounts,
+    pub(super) sealer: Sealer,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) instance: String,
+    unfinished: TaskTracker,
+}
+
+impl Gateway {
+    /// Puts the parts together; opens nothing.
+    pub fn new(config: Arc<Config>, store: SharedStore, accounts: Accounts, sealer: Sealer, clock: Arc<dyn Clock>) -> Self {
+        let instance = Uuid::now_v7().simple().to_string();
+        Self { config, store, accounts, sealer, clock, instance, unfinished: TaskTracker::new() }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.now_ms())
+    }
+
+    /// Runs `work` to its end even if whoever waits for it goes away.
+    ///
+    /// A side effect that has begun must be seen through: what is dropped half-way goes on in the background, and
+    /// [`Gateway::finish`] waits for it.
+    pub fn see_through<F>(&self, work: F) -> SeenThrough<F>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        SeenThrough { work: Some(Box::pin(work)), unfinished: self.unfinished.clone() }
+    }
+
+    /// Waits for everything that [`Gateway::see_through`] still runs in the background.
+    pub async fn finish(&self) {
+        self.unfinished.close();
+        self.unfinished.wait().await;
+    }
+
+    /// Whether the store can be reached and written to.
+    ///
+    /// # Errors
+    /// `store-unavailable`.
+    pub async fn ready(&self) -> Result<(), Error> {
+        Ok(self.store.ready().await?)
+    }
+
+    /// The account, if it exists.
+    pub(super) fn entry(&self, account: &AccountName) -> Result<&Entry, Error> {
+        self.accounts
+            .get(account)
+            .ok_or_else(|| Error::new(Problem::ProviderUnavailable, "The account that carries this is no longer configured."))
+    }
+
+    /// Refuses callers who read everything and act for nobody.
+    pub(super) fn acting(caller: &Caller) -> Result<(), Error> {
+        if caller.reads_all() {
+            return Err(Error::new(Problem::Forbidden, "A token for every tenant may only read."));
+        }
+        Ok(())
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        Self::new(Problem::StoreUnavailable, "The store cannot be reached.").retry_after(std::time::Duration::from_secs(1))
+    }
+}
+
+/// Work that outlives whoever waits for it; see [`Gateway::see_through`].
+pub struct SeenThrough<F: Future + Send + 'static>
+where
+    F::Output: Send,
+{
+    work: Option<Pin<Box<F>>>,
+    unfinished: TaskTracker,
+}
+
+impl<F> Future for SeenThrough<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let Some(work) = self.work.as_mut() else { return Poll::Pending };
+        let polled = work.as_mut().poll(context);
+        if polled.is_ready() {
+            self.work = None;
+        }
+        polled
+    }
+}
+
+impl<F> Drop for SeenThrough<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    fn drop(&mut self) {
+        let Some(work) = self.work.take() else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.unfinished.spawn_on(
+                async move {
+                    work.await;
+                },
+                &runtime,
+            );
+        }
+    }
+}

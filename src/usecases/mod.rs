@@ -1,0 +1,21 @@
+//! The rules, one verb per file; the only place where they meet.
+
+pub mod accounts;
+mod control_call;
+mod follow_call;
+mod gateway;
+mod guard;
+mod history_record;
+mod history_source;
+mod idempotent;
+mod list;
+mod place_call;
+mod read_history;
+mod records;
+mod redact;
+pub mod requests;
+mod take_webhook;
+mod verify;
+
+pub use crate::providers::port::{MonitorMode, Recording};
+pub use gateway::Gateway;

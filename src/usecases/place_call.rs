@@ -1,0 +1,298 @@
+//! Placing a call: at most one dial, whatever is lost on the way.
+//!
+//! The intent is durable before the first byte leaves. A failure that surely had no effect may move on to the next account;
+//! one that may have had an effect ends the matter, and evidence alone settles it.
+
+use std::time::Instant;
+
+use super::gateway::Gateway;
+use super::records::{Change, encode};
+use super::requests::{Accepted, PermissionState, PlaceCall, Preview, Would};
+use crate::domain::account::AccountName;
+use crate::domain::address::Address;
+use crate::domain::call::{Attempt, AttemptOutcome, Call, CallStatus, Direction, ProviderRef, RecordingState, SettledBy, Skipped};
+use crate::domain::caller::Caller;
+use crate::domain::error::{Effect, Error, Failure, Problem};
+use crate::domain::ids::CallId;
+use crate::domain::place::NewCall;
+use crate::providers::choose::{self, Choice};
+use crate::providers::port::Permission;
+use crate::providers::registry::Entry;
+use crate::seal::Purpose;
+use crate::store::{Expect, Put, Set, keys};
+
+/// How long a call without a provider's reference is remembered as waiting for one, in seconds.
+const AWAITING_SECONDS: i64 = 3600;
+
+impl Gateway {
+    /// Places a call through the first account that can.
+    ///
+    /// # Errors
+    /// An error means nothing was started. Where the provider may have acted the answer is not an error but uncertain.
+    pub async fn place_call(&self, caller: &Caller, request: PlaceCall) -> Result<Accepted<Call>, Error> {
+        let choice = self.choose_for_call(caller, &request.call)?;
+        self.count(&self.call_limits(&caller.tenant, &request.call)).await?;
+        let mut failed = Earlier::default();
+        for (index, (account, entry)) in choice.candidates().iter().enumerate() {
+            let last = index + 1 == choice.candidates().len();
+            match self.permitted(entry, &request.call).await {
+                Err(error) if last => return Err(error),
+                Err(error) => {
+                    failed.skipped.push(Skipped { account: account.clone(), reason: error.detail });
+                    continue;
+                }
+                Ok(()) => {}
+            }
+            let call = self.intent(caller, &request, &choice, (index, &failed));
+            match self.attempt(call, &request.call, entry).await? {
+                Attempted::Done(accepted) => return Ok(*accepted),
+                Attempted::Failed { failure, .. } if last || !failure.allows_another_account() => {
+                    return Err(Error::from_failure(&failure, account, entry.provider.kind()));
+                }
+                Attempted::Failed { failure, attempts } => {
+                    failed.skipped.push(Skipped { account: account.clone(), reason: failure.outcome().to_string() });
+                    failed.attempts = attempts;
+                }
+            }
+        }
+        Err(Error::new(Problem::ProviderUnavailable, "No account could take the call."))
+    }
+
+    /// What [`Gateway::place_call`] would do; nothing is asked of a provider but a permission, nothing is counted.
+    ///
+    /// # Errors
+    /// Those the call itself would have before a provider is asked.
+    pub async fn preview_call(&self, caller: &Caller, request: PlaceCall) -> Result<Preview, Error> {
+        let choice = self.choose_for_call(caller, &request.call)?;
+        let Some(((account, entry), routing)) = choice.candidates().first().zip(choice.routing(0, &[])) else {
+            return Err(Error::new(Problem::NotSupported, "No account can take the call."));
+        };
+        let would = Would { account: account.clone(), operation: operation(entry, &request.call).to_owned() };
+        let limits = self.limit_states(&self.call_limits(&caller.tenant, &request.call)).await?;
+        let permission = self.permission(entry, &request.call).await.map(|known| PermissionState {
+            allowed: known.as_ref().map(|permission| permission.allowed),
+            status: known.as_ref().and_then(|permission| permission.status.clone()),
+            resets_at: known.and_then(|permission| permission.resets_at),
+        });
+        Ok(Preview { dry_run: true, routing, would, limits, permission })
+    }
+
+    fn choose_for_call(&self, caller: &Caller, call: &NewCall) -> Result<Choice, Error> {
+        Self::acting(caller)?;
+        if let Address::Phone(number) = &call.to {
+            self.allowed_destination(number)?;
+        }
+        choose::for_call(&self.accounts, &self.config.routing.calls, &caller.tenant, call)
+    }
+
+    /// A permission that cannot be read is not a refusal: the provider itself refuses a call that is not permitted.
+    async fn permission(&self, entry: &Entry, call: &NewCall) -> Option<Option<Permission>> {
+        let (Address::Whatsapp(user), Some(consent)) = (&call.to, entry.provider.consent()) else { return None };
+        Some(consent.permission(user).await.ok())
+    }
+
+    async fn permitted(&self, entry: &Entry, call: &NewCall) -> Result<(), Error> {
+        match self.permission(entry, call).await {
+            Some(Some(permission)) if !permission.allowed => {
+                let detail = match permission.resets_at {
+                    Some(at) => format!("The called user may not be called before {at}."),
+                    None => "The called user has not allowed calls.".to_owned(),
+                };
+                let wait = permission.resets_at.map(|at| std::time::Duration::from_secs(at.seconds_since(self.now())));
+                let mut error = Error::new(Problem::CallPermissionRequired, detail)
+                    .at(&entry.config.name, entry.provider.kind());
+                error.context.retry_after = wait;
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn intent(&self, caller: &Caller, request: &PlaceCall, choice: &Choice, chosen: (usize, &Earlier)) -> Call {
+        let new = &request.call;
+        let mut call = Call::new(new.id, caller.tenant.clone(), Direction::Outbound, new.kind(), self.now());
+        let (index, earlier) = chosen;
+        call.attempts.clone_from(&earlier.attempts);
+        if let Some((account, entry)) = choice.candidates().get(index) {
+            call.provider = Some(entry.provider.kind().to_owned());
+            call.account = Some(account.clone());
+            call.attempts.push(self.begun(account, operation(entry, new)));
+        }
+        call.routing = choice.routing(index, &earlier.skipped);
+        call.from.clone_from(&new.from);
+        call.to = Some(new.to.clone());
+        call.tag.clone_from(&new.tag);
+        call.request_id = Some(request.request_id.clone());
+        call.recording = if new.record { RecordingState::Pending } else { RecordingState::None };
+        call
+    }
+
+    fn begun(&self, account: &AccountName, operation: &str) -> Attempt {
+        Attempt {
+            at: self.now(),
+            account: account.clone(),
+            operation: operation.to_owned(),
+            outcome: AttemptOutcome::Started,
+            provider_code: None,
+            ms: None,
+        }
+    }
+
+    /// Writes the intent, asks the provider once, and writes what came of it.
+    async fn attempt(&self, call: Call, new: &NewCall, entry: &Entry) -> Result<Attempted, Error> {
+        let Some(calls) = entry.provider.calls() else {
+            return Err(Error::new(Problem::NotSupported, "The account places no calls."));
+        };
+        self.write_intent(&call).await?;
+        let began = Instant::now();
+        let placed = calls.place(new).await;
+        let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match placed {
+            Ok(reference) => self.placed(call, new, reference, ms).await,
+            Err(failure) if failure.effect() == Effect::None => {
+                self.withdraw_intent(&call).await;
+                let mut call = call;
+                end_attempt(&mut call, failure.outcome(), failure.code.clone(), ms);
+                Ok(Attempted::Failed { failure, attempts: call.attempts })
+            }
+            Err(failure) => self.lost(call, &failure, ms).await,
+        }
+    }
+
+    pub(super) async fn write_intent(&self, call: &Call) -> Result<(), Error> {
+        let keep = self.config.retention.calls;
+        let at = call.created_at.as_millis();
+        let id = call.id.to_string();
+        let oldest = Some(at.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
+        let key = keys::call(call.id);
+        let write = self.store.put(&key, encode(call)?, Some(keep), Expect::Absent);
+        let sets = call_sets(call);
+        let index = futures_util::future::try_join_all(sets.iter().map(|set| self.store.index(set, at, &id, oldest)));
+        let awaiting = self.awaiting_set(call);
+        let waiting = async {
+            match &awaiting {
+                Some(set) => self.store.index(set, at, &id, Some(at - AWAITING_SECONDS * 1000)).await,
+                None => Ok(()),
+            }
+        };
+        let (written, _, ()) = futures_util::future::try_join3(write, index, waiting).await?;
+        match written {
+            Put::Stored(_) => Ok(()),
+            Put::Conflict(_) => Err(Error::new(Problem::RequestInProgress, "This call was already begun or given up.")
+                .retry_after(std::time::Duration::from_secs(1))),
+        }
+    }
+
+    /// The set of calls that wait to be tied to news of the same party.
+    pub(super) fn awaiting_set(&self, call: &Call) -> Option<Set> {
+        self.awaiting(call.account.as_ref()?, call.to.as_ref()?)
+    }
+
+    pub(super) fn awaiting(&self, account: &AccountName, to: &Address) -> Option<Set> {
+        let party = to.number().map_or_else(|| to.to_string(), |number| number.person());
+        Some(keys::awaiting(account, self.sealer.name(Purpose::Address, &[account.as_str(), &party])))
+    }
+
+    /// Takes back an intent of which nothing came; what cannot be taken back now expires as a call that never was.
+    async fn withdraw_intent(&self, call: &Call) {
+        let id = call.id.to_string();
+        let key = keys::call(call.id);
+        let removed = self.store.remove(&key, Expect::Any);
+        let sets = call_sets(call);
+        let unindexed = futures_util::future::join_all(sets.iter().map(|set| self.store.unindex(set, &id)));
+        if let (Err(error), _) = futures_util::future::join(removed, unindexed).await {
+            tracing::warn!(%error, call = %call.id, "an intent of which nothing came could not be taken back");
+        }
+    }
+
+    async fn placed(&self, call: Call, new: &NewCall, reference: Option<ProviderRef>, ms: u64) -> Result<Attempted, Error> {
+        if let (Some(account), Some(id)) = (&call.account, reference.as_ref().and_then(|known| known.id.as_deref())) {
+            self.bind(account, id, call.id).await.unwrap_or_else(|error| {
+                tracing::error!(%error, call = %call.id, "a call's reference could not be stored");
+            });
+        }
+        let scheduled = new.schedule_at.is_some();
+        let object = self
+            .after_attempt(call, |call| {
+                end_attempt(call, AttemptOutcome::Accepted, None, ms);
+                call.settled_by.get_or_insert(SettledBy::Answer);
+                if let Some(reference) = &reference {
+                    call.provider_ref = Some(reference.clone());
+                }
+                if scheduled && call.status == CallStatus::Queued {
+                    call.status = CallStatus::Scheduled;
+                }
+            })
+            .await;
+        Ok(Attempted::Done(Box::new(Accepted { object, certain: true })))
+    }
+
+    async fn lost(&self, call: Call, failure: &Failure, ms: u64) -> Result<Attempted, Error> {
+        let object = self
+            .after_attempt(call, |call| {
+                end_attempt(call, failure.outcome(), failure.code.clone(), ms);
+                if call.status == CallStatus::Queued {
+                    call.status = CallStatus::Unknown;
+                }
+            })
+            .await;
+        Ok(Attempted::Done(Box::new(Accepted { object, certain: false })))
+    }
+
+    /// Writes what came of an attempt over whatever webhooks already told. The provider has acted, so a store that fails
+    /// now does not make an error of it: the intent is durable, and evidence will complete it.
+    async fn after_attempt(&self, mut call: Call, change: impl Fn(&mut Call)) -> Call {
+        let written = self
+            .change_call(call.id, |call| {
+                change(call);
+                Ok(Change::Write(()))
+            })
+            .await;
+        match written {
+            Ok((call, ())) => call,
+            Err(error) => {
+                tracing::error!(%error, call = %call.id, "what came of a call could not be stored");
+                change(&mut call);
+                call
+            }
+        }
+    }
+
+    /// Remembers that a provider's identifier means our call.
+    pub(super) async fn bind(&self, account: &AccountName, provider_id: &str, id: CallId) -> Result<(), Error> {
+        let key = keys::call_by_reference(account, provider_id);
+        self.store.put(&key, id.to_string().into(), Some(self.config.retention.calls), Expect::Any).await?;
+        Ok(())
+    }
+}
+
+/// What became of the accounts tried before.
+#[derive(Default)]
+struct Earlier {
+    skipped: Vec<Skipped>,
+    attempts: Vec<Attempt>,
+}
+
+enum Attempted {
+    Done(Box<Accepted<Call>>),
+    Failed { failure: Failure, attempts: Vec<Attempt> },
+}
+
+fn operation(entry: &Entry, call: &NewCall) -> &'static str {
+    entry.provider.calls().map_or("", |calls| calls.operation(call))
+}
+
+/// The sets a call is listed in.
+pub(super) fn call_sets(call: &Call) -> Vec<Set> {
+    let mut sets = vec![keys::calls_of(&call.tenant), keys::calls_all()];
+    sets.extend(call.account.as_ref().map(keys::calls_of_account));
+    sets
+}
+
+fn end_attempt(call: &mut Call, outcome: AttemptOutcome, code: Option<String>, ms: u64) {
+    if let Some(attempt) = call.attempts.last_mut() {
+        attempt.outcome = outcome;
+        attempt.provider_code = code;
+        attempt.ms = Some(ms);
+    }
+}

@@ -1,0 +1,293 @@
+//! What the edge asks of the rules, already read and validated field by field.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::domain::account::AccountName;
+use crate::domain::address::Address;
+use crate::domain::call::{CallKind, CallStatus, Direction, Routing};
+use crate::domain::history::Window;
+use crate::domain::ids::VerificationId;
+use crate::domain::phone::PhoneNumber;
+use crate::domain::place::NewCall;
+use crate::domain::time::Timestamp;
+use crate::domain::verification::{Channel, VerificationStatus};
+
+/// A call to place, and the request that asks for it.
+#[derive(Debug, Clone)]
+pub struct PlaceCall {
+    /// The call.
+    pub call: NewCall,
+    /// The request's identifier, kept on the object.
+    pub request_id: String,
+}
+
+/// An object that was made or acted on.
+#[derive(Debug, Clone)]
+pub struct Accepted<T> {
+    /// The object as it stands.
+    pub object: T,
+    /// Whether the provider surely took it; if not, its answer was lost.
+    pub certain: bool,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// The objects.
+    pub data: Vec<T>,
+    /// Where the next page begins; none where this is the last.
+    pub next_cursor: Option<String>,
+}
+
+/// How many, and from where.
+#[derive(Debug, Clone)]
+pub struct Paging {
+    /// At most so many, 1 to 500.
+    pub limit: usize,
+    /// The cursor of the page before.
+    pub cursor: Option<String>,
+}
+
+/// Which calls to list. An empty list of values filters nothing.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct CallQuery {
+    /// Where they stand.
+    pub status: Vec<CallStatus>,
+    /// Who started them.
+    pub direction: Vec<Direction>,
+    /// The accounts.
+    pub account: Vec<AccountName>,
+    /// What they are made of.
+    pub kind: Vec<CallKind>,
+    /// Who called.
+    pub from: Vec<Address>,
+    /// Who was called.
+    pub to: Vec<Address>,
+    /// Either party.
+    pub number: Vec<Address>,
+    /// The caller's label.
+    pub tag: Vec<String>,
+    /// The provider's identifier.
+    pub provider_ref: Vec<String>,
+    /// The request that placed them.
+    pub request_id: Vec<String>,
+    /// The window of their creation.
+    #[serde(skip)]
+    pub window: Option<Window>,
+}
+
+/// A verification to start.
+#[derive(Debug, Clone)]
+pub struct NewVerification {
+    /// Our identifier, made before the provider is asked.
+    pub id: VerificationId,
+    /// The number.
+    pub to: PhoneNumber,
+    /// How the code travels.
+    pub channel: Channel,
+    /// The name beside the code; the configured one if absent.
+    pub brand: Option<String>,
+    /// Digits, 4 to 10.
+    pub code_length: u8,
+    /// How long it lives; the configured time if absent.
+    pub ttl_seconds: Option<u32>,
+    /// The end user's address.
+    pub client_ip: Option<std::net::IpAddr>,
+    /// The caller's own label.
+    pub tag: Option<String>,
+    /// The account to use; chosen by routing if absent.
+    pub account: Option<AccountName>,
+    /// The request's identifier.
+    pub request_id: String,
+}
+
+/// Which verifications to list.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct VerificationQuery {
+    /// The numbers.
+    pub to: Vec<PhoneNumber>,
+    /// Where they stand.
+    pub status: Vec<VerificationStatus>,
+    /// The caller's label.
+    pub tag: Vec<String>,
+    /// The request that made them.
+    pub request_id: Vec<String>,
+    /// The window of their creation.
+    #[serde(skip)]
+    pub window: Option<Window>,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CheckResult {
+    /// The verification.
+    pub id: VerificationId,
+    /// Where it stands now.
+    pub status: VerificationStatus,
+    /// Whether the code was right: true exactly once in a verification's life.
+    pub valid: bool,
+    /// Checks left.
+    pub attempts_left: u32,
+}
+
+/// Which records of the history to list. An empty list of values filters nothing.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct HistoryQuery {
+    /// The window of `created_at`.
+    #[serde(skip)]
+    pub window: Option<Window>,
+    /// The accounts.
+    pub account: Vec<AccountName>,
+    /// The kinds of provider.
+    pub provider: Vec<String>,
+    /// What the calls were made of.
+    pub kind: Vec<CallKind>,
+    /// Who started them.
+    pub direction: Vec<Direction>,
+    /// How they ended.
+    pub status: Vec<CallStatus>,
+    /// Whether they were answered.
+    pub answered: Option<bool>,
+    /// Either party.
+    pub number: Vec<Address>,
+    /// Who called.
+    pub from: Vec<Address>,
+    /// Who was called.
+    pub to: Vec<Address>,
+    /// The agents.
+    pub agent_id: Vec<String>,
+    /// The campaigns.
+    pub campaign_id: Vec<String>,
+    /// The CRM's identifiers.
+    pub external_id: Vec<String>,
+    /// The caller's label.
+    pub tag: Vec<String>,
+    /// The provider's identifier.
+    pub provider_ref: Vec<String>,
+    /// Carry on where a source fails.
+    pub partial: bool,
+    /// Give the providers' own rows.
+    pub raw: bool,
+}
+
+/// How one source of a history page did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SourceState {
+    /// The account.
+    #[schema(value_type = String)]
+    pub account: AccountName,
+    /// The report.
+    #[schema(example = "chamada")]
+    pub report: String,
+    /// `ok` or `failed`.
+    #[schema(example = "ok")]
+    pub status: String,
+    /// Rows of this page that came from it.
+    pub rows: usize,
+    /// Why it failed.
+    pub detail: Option<String>,
+}
+
+/// A page of the history.
+#[derive(Debug, Clone)]
+pub struct HistoryPage {
+    /// The records, newest first.
+    pub data: Vec<crate::domain::history::Record>,
+    /// Where the next page begins; none where the walk is complete.
+    pub next_cursor: Option<String>,
+    /// The instant the walk began: nothing newer is in it.
+    pub as_of: Timestamp,
+    /// Whether every source answered.
+    pub complete: bool,
+    /// How each source did.
+    pub sources: Vec<SourceState>,
+}
+
+/// What a request would do, were it not a dry run.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Preview {
+    /// Always true.
+    pub dry_run: bool,
+    /// The account that would be chosen and why.
+    pub routing: Routing,
+    /// What would be done.
+    pub would: Would,
+    /// The limits the request counts against, as they stand.
+    pub limits: Vec<LimitState>,
+    /// The called user's permission; only for WhatsApp.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permission: Option<PermissionState>,
+}
+
+/// The provider's operation a request would become.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Would {
+    /// The account.
+    #[schema(value_type = String)]
+    pub account: AccountName,
+    /// The provider's operation.
+    #[schema(example = "POST /tts")]
+    pub operation: String,
+}
+
+/// How far a limit is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LimitState {
+    /// The rule's configuration key.
+    pub name: String,
+    /// How many it allows.
+    pub max: u64,
+    /// In how many seconds.
+    pub per_seconds: u64,
+    /// How many are left.
+    pub remaining: u64,
+}
+
+/// Whether a WhatsApp user may be called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PermissionState {
+    /// Whether a call may be started now; null where the provider could not tell.
+    pub allowed: Option<bool>,
+    /// The provider's word.
+    pub status: Option<String>,
+    /// When a limit that forbids it is lifted.
+    pub resets_at: Option<Timestamp>,
+}
+
+/// An answer to be given again to whoever repeats the request with its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, JSON text.
+    pub body: String,
+    /// The object's path.
+    pub location: Option<String>,
+}
+
+/// What an idempotency key guards.
+#[derive(Debug, Clone)]
+pub struct Guarded {
+    /// The `Idempotency-Key`, 1 to 255 characters.
+    pub key: Option<String>,
+    /// Method and path.
+    pub operation: String,
+    /// The request's body as parsed.
+    pub body: Value,
+    /// The identifier of the object that is made or acted on.
+    pub object: String,
+}
+
+/// How a guarded request was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Once {
+    /// It ran now.
+    Ran(Outcome),
+    /// It ran before; this is its answer.
+    Replayed(Outcome),
+    /// It began before and its process died; the object it made or acted on.
+    Orphaned(String),
+}
+

@@ -3,46 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use url::Url;
-
+use super::evolux::Evolux;
 use super::port::Provider;
-use super::{evolux, positus, zenvia};
+use super::positus::Positus;
+use super::zenvia::Zenvia;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Account, Config, Fault, Faults};
 use crate::domain::account::AccountName;
-use crate::upstream::{Credential, Settings, Upstream};
 
-/// A kind of provider.
-struct Kind {
-    /// As `provider` in an account's configuration names it.
-    name: &'static str,
-    /// How its credential is sent.
-    credential: Credential,
-    /// Where it is unless the account says; each tenant has a server of its own where there is none.
-    base_url: Option<&'static str>,
-    build: fn(&Account, Upstream) -> Result<Arc<dyn Provider>, Faults>,
-}
+type Constructor = fn(&Account, Arc<dyn Clock>) -> Result<Arc<dyn Provider>, Faults>;
 
-/// Every kind of provider: one entry each.
-const KINDS: &[Kind] = &[
-    Kind {
-        name: "zenvia",
-        credential: zenvia::CREDENTIAL,
-        base_url: Some(zenvia::BASE_URL),
-        build: |account, upstream| Ok(Arc::new(zenvia::Zenvia::new(account, upstream)?)),
-    },
-    Kind {
-        name: "evolux",
-        credential: evolux::CREDENTIAL,
-        base_url: None,
-        build: |account, upstream| Ok(Arc::new(evolux::Evolux::new(account, upstream)?)),
-    },
-    Kind {
-        name: "positus",
-        credential: positus::CREDENTIAL,
-        base_url: Some(positus::BASE_URL),
-        build: |account, upstream| Ok(Arc::new(positus::Positus::new(account, upstream)?)),
-    },
+/// The kinds of provider: one line each.
+const KINDS: &[(&str, Constructor)] = &[
+    ("zenvia", |account, clock| Ok(Arc::new(Zenvia::new(account, clock)?))),
+    ("evolux", |account, clock| Ok(Arc::new(Evolux::new(account, clock)?))),
+    ("positus", |account, clock| Ok(Arc::new(Positus::new(account, clock)?))),
 ];
 
 /// A configured account and the provider behind it.
@@ -98,31 +73,17 @@ pub fn check(account: &Account) -> Result<(), Faults> {
 }
 
 fn construct(account: &Account, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Provider>, Faults> {
-    let Some(kind) = KINDS.iter().find(|kind| kind.name == account.provider) else { return Err(unknown_kind(account)) };
-    let base_url = account.base_url.clone().or_else(|| kind.base_url?.parse::<Url>().ok());
-    let Some(base_url) = base_url else { return Err(no_base_url(account)) };
-    let settings = Settings {
-        account: account.name.clone(),
-        base_url,
-        keys: account.keys.clone(),
-        credential: kind.credential,
-        timeout: account.timeout,
-        concurrent: account.concurrent,
-    };
-    (kind.build)(account, Upstream::new(settings, Arc::clone(clock)))
-}
-
-fn unknown_kind(account: &Account) -> Faults {
-    let known: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
-    fault(account, "provider", "is not a kind of provider", format!("use one of: {}", known.join(", ")))
-}
-
-fn no_base_url(account: &Account) -> Faults {
-    fault(account, "base_url", "is missing", "give the address of your server at this provider".to_owned())
-}
-
-fn fault(account: &Account, key: &str, problem: &str, remedy: String) -> Faults {
-    Faults(vec![Fault { path: format!("accounts.{}.{key}", account.name), problem: problem.to_owned(), remedy }])
+    match KINDS.iter().find(|(kind, _)| *kind == account.provider) {
+        Some((_, build)) => build(account, Arc::clone(clock)),
+        None => {
+            let known: Vec<_> = KINDS.iter().map(|(kind, _)| *kind).collect();
+            Err(Faults(vec![Fault {
+                path: format!("accounts.{}.provider", account.name),
+                problem: "is not a kind of provider".to_owned(),
+                remedy: format!("use one of: {}", known.join(", ")),
+            }]))
+        }
+    }
 }
 
 /// One account of each kind with sample settings, to read from them what each kind can do.

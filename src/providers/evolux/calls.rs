@@ -78,9 +78,10 @@ mod tests {
     use super::*;
     use crate::domain::error::FailureKind;
     use crate::domain::ids::CallId;
+    use crate::domain::phone::Region;
 
     fn call(to: &str, party: &str, from: Option<&str>) -> NewCall {
-        let parse = |text| Address::parse(text, rlibphonenumber::Region::BR).unwrap();
+        let parse = |text| Address::parse(text, Region::BR).unwrap();
         let what = ActionKind::Connect {
             to: parse(party),
             from: from.map(parse),

@@ -16,10 +16,6 @@ const READ_QUEUE: &str = "GET /api/v1/report/calls_history";
 
 #[async_trait]
 impl History for Evolux {
-    fn redacted_fields(&self) -> &'static [&'static str] {
-        &["download_audio"]
-    }
-
     fn reports(&self) -> &[Report] {
         &self.settings.reports
     }
@@ -44,6 +40,10 @@ impl History for Evolux {
             }
             read => read,
         }
+    }
+
+    fn redacted_fields(&self) -> &'static [&'static str] {
+        &["download_audio"]
     }
 
     async fn row(&self, report: &str, id: &str, near: Timestamp) -> Result<Row, Failure> {
@@ -164,7 +164,7 @@ fn only_number(query: &ReportQuery) -> Vec<String> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::domain::phone::PhoneNumber;
+    use crate::domain::phone::{PhoneNumber, Region};
 
     fn query() -> ReportQuery {
         ReportQuery {
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn several_values_are_repeated_keys_where_the_report_takes_several() {
-        let number = |text| PhoneNumber::parse(text, rlibphonenumber::Region::BR).unwrap();
+        let number = |text| PhoneNumber::parse(text, Region::BR).unwrap();
         let mut query = ReportQuery {
             agent_ids: vec!["149".into(), "150".into()],
             campaign_ids: vec!["376".into(), "377".into()],
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_foreign_number_is_left_to_the_gateway() {
-        let number = PhoneNumber::parse("+14155552671", rlibphonenumber::Region::BR).unwrap();
+        let number = PhoneNumber::parse("+14155552671", Region::BR).unwrap();
         let query = ReportQuery {
             numbers: vec![number],
             ..query()

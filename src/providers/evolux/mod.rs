@@ -9,15 +9,17 @@ mod lookup;
 mod recordings;
 mod wire;
 
-pub use config::CREDENTIAL;
-use config::Settings;
+use std::sync::Arc;
 
-use super::port::{Calls, Control, History, Lookup, Provider, Recordings};
+use config::{CREDENTIAL, Settings};
+
+use super::port::{Calls, Control, History, KeyUsage, Lookup, Provider, Recordings};
+use crate::clock::Clock;
 use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::error::{Failure, FailureKind, Refusal};
-use crate::upstream::{KeyUsage, Upstream};
+use crate::upstream::{self, Upstream};
 
 /// One account at Evolux: a tenant's server.
 pub struct Evolux {
@@ -27,15 +29,17 @@ pub struct Evolux {
 }
 
 impl Evolux {
-    /// Makes the provider of an account; `upstream` sends [`CREDENTIAL`].
+    /// Makes the provider of an account; connects nowhere.
     ///
     /// # Errors
     /// Every fault in the account's settings.
-    pub fn new(account: &Account, upstream: Upstream) -> Result<Self, Faults> {
+    pub fn new(account: &Account, clock: Arc<dyn Clock>) -> Result<Self, Faults> {
+        let settings = Settings::read(account)?;
+        let way = upstream::Settings::of(account, settings.base_url.clone(), CREDENTIAL);
         Ok(Self {
             account: account.name.clone(),
-            settings: Settings::read(account)?,
-            upstream,
+            settings,
+            upstream: Upstream::new(way, clock),
         })
     }
 }

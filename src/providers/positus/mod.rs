@@ -8,16 +8,16 @@ mod judge;
 mod webhooks;
 mod wire;
 
-use url::Url;
+use std::sync::Arc;
 
-use config::Settings;
-pub use config::{BASE_URL, CREDENTIAL};
+use config::{CREDENTIAL, Settings};
 
-use super::port::{Calls, Consent, Control, Inbound, Provider, Target, Webhooks};
+use super::port::{Calls, Consent, Control, Inbound, KeyUsage, Provider, Target, Webhooks};
+use crate::clock::Clock;
 use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
 use crate::domain::error::{Failure, FailureKind, Refusal};
-use crate::upstream::{Exchange, KeyUsage, Upstream};
+use crate::upstream::{self, Exchange, Upstream};
 
 /// One account at Positus: one WhatsApp number.
 pub struct Positus {
@@ -27,21 +27,18 @@ pub struct Positus {
 }
 
 impl Positus {
-    /// Makes the provider of an account; `upstream` sends [`CREDENTIAL`] to [`BASE_URL`] or the account's own address.
+    /// Makes the provider of an account; connects nowhere.
     ///
     /// # Errors
     /// Every fault in the account's settings.
-    pub fn new(account: &Account, upstream: Upstream) -> Result<Self, Faults> {
+    pub fn new(account: &Account, clock: Arc<dyn Clock>) -> Result<Self, Faults> {
+        let settings = Settings::read(account)?;
+        let way = upstream::Settings::of(account, settings.base_url.clone(), CREDENTIAL);
         Ok(Self {
             account: account.name.clone(),
-            settings: Settings::read(account)?,
-            upstream,
+            settings,
+            upstream: Upstream::new(way, clock),
         })
-    }
-
-    /// Where webhook bodies that are not about calls are to go.
-    pub fn forward_url(&self) -> Option<&Url> {
-        self.settings.forward_url.as_ref()
     }
 
     /// The path of one of the number's calling endpoints.

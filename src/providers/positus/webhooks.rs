@@ -1,5 +1,7 @@
 //! News of calls: flat, as Positus documents them, or in Meta's envelope.
 
+use url::Url;
+
 use super::Positus;
 use super::wire::{Told, party, unix};
 use crate::domain::address::Address;
@@ -14,6 +16,10 @@ use crate::providers::port::{Authentic, News, Unreadable, Webhooks};
 impl Webhooks for Positus {
     fn kinds(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    fn forward_url(&self) -> Option<&Url> {
+        self.settings.forward_url.as_ref()
     }
 
     fn parse(&self, webhook: &Authentic<'_>) -> Result<Vec<News>, Unreadable> {

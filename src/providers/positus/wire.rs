@@ -115,6 +115,7 @@ mod tests {
 
     fn made(form: Form, sdp_type: SessionType) -> Value {
         let settings = Settings {
+            base_url: "http://127.0.0.1".parse().unwrap(),
             number_id: "n".into(),
             number: PhoneNumber::lenient("+551122361741").unwrap(),
             forward_url: None,

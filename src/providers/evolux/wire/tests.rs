@@ -12,6 +12,7 @@ use crate::domain::call::{
 use crate::domain::facts::CallFacts;
 use crate::domain::hangup::{Hangup, HangupBy};
 use crate::domain::history::{Subscriber, Survey};
+use crate::domain::phone::Region;
 
 const SEED: &str = include_str!("../../../../tests/fixtures/evolux/dialer_seed.json");
 const BEFORE_6_77: &str = include_str!("../../../../tests/fixtures/evolux/dialer_before_6_77.json");
@@ -41,7 +42,7 @@ fn at(text: &str) -> Option<Timestamp> {
 }
 
 fn phone(text: &str) -> Option<Address> {
-    Some(Address::parse(text, rlibphonenumber::Region::BR).unwrap())
+    Some(Address::parse(text, Region::BR).unwrap())
 }
 
 fn name(id: &str, name: &str) -> Option<Named> {

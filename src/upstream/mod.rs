@@ -12,6 +12,8 @@ mod wire;
 
 pub use client::{Settings, Upstream};
 pub use credentials::KeyUsage;
+pub use reqwest::Method;
+
 pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed};
 
 #[cfg(test)]

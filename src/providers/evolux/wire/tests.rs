@@ -6,9 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::address::Address;
-use crate::domain::call::{
-    CallKind, CallStatus, Direction, Leg, LegSide, ProviderRef, RecordingState,
-};
+use crate::domain::call::{CallKind, CallStatus, Direction, Leg, LegSide, ProviderRef, RecordingState};
 use crate::domain::facts::CallFacts;
 use crate::domain::hangup::{Hangup, HangupBy};
 use crate::domain::history::{Subscriber, Survey};
@@ -21,10 +19,7 @@ const QUEUE: &str = include_str!("../../../../tests/fixtures/evolux/queue_report
 const QUEUE_CALL: &str = include_str!("../../../../tests/fixtures/evolux/queue_call.json");
 
 fn page(json: &str, read: ReadRow) -> ReportPage {
-    Envelope::parse(json.as_bytes())
-        .unwrap()
-        .page(read)
-        .unwrap()
+    Envelope::parse(json.as_bytes()).unwrap().page(read).unwrap()
 }
 
 /// The rows without `raw`, which has a test of its own.
@@ -85,10 +80,7 @@ fn the_documented_page_reads_whole() {
             ended_at: at("2021-10-28T19:42:30Z"),
             talk_seconds: Some(30),
             billed_seconds: Some(41),
-            hangup: cleared(
-                HangupBy::Callee,
-                &["Cancelada pelo originador", "Normal clearing"],
-            ),
+            hangup: cleared(HangupBy::Callee, &["Cancelada pelo originador", "Normal clearing"]),
             recording: Some(RecordingState::Available),
             ..CallFacts::default()
         },
@@ -104,10 +96,7 @@ fn the_documented_page_reads_whole() {
             ("site".into(), "www.evolux.net.br".into()),
             ("obs".into(), "Analista de Professional S".into()),
         ])),
-        survey: Some(Survey {
-            csat: None,
-            nps: None,
-        }),
+        survey: Some(Survey { csat: None, nps: None }),
         trunk: Some("Pontal".into()),
         ..Row::default()
     };
@@ -218,10 +207,7 @@ fn failed_dials_end_by_their_cause_and_blanks_of_every_kind_are_nothing() {
     };
     assert_eq!(rows[0], blank);
     assert_eq!(rows[1].custom_fields, None);
-    assert_eq!(
-        rows[1].facts.hangup.as_ref().unwrap().by,
-        Some(HangupBy::Provider)
-    );
+    assert_eq!(rows[1].facts.hangup.as_ref().unwrap().by, Some(HangupBy::Provider));
 }
 
 #[test]
@@ -296,10 +282,7 @@ fn abandoned_call() -> Row {
             ..CallFacts::default()
         },
         queue: name("12", "Suporte"),
-        survey: Some(Survey {
-            csat: None,
-            nps: None,
-        }),
+        survey: Some(Survey { csat: None, nps: None }),
         ..Row::default()
     }
 }
@@ -321,10 +304,7 @@ fn legs(caller: Option<Address>, callee: Option<Address>) -> Vec<Leg> {
 
 #[test]
 fn one_queue_call_reads_whole() {
-    let row = Envelope::parse(QUEUE_CALL.as_bytes())
-        .unwrap()
-        .row(queue_row)
-        .unwrap();
+    let row = Envelope::parse(QUEUE_CALL.as_bytes()).unwrap().row(queue_row).unwrap();
     let expected = Row {
         id: "77001".into(),
         facts: CallFacts {
@@ -379,10 +359,7 @@ fn another_page_follows_until_one_is_empty_or_the_last() {
         Some((1, true)),
         "nothing said: ask again"
     );
-    assert_eq!(
-        read(r#"{"data":[{"id":1}],"pagination":{}}"#),
-        Some((1, true))
-    );
+    assert_eq!(read(r#"{"data":[{"id":1}],"pagination":{}}"#), Some((1, true)));
     assert_eq!(
         read(r#"{"data":[{"id":1}],"pagination":{"next_url":null}}"#),
         Some((1, false))
@@ -412,10 +389,7 @@ fn a_page_that_would_lose_rows_is_no_page() {
         r#"{"data":[{"id":1},7]}"#,
     ] {
         assert!(
-            Envelope::parse(json.as_bytes())
-                .unwrap()
-                .page(dialer_row)
-                .is_none(),
+            Envelope::parse(json.as_bytes()).unwrap().page(dialer_row).is_none(),
             "{json}"
         );
     }

@@ -9,3 +9,4 @@ pub mod registry;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod testing;
+pub mod zenvia;

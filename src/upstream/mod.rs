@@ -17,5 +17,5 @@ pub use reqwest::Method;
 pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed};
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 mod tests;

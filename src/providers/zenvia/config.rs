@@ -1,5 +1,8 @@
-//! The settings only an account of this provider has.
+//! The settings of an account at this provider.
 
+use url::Url;
+
+use super::BASE_URL;
 use super::resource::{self, RESOURCES};
 use crate::config::{Account, Faults, Format};
 use crate::providers::port::Report;
@@ -10,23 +13,34 @@ const REPORT: Format<&'static Report> = Format {
     parse: |name| resource::of_report(name).map(|resource| &resource.report),
 };
 
-/// An account's own settings.
+/// What the adapter needs of an account.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The reports its history is read from.
     pub reports: Vec<Report>,
+    /// Where the API is.
+    base_url: Option<Url>,
     /// Hosts, besides the API's own, that recordings may be fetched from.
-    pub recording_hosts: Vec<String>,
+    recording_hosts: Vec<String>,
 }
 
 impl Settings {
-    /// Reads the settings; `reports` absent means all of them.
+    /// Reads the settings; `reports` absent or empty means all of them.
     pub fn read(account: &Account) -> Result<Self, Faults> {
         let named = account.settings.read(|reader| reader.list("reports", &REPORT))?;
         let wanted = |report: &&Report| named.is_empty() || named.contains(report);
         Ok(Self {
             reports: RESOURCES.iter().map(|resource| &resource.report).filter(wanted).copied().collect(),
+            base_url: account.base_url.clone().or_else(|| BASE_URL.parse().ok()),
             recording_hosts: account.recording_hosts.clone(),
         })
+    }
+
+    /// Whether a recording may be fetched from there: where the API is, or a host that the configuration names.
+    pub fn may_fetch(&self, url: &Url) -> bool {
+        let web = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+        let own = self.base_url.as_ref().is_some_and(|api| api.origin() == url.origin());
+        let named = url.host_str().is_some_and(|host| self.recording_hosts.iter().any(|known| known == host));
+        web && (own || named)
     }
 }

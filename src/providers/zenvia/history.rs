@@ -42,6 +42,10 @@ impl History for Zenvia {
         let resource = find(report)?;
         self.get(resource, &ProviderRef::id(id), |json| row(resource, json)).await
     }
+
+    fn redacted_fields(&self) -> &'static [&'static str] {
+        &["mensagem", "url_gravacao"]
+    }
 }
 
 fn find(report: &str) -> Result<&'static Resource, Failure> {
@@ -83,8 +87,6 @@ fn row(resource: &Resource, json: &str) -> Option<Row> {
         id: facts.reference.as_ref()?.id.clone()?,
         facts,
         raw: json.to_owned(),
-        spoken: object.text("mensagem"),
-        recording_link: object.text("url_gravacao"),
         ..Row::default()
     })
 }

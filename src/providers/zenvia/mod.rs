@@ -60,6 +60,10 @@ impl port::Provider for Zenvia {
         "zenvia"
     }
 
+    fn key_usage(&self) -> Vec<port::KeyUsage> {
+        self.upstream.key_usage()
+    }
+
     fn calls(&self) -> Option<&dyn port::Calls> {
         Some(self)
     }

@@ -1,5 +1,7 @@
 //! News that are not of a call: extensions, conferences, text messages, voicemail, credit.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::normalize::{Part, event_stamps};
@@ -116,7 +118,7 @@ pub fn voicemail(object: &Object<'_>) -> Option<Signal> {
 }
 
 fn signal(kind: &'static str, subject: Option<String>, at: Option<Timestamp>, data: Value) -> Option<Signal> {
-    Some(Signal { kind, subject, at, data })
+    Some(Signal { kind: Cow::Borrowed(kind), subject, at, data })
 }
 
 fn sms_word(word: &str) -> Option<&'static str> {

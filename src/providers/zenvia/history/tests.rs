@@ -1,5 +1,4 @@
 use super::*;
-use crate::domain::call::CallStatus;
 use crate::providers::zenvia::samples::{at, data, rows};
 
 fn resource(report: &str) -> &'static Resource {
@@ -25,16 +24,6 @@ fn a_row_keeps_the_providers_bytes() {
             assert!(row.facts.created_at.is_some(), "the list is sorted by it: {name}");
         }
     }
-}
-
-#[test]
-fn what_must_be_redacted_is_told() {
-    let tts = page_of("tts", &data("tts-report")).unwrap();
-    assert_eq!(tts.rows[0].spoken.as_deref(), Some("Olá, tudo bem?"));
-    assert_eq!(tts.rows[0].recording_link, None);
-    let calls = page_of("chamada", &data("call-report")).unwrap();
-    assert_eq!(calls.rows[0].recording_link.as_deref(), Some("https://urlgravacao.com.br/rec/audio.mp3"));
-    assert_eq!(calls.rows[0].facts.status, Some(CallStatus::Completed));
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn call(kind: &str, name: &str) -> CallFacts {
 }
 
 fn signal(kind: &'static str, subject: Option<&str>, at: Option<Timestamp>, data: Value) -> News {
-    News::Signal(Signal { kind, subject: subject.map(str::to_owned), at, data })
+    News::Signal(Signal { kind: kind.into(), subject: subject.map(str::to_owned), at, data })
 }
 
 fn facts(id: &str, kind: CallKind) -> CallFacts {
@@ -201,7 +201,7 @@ fn conference_event() {
     for (word, kind) in [("Saiu", "conference.left"), ("Silenciou", "conference.changed")] {
         let body = sample("conference-event").replace("Entrou", word);
         let News::Signal(signal) = parse("conference-event", body.as_bytes()).unwrap() else { panic!() };
-        assert_eq!((signal.kind, &signal.data["provider_event"]), (kind, &json!(word)));
+        assert_eq!((&*signal.kind, &signal.data["provider_event"]), (kind, &json!(word)));
     }
 }
 

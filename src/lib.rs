@@ -8,7 +8,7 @@
 //!   3   usecases                                      the rules
 //!   2   providers: port, choose ◄── providers/<x>     their words ↔ ours
 //!   1   store                    upstream             state · the network
-//!   0   config ─► domain         clock  seal  timing  domain imports nobody
+//!   0   config ─► domain         clock                domain imports nobody
 //! ```
 
 pub mod clock;

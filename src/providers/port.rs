@@ -467,6 +467,11 @@ pub trait Webhooks: Send + Sync {
     /// The kinds named in its URLs; empty where one URL serves all.
     fn kinds(&self) -> &'static [&'static str];
 
+    /// Where a body that is not about calls is passed on to.
+    fn forward_url(&self) -> Option<&url::Url> {
+        None
+    }
+
     /// Reads a webhook. Pure; never panics.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use super::link::{Finding, Found, Link};
 use super::reading::{Opening, Reading, Whole};
 use super::wire::{self, Connecting, Fault, Outgoing};
 use crate::clock::Clock;
-use crate::config::KeyRing;
+use crate::config::{Account, KeyRing};
 use crate::domain::account::AccountName;
 use crate::domain::call::AttemptOutcome;
 use crate::domain::error::{Failure, FailureKind, Refusal};
@@ -39,6 +39,20 @@ pub struct Settings {
     pub timeout: Duration,
     /// The most exchanges under way at once.
     pub concurrent: u32,
+}
+
+impl Settings {
+    /// What `account` says of its exchanges, which go to `base_url` with a `credential` of its kind.
+    pub fn of(account: &Account, base_url: Url, credential: Credential) -> Self {
+        Self {
+            account: account.name.clone(),
+            base_url,
+            keys: account.keys.clone(),
+            credential,
+            timeout: account.timeout,
+            concurrent: account.concurrent,
+        }
+    }
 }
 
 /// The guarded way to one account at a provider.

@@ -16,6 +16,7 @@ mod redact;
 pub mod requests;
 mod take_webhook;
 mod verify;
+mod work;
 
 pub use crate::providers::port::{MonitorMode, Recording};
 pub use gateway::Gateway;

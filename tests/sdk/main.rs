@@ -29,20 +29,12 @@ async fn python() {
 }
 
 fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/sdk")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk").join(name)
 }
 
 fn installed(sdk: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .with_file_name("sdk")
-        .join(sdk);
-    assert!(
-        path.exists(),
-        "{} is missing: run tests/sdk/install.sh",
-        path.display()
-    );
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("sdk").join(sdk);
+    assert!(path.exists(), "{} is missing: run tests/sdk/install.sh", path.display());
     path
 }
 
@@ -64,9 +56,5 @@ async fn run(mut flow: Command) {
         .env("no_proxy", "127.0.0.1");
     let output = spawn_blocking(move || flow.output()).await.unwrap();
     let output = output.unwrap_or_else(|error| panic!("the script does not start: {error}"));
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

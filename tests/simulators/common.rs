@@ -91,7 +91,6 @@ impl Receiver {
     /// Bodies received under one path.
     pub fn of(&self, path: &str) -> Vec<Value> {
         let seen = self.seen().into_iter().filter(|(to, _)| to == path);
-        seen.map(|(_, body)| serde_json::from_str(&body).unwrap())
-            .collect()
+        seen.map(|(_, body)| serde_json::from_str(&body).unwrap()).collect()
     }
 }

@@ -64,8 +64,7 @@ impl Evolux {
     }
 
     async fn pass(&self, seconds: i64) {
-        self.steer("/_sim/clock", json!({ "advance_seconds": seconds }))
-            .await;
+        self.steer("/_sim/clock", json!({ "advance_seconds": seconds })).await;
     }
 
     async fn ledger(&self) -> Value {
@@ -98,21 +97,14 @@ async fn a_missing_token_is_400_and_a_wrong_one_as_the_knob_says() {
     );
     let wrong = evolux.anonymous().with("token", "other");
     assert_eq!(wrong.get("/api/v1/agents").await.status, 401);
-    evolux
-        .steer("/_sim/knobs", json!({"invalid_token_status": 403}))
-        .await;
-    assert_eq!(
-        wrong.get("/api/v1/agents").await.json()["meta"]["status"],
-        403
-    );
+    evolux.steer("/_sim/knobs", json!({"invalid_token_status": 403})).await;
+    assert_eq!(wrong.get("/api/v1/agents").await.json()["meta"]["status"], 403);
 }
 
 #[tokio::test]
 async fn tokens_rotate_while_it_runs() {
     let evolux = Evolux::start().await;
-    evolux
-        .steer("/_sim/tokens", json!({"accept": ["key2"]}))
-        .await;
+    evolux.steer("/_sim/tokens", json!({"accept": ["key2"]})).await;
     assert_eq!(evolux.get("/api/v1/agents").await.status, 401);
     assert_eq!(
         evolux
@@ -144,10 +136,7 @@ async fn a_status_of_200_may_hide_a_failure() {
         )
         .await;
     let answer = evolux.get("/api/v1/agents").await;
-    assert_eq!(
-        (answer.status, &answer.json()["meta"]["status"]),
-        (200, &json!(500))
-    );
+    assert_eq!((answer.status, &answer.json()["meta"]["status"]), (200, &json!(500)));
 }
 
 #[tokio::test]
@@ -156,11 +145,7 @@ async fn agents_are_paged_with_links_of_their_own_kind() {
     let page = evolux.get("/api/v1/agents?page=1&limit=2").await.json();
     let pagination = &page["pagination"];
     assert_eq!(
-        (
-            &pagination["max_limit"],
-            &pagination["items"],
-            &pagination["total"]
-        ),
+        (&pagination["max_limit"], &pagination["items"], &pagination["total"]),
         (&json!(2), &json!(2), &json!(4))
     );
     assert_eq!(
@@ -168,10 +153,7 @@ async fn agents_are_paged_with_links_of_their_own_kind() {
         "http://172.16.7.33/api/v1/agents/?limit=2&page=2"
     );
     let rest = evolux.get("/api/v1/agents?page=2&limit=2").await.json();
-    assert_eq!(
-        rest["data"][1]["archived"], true,
-        "archived agents are listed"
-    );
+    assert_eq!(rest["data"][1]["archived"], true, "archived agents are listed");
     assert!(
         evolux.get("/api/v1/agents?page=3&limit=2").await.json()["data"]
             .as_array()
@@ -185,19 +167,13 @@ async fn archived_queues_show_only_when_asked_for() {
     let evolux = Evolux::start().await;
     let count = |answer: Answer| answer.json()["data"].as_array().unwrap().len();
     assert_eq!(count(evolux.get("/api/v1/queues").await), 2);
-    assert_eq!(
-        count(evolux.get("/api/v1/queues?include_archived=true").await),
-        3
-    );
+    assert_eq!(count(evolux.get("/api/v1/queues?include_archived=true").await), 3);
     assert_eq!(
         evolux.get("/api/v1/queues/9").await.json()["meta"]["message"],
         "Queue archived not requested"
     );
     assert_eq!(
-        evolux
-            .get("/api/v1/queues/9?include_archived=true")
-            .await
-            .json()["data"]["slug"],
+        evolux.get("/api/v1/queues/9?include_archived=true").await.json()["data"]["slug"],
         "cobranca"
     );
     assert_eq!(evolux.get("/api/v1/queues/777").await.status, 404);
@@ -211,10 +187,7 @@ async fn studio_calls_are_paged() {
         .await
         .json();
     assert_eq!(
-        (
-            page["data"].as_array().unwrap().len(),
-            &page["pagination"]["limit"]
-        ),
+        (page["data"].as_array().unwrap().len(), &page["pagination"]["limit"]),
         (3, &json!(3))
     );
     assert!(page["data"][0]["call_flow"]["name"].is_string());

@@ -51,11 +51,7 @@ impl Positus {
         .await
         .unwrap();
         let client = Client::new(handle.addr).with("authorization", "Bearer key");
-        Self {
-            client,
-            hooks,
-            handle,
-        }
+        Self { client, hooks, handle }
     }
 
     fn anonymous(&self) -> Client {
@@ -93,11 +89,7 @@ impl Positus {
     /// The next webhook, as what it tells: the event of a call or the status of one.
     async fn news(&mut self) -> (String, Value) {
         let body = self.hooks.next().await;
-        let item = body["calls"]
-            .get(0)
-            .or(body["statuses"].get(0))
-            .unwrap()
-            .clone();
+        let item = body["calls"].get(0).or(body["statuses"].get(0)).unwrap().clone();
         let name = item
             .get("event")
             .unwrap_or(&item["status"])
@@ -118,10 +110,7 @@ impl Positus {
 }
 
 fn calls(action: &str) -> String {
-    format!(
-        "/v2/whatsapp/numbers/{}/calls/{action}",
-        Number::default().id
-    )
+    format!("/v2/whatsapp/numbers/{}/calls/{action}", Number::default().id)
 }
 
 fn offer_to(to: &str) -> Value {
@@ -133,20 +122,9 @@ async fn the_account_shows_its_workspace_and_numbers() {
     let positus = Positus::start().await;
     let workspaces = positus.client.get("/v2/workspaces").await.json();
     let id = workspaces["data"][0]["id"].as_str().unwrap();
-    let numbers = positus
-        .client
-        .get(&format!("/v2/workspaces/{id}/numbers"))
-        .await
-        .json();
+    let numbers = positus.client.get(&format!("/v2/workspaces/{id}/numbers")).await.json();
     assert_eq!(numbers["data"][0]["id"], Number::default().id);
-    assert_eq!(
-        positus
-            .client
-            .get("/v2/workspaces/other/numbers")
-            .await
-            .status,
-        404
-    );
+    assert_eq!(positus.client.get("/v2/workspaces/other/numbers").await.status, 404);
 }
 
 #[tokio::test]
@@ -157,9 +135,7 @@ async fn tokens_rotate_while_it_runs() {
         (refused.status, refused.text()),
         (401, r#"{"message":"Unauthenticated."}"#)
     );
-    positus
-        .steer("/_sim/tokens", json!({"accept": ["key2"]}))
-        .await;
+    positus.steer("/_sim/tokens", json!({"accept": ["key2"]})).await;
     assert_eq!(positus.client.get("/v2/workspaces").await.status, 401);
     let second = positus.anonymous().with("authorization", "Bearer key2");
     assert_eq!(second.get("/v2/workspaces").await.status, 200);
@@ -194,18 +170,12 @@ async fn a_permission_says_how_often_a_user_may_still_be_called() {
         )
         .await;
     let used_up = positus.client.get(&target).await.json();
-    assert_eq!(
-        used_up["calling"]["permission"],
-        json!({"status": "permanent"})
-    );
+    assert_eq!(used_up["calling"]["permission"], json!({"status": "permanent"}));
     assert_eq!(
         start_call(&used_up)["can_perform_action"],
         false,
         "a permission is not enough"
     );
     assert!(start_call(&used_up)["limits"][0]["limit_expiration_time"].is_i64());
-    assert_eq!(
-        positus.client.get(&calls("call-permissions")).await.status,
-        400
-    );
+    assert_eq!(positus.client.get(&calls("call-permissions")).await.status, 400);
 }

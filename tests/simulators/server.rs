@@ -20,23 +20,12 @@ async fn start() -> Handle {
 async fn control(sim: &Handle, path: &str, body: Value) {
     let url = format!("{}/_sim/{path}", sim.url());
     let answer = client().post(url).json(&body).send().await.unwrap();
-    assert!(
-        answer.status().is_success(),
-        "{}",
-        answer.text().await.unwrap()
-    );
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
 }
 
 async fn shown(sim: &Handle, path: &str) -> Value {
     let url = format!("{}/_sim/{path}", sim.url());
-    client()
-        .get(url)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap()
+    client().get(url).send().await.unwrap().json().await.unwrap()
 }
 
 fn order(keep_alive: bool) -> String {
@@ -90,17 +79,9 @@ async fn a_fault_answers_as_asked(
     #[case] dials: usize,
 ) {
     let sim = start().await;
-    control(
-        &sim,
-        "faults",
-        json!({"path": "/chamada", "effect": effect}),
-    )
-    .await;
+    control(&sim, "faults", json!({"path": "/chamada", "effect": effect})).await;
     let answer = String::from_utf8(raw(sim.addr(), &order(false)).await).unwrap();
-    assert!(
-        answer.starts_with(&format!("HTTP/1.1 {status}")),
-        "{answer}"
-    );
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
     assert!(answer.contains(contains), "{answer}");
     assert_eq!(answer.contains("retry-after: 7"), status == 429);
     assert_eq!(sim.dials().len(), dials);
@@ -147,11 +128,7 @@ async fn a_control_request_that_does_not_fit_is_refused() {
 async fn requests_are_counted_by_route() {
     let sim = start().await;
     for path in ["/chamada/1", "/chamada/2/", "/saldo"] {
-        client()
-            .get(format!("{}{path}", sim.url()))
-            .send()
-            .await
-            .unwrap();
+        client().get(format!("{}{path}", sim.url())).send().await.unwrap();
     }
     let counts = shown(&sim, "requests").await;
     assert_eq!(counts, json!({"GET /chamada/{id}": 2, "GET /saldo": 1}));
@@ -209,12 +186,6 @@ async fn webhooks_misbehave_on_request() {
     let outbox = &sim.control().webhooks;
     outbox.fire("balance", "one", r#"{"saldo":"1"}"#.to_owned());
     outbox.fire("balance", "one", r#"{"saldo":"2"}"#.to_owned());
-    eventually("both", async || {
-        (receiver.of("balance").len() == 2).then_some(())
-    })
-    .await;
-    assert_eq!(
-        receiver.of("balance"),
-        [json!({"saldo": "2"}), json!({"saldo": "1"})]
-    );
+    eventually("both", async || (receiver.of("balance").len() == 2).then_some(())).await;
+    assert_eq!(receiver.of("balance"), [json!({"saldo": "2"}), json!({"saldo": "1"})]);
 }

@@ -80,10 +80,7 @@ pub fn open_embedded(directory: &Path, clock: &Arc<ManualClock>) -> SharedStore 
 pub async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !is_so().await {
-        assert!(
-            began.elapsed() < Duration::from_secs(20),
-            "it never became so"
-        );
+        assert!(began.elapsed() < Duration::from_secs(20), "it never became so");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -56,10 +56,7 @@ async fn write(store: &SharedStore, text: &'static str) {
     assert!(matches!(put, Ok(Put::Stored(_))), "{put:?}");
     // A counter in the same slot.
     let counter = keys::counter("{sb:call:c}", "h");
-    store
-        .add(&counter, 1, Duration::from_secs(60))
-        .await
-        .unwrap();
+    store.add(&counter, 1, Duration::from_secs(60)).await.unwrap();
 }
 
 async fn read(store: &SharedStore) -> Bytes {

@@ -34,33 +34,20 @@ async fn what_was_written_is_there_after_opening_again() {
     let ttl = Duration::from_secs(10);
     let store = open_embedded(directory.path(), &clock);
     let value = Bytes::from_static(b"value");
-    let Put::Stored(version) = store
-        .put(&key, value, Some(ttl), Expect::Any)
-        .await
-        .unwrap()
-    else {
+    let Put::Stored(version) = store.put(&key, value, Some(ttl), Expect::Any).await.unwrap() else {
         panic!("anything was expected");
     };
     store.add(&counter, 3, ttl).await.unwrap();
-    let first = store
-        .append(&keys::events(), Bytes::from_static(b"1"))
-        .await
-        .unwrap();
+    let first = store.append(&keys::events(), Bytes::from_static(b"1")).await.unwrap();
     store.index(&keys::calls_all(), 5, "m", None).await.unwrap();
     drop(store);
 
     let store = open_embedded(directory.path(), &clock);
     assert_eq!(store.get(&key).await.unwrap().unwrap().version, version);
     assert_eq!(store.add(&counter, 1, ttl).await.unwrap().total, 4);
-    let second = store
-        .append(&keys::events(), Bytes::from_static(b"2"))
-        .await
-        .unwrap();
+    let second = store.append(&keys::events(), Bytes::from_static(b"2")).await.unwrap();
     assert!(second > first);
-    let log = store
-        .read(&keys::events(), Position::START, 9)
-        .await
-        .unwrap();
+    let log = store.read(&keys::events(), Position::START, 9).await.unwrap();
     assert_eq!(log.len(), 2);
     let members = store.range(&keys::calls_all(), everything()).await.unwrap();
     assert_eq!(members.len(), 1);
@@ -74,10 +61,7 @@ async fn a_directory_has_one_owner_and_is_named_when_it_cannot_be_used() {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let url = format!("embedded:{}", directory.path().join("new").display());
     let _owner = store::open(&url, Arc::clone(&clock)).unwrap();
-    let error = store::open(&url, Arc::clone(&clock))
-        .err()
-        .unwrap()
-        .to_string();
+    let error = store::open(&url, Arc::clone(&clock)).err().unwrap().to_string();
     assert!(error.contains("in use"), "{error}");
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();
@@ -119,10 +103,7 @@ fn run_and_kill(directory: &TempDir, enough: usize) -> Vec<String> {
     for line in lines {
         // The last line may have been cut short.
         let line = line.unwrap();
-        if let Some(id) = line
-            .strip_prefix("acknowledged ")
-            .and_then(|id| id.strip_suffix('.'))
-        {
+        if let Some(id) = line.strip_prefix("acknowledged ").and_then(|id| id.strip_suffix('.')) {
             told.push(id.to_owned());
         }
         if told.len() == enough {
@@ -154,27 +135,19 @@ async fn write_until_killed(directory: &str) {
 async fn write(store: &SharedStore, id: &str) {
     let bytes = Bytes::copy_from_slice(id.as_bytes());
     store.append(&keys::events(), bytes.clone()).await.unwrap();
-    let put = store
-        .put(&keys::call(id), bytes, None, Expect::Absent)
-        .await;
+    let put = store.put(&keys::call(id), bytes, None, Expect::Absent).await;
     assert!(matches!(put, Ok(Put::Stored(_))));
     store.index(&keys::calls_all(), 1, id, None).await.unwrap();
 }
 
 async fn check(store: &SharedStore, acknowledged: &HashSet<String>) {
-    let log = store
-        .read(&keys::events(), Position::START, usize::MAX)
-        .await
-        .unwrap();
+    let log = store.read(&keys::events(), Position::START, usize::MAX).await.unwrap();
     let logged: HashSet<_> = log.iter().map(|(_, entry)| entry.to_vec()).collect();
     let members = store.range(&keys::calls_all(), everything()).await.unwrap();
     let members: HashSet<_> = members.into_iter().map(|scored| scored.member).collect();
     for id in acknowledged {
         assert!(logged.contains(id.as_bytes()), "{id} in the log");
         assert!(members.contains(id), "{id} in the set");
-        assert!(
-            store.get(&keys::call(id)).await.unwrap().is_some(),
-            "{id} by key"
-        );
+        assert!(store.get(&keys::call(id)).await.unwrap().is_some(), "{id} by key");
     }
 }

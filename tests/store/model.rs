@@ -9,9 +9,7 @@ use futures_util::future::join_all;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use switchboard::clock::{Clock, ManualClock};
-use switchboard::store::{
-    Expect, Key, Order, Position, Put, Range, Scored, SharedStore, Version, keys,
-};
+use switchboard::store::{Expect, Key, Order, Position, Put, Range, Scored, SharedStore, Version, keys};
 use tempfile::TempDir;
 
 use crate::bed::{START, open_embedded};
@@ -48,11 +46,7 @@ enum Expected {
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
-    let expected = prop_oneof![
-        Just(Expected::Any),
-        Just(Expected::Absent),
-        Just(Expected::Known)
-    ];
+    let expected = prop_oneof![Just(Expected::Any), Just(Expected::Absent), Just(Expected::Known)];
     let key = 0..KEYS;
     prop_oneof![
         4 => (key.clone(), any::<u8>(), any::<Option<u16>>(), expected.clone())
@@ -137,14 +131,10 @@ impl Model {
                 self.puts += 1;
                 if !self.as_expected(*key, *expected, known.get(key).copied()) {
                     let found = self.values.get(key).map(|(value, _)| value.clone());
-                    return Answer::Put {
-                        stored: false,
-                        found,
-                    };
+                    return Answer::Put { stored: false, found };
                 }
                 let expires = ttl.map_or(NEVER, |ttl| self.now + i64::from(ttl.max(1)));
-                self.values
-                    .insert(*key, (Bytes::from(vec![*value]), expires));
+                self.values.insert(*key, (Bytes::from(vec![*value]), expires));
                 self.writers.insert(*key, self.puts);
                 Answer::Put {
                     stored: true,
@@ -152,8 +142,8 @@ impl Model {
                 }
             }
             Operation::Remove(key, expected) => {
-                let removed = self.values.contains_key(key)
-                    && self.as_expected(*key, *expected, known.get(key).copied());
+                let removed =
+                    self.values.contains_key(key) && self.as_expected(*key, *expected, known.get(key).copied());
                 if removed {
                     self.values.remove(key);
                     self.writers.remove(key);
@@ -197,11 +187,7 @@ impl Model {
     }
 }
 
-async fn ask(
-    store: &SharedStore,
-    operation: &Operation,
-    (known, now): (&BTreeMap<u8, Version>, i64),
-) -> Answer {
+async fn ask(store: &SharedStore, operation: &Operation, (known, now): (&BTreeMap<u8, Version>, i64)) -> Answer {
     let expect = |key: &u8, expected: &Expected| match (expected, known.get(key)) {
         (Expected::Any, _) => Expect::Any,
         (Expected::Known, Some(version)) => Expect::Version(*version),
@@ -211,9 +197,7 @@ async fn ask(
     match operation {
         Operation::Put(key, value, ttl, expected) => {
             let (value, ttl) = (Bytes::from(vec![*value]), ttl.map(millis));
-            let put = store
-                .put(&value_key(*key), value, ttl, expect(key, expected))
-                .await;
+            let put = store.put(&value_key(*key), value, ttl, expect(key, expected)).await;
             match put.unwrap() {
                 Put::Stored(_) => Answer::Put {
                     stored: true,
@@ -241,25 +225,16 @@ async fn ask(
             Answer::Appended(store.append(&keys::events(), entry).await.unwrap())
         }
         Operation::Trim(before) => {
-            store
-                .trim(&keys::events(), now + i64::from(*before))
-                .await
-                .unwrap();
+            store.trim(&keys::events(), now + i64::from(*before)).await.unwrap();
             Answer::Done
         }
         Operation::Index(score, n, from) => {
             let (score, from) = (i64::from(*score), from.map(i64::from));
-            store
-                .index(&keys::calls_all(), score, &member(*n), from)
-                .await
-                .unwrap();
+            store.index(&keys::calls_all(), score, &member(*n), from).await.unwrap();
             Answer::Done
         }
         Operation::Unindex(n) => {
-            store
-                .unindex(&keys::calls_all(), &member(*n))
-                .await
-                .unwrap();
+            store.unindex(&keys::calls_all(), &member(*n)).await.unwrap();
             Answer::Done
         }
     }
@@ -272,16 +247,10 @@ async fn compare(store: &SharedStore, model: &Model) -> BTreeMap<u8, Version> {
     let mut versions = BTreeMap::new();
     for (key, found) in (0..KEYS).zip(found) {
         let value = found.as_ref().map(|found| found.value.clone());
-        assert_eq!(
-            value,
-            model.values.get(&key).map(|(value, _)| value.clone())
-        );
+        assert_eq!(value, model.values.get(&key).map(|(value, _)| value.clone()));
         versions.extend(found.map(|found| (key, found.version)));
     }
-    let log = store
-        .read(&keys::events(), Position::START, usize::MAX)
-        .await
-        .unwrap();
+    let log = store.read(&keys::events(), Position::START, usize::MAX).await.unwrap();
     assert_eq!(log, model.log.clone().into_iter().collect::<Vec<_>>());
     for order in [Order::Ascending, Order::Descending] {
         let mut expected: Vec<_> = model.set.iter().cloned().collect();
@@ -306,10 +275,7 @@ async fn pages(store: &SharedStore, order: Order) -> Vec<(i64, String)> {
         if page.is_empty() {
             return read;
         }
-        read.extend(
-            page.into_iter()
-                .map(|Scored { score, member }| (score, member)),
-        );
+        read.extend(page.into_iter().map(|Scored { score, member }| (score, member)));
     }
 }
 
@@ -349,7 +315,7 @@ async fn run(steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn an_embedded_store_is_a_handful_of_maps(steps in vec(step(), 1..40)) {

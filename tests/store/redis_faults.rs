@@ -8,7 +8,7 @@ use switchboard::store::{Expect, Position, SharedStore, StoreError, keys};
 
 use crate::bed::{eventually, open_redis};
 use crate::proxy::Proxy;
-use crate::server::{Server, cli, until};
+use crate::server::{Server, until};
 
 const ENTRY: Bytes = Bytes::from_static(b"entry");
 const LONG: Duration = Duration::from_secs(600);
@@ -22,14 +22,8 @@ async fn is_unavailable(store: &SharedStore) {
     let ready = store.ready().await;
     assert!(began.elapsed() < 3 * SOON);
     assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
-    assert!(
-        matches!(written, Err(StoreError::Unavailable(_))),
-        "{written:?}"
-    );
-    assert!(
-        matches!(ready, Err(StoreError::Unavailable(_))),
-        "{ready:?}"
-    );
+    assert!(matches!(written, Err(StoreError::Unavailable(_))), "{written:?}");
+    assert!(matches!(ready, Err(StoreError::Unavailable(_))), "{ready:?}");
 }
 
 async fn works_again(store: &SharedStore) {
@@ -51,10 +45,7 @@ async fn a_redis_that_was_killed_is_found_again_with_all_it_acknowledged() {
         server.restart();
         works_again(&store).await;
     }
-    let read = store
-        .read(&keys::events(), Position::START, 1000)
-        .await
-        .unwrap();
+    let read = store.read(&keys::events(), Position::START, 1000).await.unwrap();
     let kept: Vec<_> = read.iter().map(|(position, _)| position).collect();
     assert!(acknowledged.iter().all(|position| kept.contains(&position)));
 }
@@ -127,17 +118,8 @@ async fn a_lost_answer(store: &SharedStore, proxy: &Proxy) {
     proxy.cut_next();
     let lost = store.append(&keys::events(), ENTRY).await;
     assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");
-    eventually(async || {
-        store
-            .read(&keys::events(), Position::START, 9)
-            .await
-            .is_ok()
-    })
-    .await;
-    let log = store
-        .read(&keys::events(), Position::START, 9)
-        .await
-        .unwrap();
+    eventually(async || store.read(&keys::events(), Position::START, 9).await.is_ok()).await;
+    let log = store.read(&keys::events(), Position::START, 9).await.unwrap();
     assert_eq!(log.len(), 2, "it was sent once");
 
     proxy.cut_next();
@@ -163,11 +145,7 @@ async fn a_write_to_a_cluster_whose_answer_was_lost_is_not_sent_again() {
     server.ask(&["CONFIG", "SET", "cluster-announce-port", &port]);
     server.ask(&["CONFIG", "SET", "cluster-announce-ip", "127.0.0.1"]);
     server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    until(|| {
-        server
-            .ask(&["CLUSTER", "INFO"])
-            .contains("cluster_state:ok")
-    });
+    until(|| server.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
     let store = open_redis(&format!("redis+cluster://127.0.0.1:{port}"));
     a_lost_answer(&store, &proxy).await;
 }
@@ -190,9 +168,14 @@ async fn a_connection_that_died_unnoticed_costs_no_write() {
     let server = Server::start();
     let store = open_redis(&server.url());
     store.append(&keys::events(), ENTRY).await.unwrap();
+    // Idle for longer than a connection is trusted without being asked.
+    let idle = || {
+        server
+            .ask(&["CLIENT", "LIST", "TYPE", "normal"])
+            .contains("idle=2")
+    };
+    eventually(async || idle()).await;
     server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
-    // As long as it takes for the connection to be asked before it is trusted.
-    tokio::time::sleep(Duration::from_millis(1100)).await;
     store.append(&keys::events(), ENTRY).await.unwrap();
 }
 
@@ -203,19 +186,10 @@ async fn a_demoted_redis_takes_no_writes_until_it_is_promoted() {
     store.append(&keys::events(), ENTRY).await.unwrap();
     server.ask(&["REPLICAOF", "127.0.0.1", "1"]);
     let refused = store.append(&keys::events(), ENTRY).await;
-    assert!(
-        matches!(refused, Err(StoreError::Unavailable(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     assert!(store.ready().await.is_err());
-    let port = server.port();
-    let promoted = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(20));
-        cli(port, &["REPLICAOF", "NO", "ONE"])
-    });
-    // Redis did nothing, so the same write is tried again for a while.
-    works_again(&store).await;
-    promoted.join().unwrap();
+    server.ask(&["REPLICAOF", "NO", "ONE"]);
+    store.append(&keys::events(), ENTRY).await.unwrap();
 }
 
 #[tokio::test]
@@ -251,19 +225,12 @@ async fn a_hundred_who_wait_share_a_connection() {
         tokio::spawn(async move { store.wait(&keys::events(), last, LONG).await })
     });
     let waiters: Vec<_> = waiters.collect();
-    eventually(async || {
-        server
-            .ask(&["INFO", "clients"])
-            .contains("blocked_clients:1")
-    })
-    .await;
+    eventually(async || server.ask(&["INFO", "clients"]).contains("blocked_clients:1")).await;
     let clients = server.ask(&["CLIENT", "LIST", "TYPE", "normal"]);
     // The writer's, the one that waits, and that of `redis-cli`.
     assert!(clients.trim().lines().count() <= 3, "{clients}");
     store.append(&keys::events(), ENTRY).await.unwrap();
-    let ended = tokio::time::timeout(LONG / 20, join_all(waiters))
-        .await
-        .unwrap();
+    let ended = tokio::time::timeout(LONG / 20, join_all(waiters)).await.unwrap();
     assert!(ended.into_iter().all(|waited| waited.unwrap().is_ok()));
 }
 
@@ -277,19 +244,10 @@ async fn one_who_waits_may_give_up_without_stopping_the_others() {
     };
     for _ in 0..5 {
         let (leaver, stayer) = (wait(), wait());
-        eventually(async || {
-            server
-                .ask(&["INFO", "clients"])
-                .contains("blocked_clients:1")
-        })
-        .await;
+        eventually(async || server.ask(&["INFO", "clients"]).contains("blocked_clients:1")).await;
         leaver.abort();
         let position = store.append(&keys::events(), ENTRY).await.unwrap();
-        tokio::time::timeout(LONG / 20, stayer)
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(LONG / 20, stayer).await.unwrap().unwrap().unwrap();
         let before = i64::try_from(position.ms()).unwrap() + 1;
         store.trim(&keys::events(), before).await.unwrap();
     }

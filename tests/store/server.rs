@@ -29,9 +29,7 @@ impl Server {
         let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
         // Somebody else may take a port that was free a moment ago.
         for _ in 0..20 {
-            let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            let port = free.local_addr().unwrap().port();
-            drop(free);
+            let port = free_port();
             let mut child = spawn(directory.path(), &options, port);
             if answers(&mut child, port) {
                 return Self {
@@ -88,14 +86,17 @@ impl Drop for Server {
     }
 }
 
+/// Finds a port that nobody uses now.
+pub fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
+}
+
 /// Asks until the answer is yes.
 pub fn until(mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
-        assert!(
-            began.elapsed() < Duration::from_secs(30),
-            "it never became so"
-        );
+        assert!(began.elapsed() < Duration::from_secs(30), "it never became so");
         sleep(Duration::from_millis(10));
     }
 }

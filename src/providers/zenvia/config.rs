@@ -2,10 +2,12 @@
 
 use url::Url;
 
-use super::BASE_URL;
 use super::resource::{self, RESOURCES};
 use crate::config::{Account, Faults, Format};
 use crate::providers::port::Report;
+
+/// Where the API is, unless the account says otherwise.
+const BASE_URL: &str = "https://voice-api.zenvia.com";
 
 const REPORT: Format<&'static Report> = Format {
     what: "a report: chamada, tts, audio, composto or did",
@@ -16,10 +18,10 @@ const REPORT: Format<&'static Report> = Format {
 /// What the adapter needs of an account.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// Where the API is.
+    pub base_url: Url,
     /// The reports its history is read from.
     pub reports: Vec<Report>,
-    /// Where the API is.
-    base_url: Option<Url>,
     /// Hosts, besides the API's own, that recordings may be fetched from.
     recording_hosts: Vec<String>,
 }
@@ -29,9 +31,10 @@ impl Settings {
     pub fn read(account: &Account) -> Result<Self, Faults> {
         let named = account.settings.read(|reader| reader.list("reports", &REPORT))?;
         let wanted = |report: &&Report| named.is_empty() || named.contains(report);
+        let base_url = account.base_url.clone().or_else(|| BASE_URL.parse().ok());
         Ok(Self {
+            base_url: base_url.ok_or_else(|| Faults(Vec::new()))?,
             reports: RESOURCES.iter().map(|resource| &resource.report).filter(wanted).copied().collect(),
-            base_url: account.base_url.clone().or_else(|| BASE_URL.parse().ok()),
             recording_hosts: account.recording_hosts.clone(),
         })
     }
@@ -39,7 +42,7 @@ impl Settings {
     /// Whether a recording may be fetched from there: where the API is, or a host that the configuration names.
     pub fn may_fetch(&self, url: &Url) -> bool {
         let web = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
-        let own = self.base_url.as_ref().is_some_and(|api| api.origin() == url.origin());
+        let own = self.base_url.origin() == url.origin();
         let named = url.host_str().is_some_and(|host| self.recording_hosts.iter().any(|known| known == host));
         web && (own || named)
     }

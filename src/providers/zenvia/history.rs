@@ -18,6 +18,10 @@ const ABSENT: [&str; 4] = ["8", "30", "60", "90"];
 
 #[async_trait]
 impl History for Zenvia {
+    fn redacted_fields(&self) -> &'static [&'static str] {
+        &["mensagem", "url_gravacao", "url_audio"]
+    }
+
     fn reports(&self) -> &[Report] {
         &self.settings.reports
     }
@@ -41,10 +45,6 @@ impl History for Zenvia {
     async fn row(&self, report: &str, id: &str, _near: Timestamp) -> Result<Row, Failure> {
         let resource = find(report)?;
         self.get(resource, &ProviderRef::id(id), |json| row(resource, json)).await
-    }
-
-    fn redacted_fields(&self) -> &'static [&'static str] {
-        &["mensagem", "url_gravacao"]
     }
 }
 

@@ -18,20 +18,20 @@ mod voices;
 mod webhooks;
 mod wire;
 
+use std::sync::Arc;
+
+use crate::clock::Clock;
 use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
 use crate::domain::call::ProviderRef;
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::providers::port;
-use crate::upstream::{Credential, Upstream};
+use crate::upstream::{self, Credential, KeyUsage, Upstream};
 
 pub use voices::VOICES;
 
-/// Where the provider's API is unless an account says otherwise.
-pub const BASE_URL: &str = "https://voice-api.zenvia.com";
-
 /// How an account's token is sent.
-pub const CREDENTIAL: Credential = Credential { header: "access-token", prefix: "" };
+const CREDENTIAL: Credential = Credential { header: "access-token", prefix: "" };
 
 /// An account at Zenvia.
 pub struct Zenvia {
@@ -41,13 +41,14 @@ pub struct Zenvia {
 }
 
 impl Zenvia {
-    /// Makes the adapter of an account over the way to it.
+    /// Makes the provider of an account; connects nowhere.
     ///
     /// # Errors
     /// Returns every fault of the account's own settings.
-    pub fn new(account: &Account, upstream: Upstream) -> Result<Self, Faults> {
+    pub fn new(account: &Account, clock: Arc<dyn Clock>) -> Result<Self, Faults> {
         let settings = config::Settings::read(account)?;
-        Ok(Self { account: account.name.clone(), upstream, settings })
+        let way = upstream::Settings::of(account, settings.base_url.clone(), CREDENTIAL);
+        Ok(Self { account: account.name.clone(), upstream: Upstream::new(way, clock), settings })
     }
 }
 
@@ -60,7 +61,7 @@ impl port::Provider for Zenvia {
         "zenvia"
     }
 
-    fn key_usage(&self) -> Vec<port::KeyUsage> {
+    fn key_usage(&self) -> Vec<KeyUsage> {
         self.upstream.key_usage()
     }
 

@@ -1,7 +1,5 @@
 //! News that are not of a call: extensions, conferences, text messages, voicemail, credit.
 
-use std::borrow::Cow;
-
 use serde_json::{Value, json};
 
 use super::normalize::{Part, event_stamps};
@@ -118,7 +116,7 @@ pub fn voicemail(object: &Object<'_>) -> Option<Signal> {
 }
 
 fn signal(kind: &'static str, subject: Option<String>, at: Option<Timestamp>, data: Value) -> Option<Signal> {
-    Some(Signal { kind: Cow::Borrowed(kind), subject, at, data })
+    Some(Signal { kind: kind.into(), subject, at, data })
 }
 
 fn sms_word(word: &str) -> Option<&'static str> {

@@ -65,3 +65,17 @@ async fn time_spent_with_the_provider_is_told_to_the_request_and_to_the_metrics(
         assert!(page.contains(&series), "{page}");
     }
 }
+
+#[tokio::test]
+async fn exchanges_may_run_as_tasks_of_their_own() {
+    let provider = Provider::start([answer("200 OK", "here")]).await;
+    let upstream = Arc::new(upstream(&provider.url));
+    let tasks = (0..20).map(|_| {
+        let upstream = Arc::clone(&upstream);
+        tokio::spawn(async move { upstream.exchange(read(), judge).await })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        assert_eq!(task.await.unwrap().unwrap(), "here");
+    }
+    assert!(provider.connections() <= 8, "there are eight places");
+}

@@ -16,22 +16,13 @@ async fn outbound(evolux: &Evolux) -> Vec<Value> {
 }
 
 async fn live(evolux: &Evolux) -> serde_json::Map<String, Value> {
-    let map = evolux
-        .get("/api/realtime/v1/queue?group_id=65&queue_ids=")
-        .await
-        .json();
+    let map = evolux.get("/api/realtime/v1/queue?group_id=65&queue_ids=").await.json();
     map["data"]["calls"].as_object().unwrap().clone()
 }
 
 /// Starts a call and gives the uuid that only the real-time map tells.
 async fn started(evolux: &Evolux, to: &str) -> String {
-    assert_eq!(
-        evolux
-            .form(CALL, &format!("from=john.snow&to={to}"))
-            .await
-            .status,
-        200
-    );
+    assert_eq!(evolux.form(CALL, &format!("from=john.snow&to={to}")).await.status, 200);
     live(evolux).await.keys().next().unwrap().clone()
 }
 
@@ -47,15 +38,9 @@ async fn a_call_is_accepted_without_an_id_and_found_in_the_report_once_over() {
     let evolux = Evolux::start().await;
     let answer = evolux.form(CALL, "from=john.snow&to=084999010101").await;
     assert_eq!((answer.status, answer.text()), (200, OK));
-    assert_eq!(
-        live(&evolux).await.values().next().unwrap()["state"],
-        "ringing"
-    );
+    assert_eq!(live(&evolux).await.values().next().unwrap()["state"], "ringing");
     evolux.pass(4).await;
-    assert_eq!(
-        live(&evolux).await.values().next().unwrap()["state"],
-        "talking"
-    );
+    assert_eq!(live(&evolux).await.values().next().unwrap()["state"], "talking");
     assert!(
         outbound(&evolux).await.is_empty(),
         "the report lists no call that is going on"
@@ -71,10 +56,7 @@ async fn a_call_is_accepted_without_an_id_and_found_in_the_report_once_over() {
         (&row["caller_number"], &row["receiver_number"]),
         (&json!("3012"), &json!("84999010101"))
     );
-    assert_eq!(
-        (&row["wait_duration"], &row["call_duration"]),
-        (&json!(3), &json!(6))
-    );
+    assert_eq!((&row["wait_duration"], &row["call_duration"]), (&json!(3), &json!(6)));
     let dialler = evolux
         .get("/api/v1/dialer/calls_history?start_date=2020-01-01&end_date=2099-01-01")
         .await
@@ -92,9 +74,7 @@ async fn a_multipart_body_is_read_and_a_json_body_is_not() {
     let body = "--b\r\nContent-Disposition: form-data; name=\"from\"\r\n\r\nmaria.luz\r\n--b\r\n\
                 Content-Disposition: form-data; name=\"to\"\r\n\r\n2122225555\r\n--b\r\n\
                 Content-Disposition: form-data; name=\"call_info\"\r\n\r\n[{\"label\":\"CPF\"}]\r\n--b--\r\n";
-    let client = evolux
-        .client
-        .with("content-type", "multipart/form-data; boundary=b");
+    let client = evolux.client.with("content-type", "multipart/form-data; boundary=b");
     assert_eq!(client.post(CALL, body).await.text(), OK);
     let call = &evolux.ledger().await[0];
     assert_eq!(
@@ -116,10 +96,7 @@ async fn what_a_request_lacks_is_named() {
     let refusal = async |body: &str| {
         let answer = evolux.form(CALL, body).await;
         assert_eq!(answer.status, 400);
-        answer.json()["meta"]["message"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        answer.json()["meta"]["message"].as_str().unwrap().to_owned()
     };
     assert_eq!(refusal("from=a").await, "Missing to param.");
     assert_eq!(refusal("to=1").await, "Missing from param.");
@@ -145,10 +122,7 @@ async fn final_digits_choose_the_end_of_a_call() {
         evolux.pass(60).await;
         let [row] = outbound(&evolux).await.try_into().unwrap();
         assert_eq!(
-            (
-                row["end_by_description"].as_str(),
-                row["time_connect"] != ""
-            ),
+            (row["end_by_description"].as_str(), row["time_connect"] != ""),
             (Some(ending), talked),
             "{to}"
         );
@@ -166,10 +140,7 @@ async fn a_lost_reply_leaves_a_call_behind_and_a_refusal_does_not() {
         (402, json!(402))
     );
     let limited = evolux.form(CALL, "from=john.snow&to=84999990007").await;
-    assert_eq!(
-        (limited.status, limited.header("retry-after")),
-        (429, Some("1"))
-    );
+    assert_eq!((limited.status, limited.header("retry-after")), (429, Some("1")));
     let ledger = evolux.ledger().await;
     assert_eq!(
         (ledger.as_array().unwrap().len(), &ledger[0]["to"][0]),
@@ -186,13 +157,7 @@ async fn a_fault_after_acting_leaves_a_call_behind_too() {
             json!({"method": "POST", "path": CALL, "times": 1, "effect": "close_after"}),
         )
         .await;
-    assert_eq!(
-        evolux
-            .form(CALL, "from=john.snow&to=84999999999")
-            .await
-            .status,
-        0
-    );
+    assert_eq!(evolux.form(CALL, "from=john.snow&to=84999999999").await.status, 0);
     assert_eq!(evolux.ledger().await.as_array().unwrap().len(), 1);
 }
 
@@ -205,7 +170,8 @@ async fn a_hang_up_that_skips_the_survey_ends_the_call_at_once_and_once() {
     let answer = hang_up(&evolux, &uuid, "?skip_survey=true").await;
     assert_eq!((answer.status, answer.text()), (200, OK));
     let again = hang_up(&evolux, &uuid, "?skip_survey=true").await;
-    let not_found = r#"{"meta":{"status":404,"message":"Not found"},"errors":{"call_uuid":"This call does not exist"}}"#;
+    let not_found =
+        r#"{"meta":{"status":404,"message":"Not found"},"errors":{"call_uuid":"This call does not exist"}}"#;
     assert_eq!((again.status, again.text()), (404, not_found));
     evolux.pass(1).await;
     let [row] = outbound(&evolux).await.try_into().unwrap();
@@ -233,10 +199,7 @@ async fn a_call_hung_up_while_it_rings_was_not_talked() {
     assert_eq!(hang_up(&evolux, &uuid, "").await.status, 200);
     evolux.pass(2).await;
     let [row] = outbound(&evolux).await.try_into().unwrap();
-    assert_eq!(
-        (&row["time_connect"], &row["call_duration"]),
-        (&json!(""), &json!(0))
-    );
+    assert_eq!((&row["time_connect"], &row["call_duration"]), (&json!(""), &json!(0)));
 }
 
 #[tokio::test]
@@ -269,21 +232,12 @@ async fn a_transfer_names_a_leg() {
         400
     );
     assert_eq!(evolux.client.post(&target, "{}").await.status, 400);
-    assert_eq!(
-        evolux.ledger().await[0]["transfers"],
-        json!(["bleg:1234", "aleg:1235"])
-    );
+    assert_eq!(evolux.ledger().await[0]["transfers"], json!(["bleg:1234", "aleg:1235"]));
     let unknown = evolux
         .client
-        .post(
-            "/api/v1/calls/none/transfer",
-            r#"{"destination_number":"1"}"#,
-        )
+        .post("/api/v1/calls/none/transfer", r#"{"destination_number":"1"}"#)
         .await;
-    assert_eq!(
-        unknown.json()["errors"]["call_uuid"],
-        "This call does not exist"
-    );
+    assert_eq!(unknown.json()["errors"]["call_uuid"], "This call does not exist");
 }
 
 #[tokio::test]

@@ -32,10 +32,7 @@ async fn a_creation_answers_201_over_a_meta_status_of_200() {
     );
     let id = created.json()["data"]["id"].as_u64().unwrap();
     let added = evolux
-        .form(
-            &format!("/api/v1/campaign/{id}/subscriber"),
-            "number=84999999999",
-        )
+        .form(&format!("/api/v1/campaign/{id}/subscriber"), "number=84999999999")
         .await;
     assert_eq!(added.status, 201);
     assert_eq!(client.post("/api/v1/campaign", "{}").await.status, 400);
@@ -74,12 +71,8 @@ async fn a_subscriber_is_dialled_and_shows_in_the_dialler_report() {
 #[tokio::test]
 async fn a_subscriber_who_is_being_called_cannot_be_removed() {
     let evolux = Evolux::start().await;
-    evolux
-        .form(SUBSCRIBER, "external_id=A1&number=84999999999")
-        .await;
-    evolux
-        .form(SUBSCRIBER, "external_id=A2&number=84999999998")
-        .await;
+    evolux.form(SUBSCRIBER, "external_id=A1&number=84999999999").await;
+    evolux.form(SUBSCRIBER, "external_id=A2&number=84999999998").await;
     let removed = remove(&evolux, "A2").await;
     assert_eq!(
         (removed.status, removed.json()["meta"]["message"].clone()),
@@ -102,11 +95,7 @@ async fn a_subscriber_who_is_being_called_cannot_be_removed() {
     );
     evolux.pass(60).await;
     assert_eq!(remove(&evolux, "A1").await.status, 200);
-    assert_eq!(
-        dialled(&evolux).await.len(),
-        1,
-        "a call made stays in the report"
-    );
+    assert_eq!(dialled(&evolux).await.len(), 1, "a call made stays in the report");
 }
 
 #[tokio::test]
@@ -141,10 +130,7 @@ async fn an_import_is_a_task_to_look_at_later() {
         outcome("B1"),
         ("User busy".to_owned(), "Assinante não atendeu".to_owned())
     );
-    assert_eq!(
-        outcome("B2"),
-        ("Normal clearing".to_owned(), "-".to_owned())
-    );
+    assert_eq!(outcome("B2"), ("Normal clearing".to_owned(), "-".to_owned()));
     assert_eq!(
         evolux
             .client

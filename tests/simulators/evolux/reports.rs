@@ -47,10 +47,7 @@ async fn without_dates_only_successes_of_the_current_utc_day_show() {
     ]});
     evolux.steer("/_sim/rows", rows).await;
     assert_eq!(ids(&evolux.get(DIALER).await), [1]);
-    assert_eq!(
-        ids(&evolux.get(&format!("{DIALER}?contact_status=both")).await),
-        [2, 1]
-    );
+    assert_eq!(ids(&evolux.get(&format!("{DIALER}?contact_status=both")).await), [2, 1]);
 }
 
 #[tokio::test]
@@ -58,9 +55,7 @@ async fn contact_status_chooses_and_other_words_are_refused() {
     let evolux = sample().await;
     let ask = async |status: &str| {
         evolux
-            .get(&format!(
-                "{DIALER}?start_date=2026-05-10&contact_status={status}"
-            ))
+            .get(&format!("{DIALER}?start_date=2026-05-10&contact_status={status}"))
             .await
     };
     assert_eq!(ids(&ask("both").await), [4, 3, 2, 1], "newest first");
@@ -83,19 +78,14 @@ async fn a_day_is_utc_and_a_brazilian_one_takes_instants() {
     }
     let day = "start_date=2026-05-10T03:00:00.000Z&end_date=2026-05-11T02:59:59.999Z";
     assert_eq!(
-        ids(&evolux
-            .get(&format!("{DIALER}?{day}&contact_status=both"))
-            .await),
+        ids(&evolux.get(&format!("{DIALER}?{day}&contact_status=both")).await),
         [4, 3, 2]
     );
     let lost_plus = evolux
         .get(&format!("{DIALER}?start_date=2026-05-10T00:00:00+00:00"))
         .await;
     assert_eq!(
-        (
-            lost_plus.status,
-            lost_plus.json()["meta"]["message"].clone()
-        ),
+        (lost_plus.status, lost_plus.json()["meta"]["message"].clone()),
         (400, json!("Invalid start_date param."))
     );
 }
@@ -103,11 +93,7 @@ async fn a_day_is_utc_and_a_brazilian_one_takes_instants() {
 #[tokio::test]
 async fn ids_are_repeated_keys_and_a_comma_list_names_nothing() {
     let evolux = sample().await;
-    let ask = async |query: &str| {
-        ids(&evolux
-            .get(&format!("{DIALER}?start_date=2026-05-10&{query}"))
-            .await)
-    };
+    let ask = async |query: &str| ids(&evolux.get(&format!("{DIALER}?start_date=2026-05-10&{query}")).await);
     assert_eq!(ask("campaign_id=376&campaign_id=377").await, [3, 1]);
     assert_eq!(ask("campaign_id=376,377").await, [0; 0]);
     assert_eq!(ask("agent_id=150").await, [3]);
@@ -125,9 +111,7 @@ async fn pages_hold_fifty_at_most_and_none_past_the_end() {
     let all = "start_date=2020-01-01&contact_status=both";
     let mut seen = Vec::new();
     for page in 1..=6 {
-        let answer = evolux
-            .get(&format!("{DIALER}?{all}&limit=500&page={page}"))
-            .await;
+        let answer = evolux.get(&format!("{DIALER}?{all}&limit=500&page={page}")).await;
         assert_eq!(
             (&answer.json()["pagination"]["limit"], ids(&answer).len()),
             (&json!(50), 50)
@@ -143,10 +127,7 @@ async fn pages_hold_fifty_at_most_and_none_past_the_end() {
         (&json!([]), &Value::Null)
     );
     let first = evolux.get(&format!("{DIALER}?{all}")).await;
-    assert_eq!(
-        ids(&evolux.get(&format!("{DIALER}?{all}&page=0")).await),
-        ids(&first)
-    );
+    assert_eq!(ids(&evolux.get(&format!("{DIALER}?{all}&page=0")).await), ids(&first));
 }
 
 #[tokio::test]
@@ -159,10 +140,7 @@ async fn links_lead_elsewhere_and_show_what_the_dates_became() {
     assert_eq!(pagination["current_url"], format!("{base}1"));
     assert_eq!(pagination["next_url"], format!("{base}2"));
     assert_eq!(pagination["prev_url"], Value::Null);
-    assert_eq!(
-        (&pagination["items"], &pagination["total"]),
-        (&json!(2), &json!(3))
-    );
+    assert_eq!((&pagination["items"], &pagination["total"]), (&json!(2), &json!(3)));
 }
 
 #[tokio::test]
@@ -174,18 +152,12 @@ async fn a_row_gives_its_hangup_cause_twice_and_a_fractional_duration() {
         ))
         .await;
     let text = answer.text();
-    let first = text
-        .find(r#""hangup_cause":"Desligamento normal""#)
-        .unwrap();
+    let first = text.find(r#""hangup_cause":"Desligamento normal""#).unwrap();
     let second = text.find(r#""hangup_cause":"Normal clearing""#).unwrap();
     assert!(first < second);
-    assert!(
-        text.contains(r#""talking_duration":30"#) && text.contains(r#""billable_duration":41.0"#)
-    );
+    assert!(text.contains(r#""talking_duration":30"#) && text.contains(r#""billable_duration":41.0"#));
     assert!(text.contains(r#""start_time":"2026-05-10T02:30:00+00:00""#));
-    assert!(text.contains(
-        r#""download_audio":"https://maissaude.edev-multi/api/v1/dialer/call/1/recording""#
-    ));
+    assert!(text.contains(r#""download_audio":"https://maissaude.edev-multi/api/v1/dialer/call/1/recording""#));
 }
 
 #[tokio::test]
@@ -193,9 +165,7 @@ async fn custom_fields_show_only_when_the_campaign_is_named() {
     let evolux = sample().await;
     let ask = async |query: &str| {
         let answer = evolux
-            .get(&format!(
-                "{DIALER}?start_date=2026-05-10&end_date=2026-05-10&{query}"
-            ))
+            .get(&format!("{DIALER}?start_date=2026-05-10&end_date=2026-05-10&{query}"))
             .await
             .json();
         answer["data"]
@@ -240,26 +210,16 @@ async fn what_an_unanswered_row_lacks_is_written_in_three_ways() {
 async fn an_older_server_knows_less() {
     let evolux = sample().await;
     evolux
-        .steer(
-            "/_sim/knobs",
-            json!({"version": "before_6_77", "offsets": "hour_only"}),
-        )
+        .steer("/_sim/knobs", json!({"version": "before_6_77", "offsets": "hour_only"}))
         .await;
     let answer = evolux
         .get(&format!(
             "{DIALER}?start_date=2026-05-10&contact_status=both&campaign_id=376"
         ))
         .await;
-    assert_eq!(
-        ids(&answer),
-        [1],
-        "contact_status is not known, failures stay hidden"
-    );
+    assert_eq!(ids(&answer), [1], "contact_status is not known, failures stay hidden");
     let text = answer.text();
     assert_eq!(text.matches("hangup_cause").count(), 1);
-    assert!(
-        text.contains(r#""start_time":"2026-05-10T02:30:00+00""#)
-            && text.contains(r#""billable_duration":41,"#)
-    );
+    assert!(text.contains(r#""start_time":"2026-05-10T02:30:00+00""#) && text.contains(r#""billable_duration":41,"#));
     assert!(!text.contains("custom_fields") && !text.contains("download_audio"));
 }

@@ -11,11 +11,7 @@ const SUCCESS: &str = r#"{"success":true}"#;
 async fn a_call_of_the_business_is_told_from_connect_to_terminate() {
     let mut positus = Positus::start().await;
     let answer = positus.make(USER).await;
-    assert_eq!(
-        (answer.status, answer.text()),
-        (200, SUCCESS),
-        "no id in the answer"
-    );
+    assert_eq!((answer.status, answer.text()), (200, SUCCESS), "no id in the answer");
 
     let (event, connect) = positus.news().await;
     let business = Number::default().phone;
@@ -29,11 +25,7 @@ async fn a_call_of_the_business_is_told_from_connect_to_terminate() {
     );
     let sdp = connect["session"]["sdp"].as_str().unwrap();
     assert_eq!(connect["connection"]["webrtc"]["sdp"], sdp);
-    assert!(
-        sdp.ends_with("\r\n")
-            && sdp.contains("\r\na=ice-lite\r\n")
-            && sdp.contains(" opus/48000/2\r\n")
-    );
+    assert!(sdp.ends_with("\r\n") && sdp.contains("\r\na=ice-lite\r\n") && sdp.contains(" opus/48000/2\r\n"));
 
     let (ringing, status) = positus.news().await;
     assert_eq!(
@@ -66,15 +58,9 @@ async fn ids_are_opaque_and_hold_no_number_of_the_call() {
 #[tokio::test]
 async fn final_digits_choose_what_the_user_does() {
     for (to, expected) in [
-        (
-            "5511999990001",
-            ["connect", "REJECTED", "terminate"].as_slice(),
-        ),
+        ("5511999990001", ["connect", "REJECTED", "terminate"].as_slice()),
         ("5511999990002", &["connect", "RINGING", "terminate"]),
-        (
-            "5511999990003",
-            &["connect", "RINGING", "REJECTED", "terminate"],
-        ),
+        ("5511999990003", &["connect", "RINGING", "REJECTED", "terminate"]),
         ("5511999990005", &["connect", "RINGING", "terminate"]),
     ] {
         let mut positus = Positus::start().await;
@@ -98,10 +84,7 @@ async fn a_lost_reply_leaves_a_call_behind() {
     let mut positus = Positus::start().await;
     let answer = positus.make("5511999990004").await;
     assert_eq!((answer.status, answer.head.as_str()), (0, ""));
-    assert_eq!(
-        positus.names().await,
-        ["connect", "RINGING", "ACCEPTED", "terminate"]
-    );
+    assert_eq!(positus.names().await, ["connect", "RINGING", "ACCEPTED", "terminate"]);
 }
 
 #[tokio::test]
@@ -126,9 +109,7 @@ async fn a_hang_up_before_the_answer_was_no_talk() {
     positus.make("5511999990002").await;
     let (_, connect) = positus.news().await;
     assert_eq!(positus.names().await, ["RINGING"]);
-    positus
-        .act("hang-up", json!({"call_id": connect["id"]}))
-        .await;
+    positus.act("hang-up", json!({"call_id": connect["id"]})).await;
     let (_, terminate) = positus.news().await;
     assert_eq!(
         (&terminate["status"], terminate.get("duration")),
@@ -156,10 +137,7 @@ async fn a_users_call_is_offered_accepted_and_talked() {
             .contains("\r\na=setup:actpass\r\n")
     );
     assert_eq!(
-        positus
-            .act("accept", json!({"call_id": id, "sdp": OFFER}))
-            .await
-            .text(),
+        positus.act("accept", json!({"call_id": id, "sdp": OFFER})).await.text(),
         SUCCESS
     );
     let (event, terminate) = positus.news().await;
@@ -182,20 +160,14 @@ async fn a_users_call_is_accepted_once_with_a_flat_sdp() {
     let flat = json!({"call_id": id, "sdp": OFFER});
     assert_eq!(positus.act("accept", flat.clone()).await.status, 200);
     assert_eq!(positus.act("accept", flat).await.status, 400);
-    assert_eq!(
-        positus.act("reject", json!({"call_id": id})).await.status,
-        400
-    );
+    assert_eq!(positus.act("reject", json!({"call_id": id})).await.status, 400);
 }
 
 #[tokio::test]
 async fn a_users_call_that_is_rejected_or_left_ringing_was_not_talked() {
     let mut positus = Positus::with_pace(LASTING).await;
     let id = positus.ring().await;
-    assert_eq!(
-        positus.act("reject", json!({"call_id": id})).await.text(),
-        SUCCESS
-    );
+    assert_eq!(positus.act("reject", json!({"call_id": id})).await.text(), SUCCESS);
     let mut left = Positus::start().await;
     left.ring().await;
     for positus in [&mut positus, &mut left] {

@@ -7,19 +7,13 @@ use crate::wire::Answer;
 
 /// Status and code of a refusal in the default form.
 fn refusal(answer: &Answer) -> (u16, u64) {
-    (
-        answer.status,
-        answer.json()["errors"][0]["code"].as_u64().unwrap(),
-    )
+    (answer.status, answer.json()["errors"][0]["code"].as_u64().unwrap())
 }
 
 #[tokio::test]
 async fn an_unknown_number_is_not_found_in_escaped_portuguese() {
     let positus = Positus::start().await;
-    let answer = positus
-        .client
-        .post("/v2/whatsapp/numbers/other/calls/make", "{}")
-        .await;
+    let answer = positus.client.post("/v2/whatsapp/numbers/other/calls/make", "{}").await;
     assert_eq!(
         (answer.status, answer.text()),
         (404, r#"{"message":"N\u00famero n\u00e3o encontrado."}"#)
@@ -37,33 +31,17 @@ async fn a_call_needs_a_number_and_a_well_formed_offer() {
     let details = async |body: Value| {
         let answer = positus.act("make", body).await;
         assert_eq!(refusal(&answer), (400, 100));
-        answer.json()["errors"][0]["details"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        answer.json()["errors"][0]["details"].as_str().unwrap().to_owned()
     };
-    assert_eq!(
-        details(json!({"session": {"sdp": OFFER}})).await,
-        "to is required"
-    );
+    assert_eq!(details(json!({"session": {"sdp": OFFER}})).await, "to is required");
     assert_eq!(
         details(json!({"to": "abc", "session": {"sdp": OFFER}})).await,
         "to is no phone number"
     );
-    assert_eq!(
-        details(json!({"to": USER})).await,
-        "connection.webrtc.sdp is required"
-    );
+    assert_eq!(details(json!({"to": USER})).await, "connection.webrtc.sdp is required");
     let bare_line_ends = json!({"to": USER, "session": {"sdp": OFFER.replace("\r\n", "\n")}});
-    assert!(
-        details(bare_line_ends)
-            .await
-            .starts_with("SDP Validation error")
-    );
-    assert_eq!(
-        positus.client.post(&calls("make"), "no json").await.status,
-        400
-    );
+    assert!(details(bare_line_ends).await.starts_with("SDP Validation error"));
+    assert_eq!(positus.client.post(&calls("make"), "no json").await.status, 400);
     let legacy = json!({"to": format!("+{USER}"), "connection": {"webrtc": {"sdp": OFFER}}});
     assert_eq!(positus.act("make", legacy).await.status, 200);
 }
@@ -79,10 +57,7 @@ async fn permission_limit_and_duplicate_have_codes_of_their_own() {
         .await;
     assert_eq!(refusal(&positus.make(USER).await), (400, 138_006));
     positus
-        .steer(
-            "/_sim/permissions",
-            json!({"user_wa_id": USER, "calls_used": 5}),
-        )
+        .steer("/_sim/permissions", json!({"user_wa_id": USER, "calls_used": 5}))
         .await;
     let limited = positus.make(USER).await;
     assert_eq!(refusal(&limited), (400, 138_012));
@@ -92,9 +67,7 @@ async fn permission_limit_and_duplicate_have_codes_of_their_own() {
             .unwrap()
             .contains("allowed at 1")
     );
-    positus
-        .steer("/_sim/permissions", json!({"user_wa_id": USER}))
-        .await;
+    positus.steer("/_sim/permissions", json!({"user_wa_id": USER})).await;
     assert_eq!(positus.make(USER).await.status, 200);
     assert_eq!(
         refusal(&positus.make("554399011234").await),
@@ -111,19 +84,13 @@ async fn calls_in_vain_cost_the_permission() {
         assert_eq!(positus.make("5511999990001").await.status, 200);
         positus.names::<3>().await;
     }
-    assert_eq!(
-        refusal(&positus.make("5511999990001").await),
-        (400, 138_006)
-    );
+    assert_eq!(refusal(&positus.make("5511999990001").await), (400, 138_006));
 }
 
 #[tokio::test]
 async fn final_digits_refuse_without_acting() {
     let positus = Positus::start().await;
-    assert_eq!(
-        refusal(&positus.make("5511999990006").await),
-        (400, 131_044)
-    );
+    assert_eq!(refusal(&positus.make("5511999990006").await), (400, 131_044));
     let limited = positus.make("5511999990007").await;
     assert_eq!(
         (refusal(&limited), limited.header("retry-after")),
@@ -135,9 +102,7 @@ async fn final_digits_refuse_without_acting() {
 #[tokio::test]
 async fn calling_may_be_off() {
     let positus = Positus::start().await;
-    positus
-        .steer("/_sim/knobs", json!({"calling_disabled": true}))
-        .await;
+    positus.steer("/_sim/knobs", json!({"calling_disabled": true})).await;
     assert_eq!(refusal(&positus.make(USER).await), (400, 138_000));
 }
 
@@ -179,16 +144,10 @@ async fn a_refusal_has_three_forms() {
 async fn a_status_of_200_may_say_no() {
     let positus = Positus::start().await;
     positus
-        .steer(
-            "/_sim/faults",
-            json!({"path": "/v2", "times": 1, "effect": "ok_false"}),
-        )
+        .steer("/_sim/faults", json!({"path": "/v2", "times": 1, "effect": "ok_false"}))
         .await;
     let answer = positus.make(USER).await;
-    assert_eq!(
-        (answer.status, answer.text()),
-        (200, r#"{"success":false}"#)
-    );
+    assert_eq!((answer.status, answer.text()), (200, r#"{"success":false}"#));
     assert_eq!(positus.ledger().await, json!([]));
 }
 

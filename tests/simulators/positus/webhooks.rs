@@ -16,10 +16,7 @@ async fn first(knobs: Value) -> Value {
 #[tokio::test]
 async fn the_envelope_is_flat_or_metas() {
     let flat = first(json!({})).await;
-    assert_eq!(
-        flat.as_object().unwrap().keys().collect::<Vec<_>>(),
-        ["calls"]
-    );
+    assert_eq!(flat.as_object().unwrap().keys().collect::<Vec<_>>(), ["calls"]);
     let meta = first(json!({"envelope": "meta"})).await;
     assert_eq!(meta["object"], "whatsapp_business_account");
     let change = &meta["entry"][0]["changes"][0];
@@ -37,8 +34,7 @@ async fn the_envelope_is_flat_or_metas() {
 
 #[tokio::test]
 async fn a_bare_connect_lacks_direction_and_timestamp() {
-    let connect =
-        first(json!({"bare_connect": true, "sdp_label": "offer"})).await["calls"][0].clone();
+    let connect = first(json!({"bare_connect": true, "sdp_label": "offer"})).await["calls"][0].clone();
     assert!(connect.get("direction").is_none() && connect.get("timestamp").is_none());
     assert_eq!(connect["session"]["sdp_type"], "offer");
 }
@@ -72,9 +68,7 @@ async fn a_brazilian_mobile_is_written_with_or_without_its_nine() {
 #[tokio::test]
 async fn the_answer_to_make_may_name_the_call() {
     let mut positus = Positus::start().await;
-    positus
-        .steer("/_sim/knobs", json!({"make_returns_id": true}))
-        .await;
+    positus.steer("/_sim/knobs", json!({"make_returns_id": true})).await;
     let answer = positus.make(USER).await.json();
     assert_eq!(
         (&answer["success"], &answer["calls"][0]["id"]),
@@ -85,9 +79,7 @@ async fn the_answer_to_make_may_name_the_call() {
 #[tokio::test]
 async fn an_end_may_overtake_the_beginning() {
     let mut positus = Positus::start().await;
-    positus
-        .steer("/_sim/knobs", json!({"terminate_first": true}))
-        .await;
+    positus.steer("/_sim/knobs", json!({"terminate_first": true})).await;
     positus.make(USER).await;
     assert_eq!(positus.names().await, ["terminate", "connect"]);
     positus.ring().await;
@@ -108,9 +100,7 @@ async fn an_unanswered_call_may_have_a_duration_of_zero() {
 #[tokio::test]
 async fn a_call_may_break_with_errors() {
     let mut positus = Positus::start().await;
-    positus
-        .steer("/_sim/knobs", json!({"fail_with": 138_004}))
-        .await;
+    positus.steer("/_sim/knobs", json!({"fail_with": 138_004})).await;
     positus.make(USER).await;
     assert_eq!(positus.names().await, ["connect"]);
     let body = positus.hooks.next().await;
@@ -119,53 +109,36 @@ async fn a_call_may_break_with_errors() {
         (&json!("FAILED"), &json!(138_004))
     );
     positus
-        .steer(
-            "/_sim/knobs",
-            json!({"fail_with": 138_004, "envelope": "meta"}),
-        )
+        .steer("/_sim/knobs", json!({"fail_with": 138_004, "envelope": "meta"}))
         .await;
     positus.make(USER).await;
     positus.hooks.next().await;
     let body = positus.hooks.next().await;
-    assert_eq!(
-        body["entry"][0]["changes"][0]["value"]["errors"][0]["code"],
-        138_004
-    );
+    assert_eq!(body["entry"][0]["changes"][0]["value"]["errors"][0]["code"], 138_004);
 }
 
 #[tokio::test]
 async fn a_webhook_that_is_not_taken_comes_again() {
     let mut positus = Positus::with(LASTING, &[500, 503]).await;
     positus.make(USER).await;
-    assert_eq!(
-        positus.names().await,
-        ["connect", "connect", "connect", "RINGING"]
-    );
+    assert_eq!(positus.names().await, ["connect", "connect", "connect", "RINGING"]);
 }
 
 #[tokio::test]
 async fn webhooks_may_come_twice_or_not_at_all() {
     let mut positus = Positus::with_pace(Pace::quick()).await;
     positus
-        .steer(
-            "/_sim/webhooks",
-            json!({"duplicate": 1, "drop": ["status"]}),
-        )
+        .steer("/_sim/webhooks", json!({"duplicate": 1, "drop": ["status"]}))
         .await;
     positus.make(USER).await;
-    assert_eq!(
-        positus.names().await,
-        ["connect", "connect", "terminate", "terminate"]
-    );
+    assert_eq!(positus.names().await, ["connect", "connect", "terminate", "terminate"]);
 }
 
 #[tokio::test]
 async fn webhooks_go_where_they_are_told_to() {
     let positus = Positus::start().await;
     let mut other = crate::wire::Hooks::start(&[]).await;
-    positus
-        .steer("/_sim/webhooks", json!({"urls": {"*": other.url}}))
-        .await;
+    positus.steer("/_sim/webhooks", json!({"urls": {"*": other.url}})).await;
     positus.make(USER).await;
     assert_eq!(other.next().await["calls"][0]["event"], "connect");
 }
@@ -174,9 +147,6 @@ async fn webhooks_go_where_they_are_told_to() {
 async fn any_body_can_be_fired() {
     let mut positus = Positus::start().await;
     let chat = r#"{"contacts":[{"wa_id":"5543999011234"}],"messages":[{"type":"text","text":{"body":"Oi"}}]}"#;
-    assert_eq!(
-        positus.anonymous().post("/_sim/fire", chat).await.status,
-        200
-    );
+    assert_eq!(positus.anonymous().post("/_sim/fire", chat).await.status, 200);
     assert_eq!(positus.hooks.text().await, chat);
 }

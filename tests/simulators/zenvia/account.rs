@@ -10,20 +10,13 @@ use super::{MOBILE, Sim, TOKEN};
 async fn a_bad_token_is_403_with_reason_40() {
     let sim = Sim::start().await;
     let url = format!("{}/saldo", sim.handle.url());
-    for token in [
-        None,
-        Some("Bearer x"),
-        Some("ffffffffffffffffffffffffffffffff"),
-    ] {
+    for token in [None, Some("Bearer x"), Some("ffffffffffffffffffffffffffffffff")] {
         let request = crate::common::client().get(&url);
-        let request = token.iter().fold(request, |request, token| {
-            request.header("Access-Token", *token)
-        });
+        let request = token
+            .iter()
+            .fold(request, |request, token| request.header("Access-Token", *token));
         let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
-        assert_eq!(
-            (&answer["status"], &answer["motivo"]),
-            (&json!(403), &json!(40))
-        );
+        assert_eq!((&answer["status"], &answer["motivo"]), (&json!(403), &json!(40)));
     }
 }
 
@@ -36,8 +29,7 @@ async fn tokens_rotate() {
         sim.get("/saldo").await.refusal(),
         (403, 40, "access token inválido".into())
     );
-    sim.post("/_sim/tokens", json!({"accept": [fresh, TOKEN]}))
-        .await;
+    sim.post("/_sim/tokens", json!({"accept": [fresh, TOKEN]})).await;
     assert_eq!(sim.get("/saldo").await.status, 200);
 }
 
@@ -48,10 +40,7 @@ async fn a_disabled_account_is_403_with_reason_8() {
         ..Knobs::default()
     })
     .await;
-    assert_eq!(
-        sim.get("/saldo").await.refusal(),
-        (403, 8, "conta desativada".into())
-    );
+    assert_eq!(sim.get("/saldo").await.refusal(), (403, 8, "conta desativada".into()));
 }
 
 #[tokio::test]
@@ -59,10 +48,7 @@ async fn paths_that_do_not_exist_and_resources_not_simulated() {
     let sim = Sim::start().await;
     assert_eq!(sim.get("/nada").await.refusal().1, 90);
     // Typos of the Python SDK's.
-    assert_eq!(
-        sim.post("/chamada/1/transfr", json!({})).await.refusal().0,
-        404
-    );
+    assert_eq!(sim.post("/chamada/1/transfr", json!({})).await.refusal().0, 404);
     assert_eq!(
         sim.post("/sms", json!({})).await.refusal(),
         (501, 30, "não implementado".into())
@@ -124,26 +110,18 @@ async fn webhooks_are_configured_as_at_the_provider() {
     let sim = Sim::start().await;
     assert_eq!(sim.get("/webhook").await.data(), &json!({"webhooks": []}));
     let put = sim
-        .put(
-            "/webhook/chamada_fim",
-            json!({"url": "http://127.0.0.1:9/x"}),
-        )
+        .put("/webhook/chamada_fim", json!({"url": "http://127.0.0.1:9/x"}))
         .await;
     assert_eq!((put.status, put.data()), (200, &json!(null)));
     let listed = json!({"webhooks": [{"webhook": "chamada_fim", "url": "http://127.0.0.1:9/x"}]});
     assert_eq!(sim.get("/webhook").await.data(), &listed);
-    let no_scheme = sim
-        .put("/webhook/chamada_fim", json!({"url": "foo.bar/x"}))
-        .await;
+    let no_scheme = sim.put("/webhook/chamada_fim", json!({"url": "foo.bar/x"})).await;
     assert_eq!(no_scheme.refusal().1, 11);
     assert_eq!(
         sim.put("/webhook/chamada_fim", json!({})).await.refusal().2,
         "o parametro url é obrigatório"
     );
-    let unknown = sim
-        .put("/webhook/nada", json!({"url": "http://a/b"}))
-        .await
-        .refusal();
+    let unknown = sim.put("/webhook/nada", json!({"url": "http://a/b"})).await.refusal();
     assert!(
         unknown
             .2
@@ -157,22 +135,14 @@ async fn webhooks_are_configured_as_at_the_provider() {
 async fn a_conference_takes_numbers_in() {
     let sim = Sim::start().await;
     // Python sends no body at all.
-    let opened = sim
-        .request(Method::POST, "/conferencia")
-        .send()
-        .await
-        .unwrap();
+    let opened = sim.request(Method::POST, "/conferencia").send().await.unwrap();
     let opened: serde_json::Value = opened.json().await.unwrap();
     let path = format!("/conferencia/{}", opened["dados"]["id"]);
     sim.order(&path, json!({"numero": MOBILE})).await;
-    sim.order(&path, json!({"Numero": "4000", "Bina": ""}))
-        .await;
+    sim.order(&path, json!({"Numero": "4000", "Bina": ""})).await;
     let room = sim.get(&path).await;
     assert_eq!(room.data()["chamadas"][0]["numero"], MOBILE);
-    assert_eq!(
-        room.data()["chamadas"][1]["conferencia_id"],
-        room.data()["id"]
-    );
+    assert_eq!(room.data()["chamadas"][1]["conferencia_id"], room.data()["id"]);
     assert!(room.data()["data_termino"].is_null());
     assert_eq!(sim.delete(&path).await.data(), &json!(null));
     assert!(sim.get(&path).await.data()["data_termino"].is_string());

@@ -21,10 +21,7 @@ async fn a_call_takes_its_course() {
     assert_eq!(created.body["mensagem"], "chamada criada com sucesso");
     let id = created.data()["id"].as_u64().unwrap();
     let call = sim.ended_call(id).await;
-    assert_eq!(
-        (&call["ativa"], &call["tags"]),
-        (&json!(false), &json!("pedido-7"))
-    );
+    assert_eq!((&call["ativa"], &call["tags"]), (&json!(false), &json!("pedido-7")));
     assert_eq!(call["cliente_id"], call["conta_id"]);
     assert!(call["data_criacao"].as_str().unwrap().ends_with("-03:00"));
     let (origin, destination) = (&call["origem"], &call["destino"]);
@@ -38,10 +35,7 @@ async fn a_call_takes_its_course() {
     );
     assert_eq!(destination["motivo_desconexao"], "16. normal");
     assert_eq!(
-        (
-            &destination["duracao_cobrada_segundos"],
-            &destination["preco"]
-        ),
+        (&destination["duracao_cobrada_segundos"], &destination["preco"]),
         (&json!(60), &json!(0.35))
     );
     assert_eq!(destination["bina_destino"], "+551033334444 ");
@@ -49,10 +43,7 @@ async fn a_call_takes_its_course() {
 
     let dials = sim.get("/_sim/calls").await.body;
     assert_eq!(dials.as_array().unwrap().len(), 1);
-    assert_eq!(
-        (&dials[0]["id"], &dials[0]["tags"]),
-        (&json!(id), &json!("pedido-7"))
-    );
+    assert_eq!((&dials[0]["id"], &dials[0]["tags"]), (&json!(id), &json!("pedido-7")));
 }
 
 #[rstest]
@@ -61,11 +52,7 @@ async fn a_call_takes_its_course() {
 #[case::declined("5510999990003", "ocupado", "21. chamada rejeitada")]
 #[case::machine("+5510999990005", "atendida", "16. normal")]
 #[tokio::test]
-async fn last_digits_choose_the_fate(
-    #[case] number: &str,
-    #[case] status: &str,
-    #[case] reason: &str,
-) {
+async fn last_digits_choose_the_fate(#[case] number: &str, #[case] status: &str, #[case] reason: &str) {
     let sim = Sim::start().await;
     let call = sim.ended_call(sim.call(number).await).await;
     assert_eq!(call["origem"]["status"], "atendida");
@@ -99,10 +86,7 @@ async fn a_lost_reply_has_dialled_all_the_same() {
     let dials = sim.handle.dials();
     assert_eq!(dials.len(), 1);
     assert_eq!(dials[0].tags.as_deref(), Some("once"));
-    assert_eq!(
-        sim.ended_call(dials[0].id).await["destino"]["status"],
-        "atendida"
-    );
+    assert_eq!(sim.ended_call(dials[0].id).await["destino"]["status"], "atendida");
 }
 
 #[tokio::test]
@@ -130,10 +114,7 @@ async fn a_live_call_is_seen_and_hung_up_once() {
         (call["destino"]["status"] == "atendida").then_some(call)
     })
     .await;
-    assert_eq!(
-        (&live["ativa"], &live["status_geral"]),
-        (&json!(true), &json!("curso"))
-    );
+    assert_eq!((&live["ativa"], &live["status_geral"]), (&json!(true), &json!("curso")));
     assert!(live["url_gravacao"].is_null() && live["destino"]["preco"].is_null());
 
     let hung_up = sim.delete(&path).await;
@@ -154,8 +135,7 @@ async fn a_live_call_is_seen_and_hung_up_once() {
 #[tokio::test]
 async fn a_scheduled_call_waits_and_can_be_cancelled() {
     let sim = Sim::start().await;
-    let body =
-        json!({"numero_origem": "4000", "numero_destino": MOBILE, "data_criacao": tomorrow()});
+    let body = json!({"numero_origem": "4000", "numero_destino": MOBILE, "data_criacao": tomorrow()});
     let id = sim.order("/chamada", body).await;
     let path = format!("/chamada/{id}");
     assert_eq!(sim.get(&path).await.data()["status_geral"], "criada");
@@ -196,16 +176,12 @@ async fn an_order_that_cannot_be_is_405(#[case] body: Value, #[case] reason: u64
 #[tokio::test]
 async fn listening_transferring_and_rating_answer_without_data() {
     let sim = Sim::start().await;
-    let body =
-        json!({"numero_origem": "4000", "numero_destino": MOBILE, "data_criacao": tomorrow()});
+    let body = json!({"numero_origem": "4000", "numero_destino": MOBILE, "data_criacao": tomorrow()});
     let id = sim.order("/chamada", body).await;
     let path = |operation: &str| format!("/chamada/{id}/{operation}");
     for (operation, body) in [
         ("escuta", json!({"numero": "4001", "modo": "2"})),
-        (
-            "transfer",
-            json!({"numero": "+551033334444", "perna": "origem"}),
-        ),
+        ("transfer", json!({"numero": "+551033334444", "perna": "origem"})),
         ("avaliar", json!({"nota": "5", "comentario": "bom"})),
     ] {
         let answer = sim.post(&path(operation), body).await;
@@ -221,11 +197,7 @@ async fn listening_transferring_and_rating_answer_without_data() {
         ("transfer", json!({"numero": "4001", "perna": "meio"})),
         ("avaliar", json!({"nota": 6})),
     ] {
-        assert_eq!(
-            sim.post(&path(operation), body).await.refusal().1,
-            11,
-            "{operation}"
-        );
+        assert_eq!(sim.post(&path(operation), body).await.refusal().1, 11, "{operation}");
     }
 }
 
@@ -253,21 +225,13 @@ async fn a_recording_can_be_had_whole_or_in_part() {
     );
     assert_eq!(part.bytes().await.unwrap(), whole.slice(417..834));
     assert_eq!(
-        get()
-            .header("range", "bytes=99999999-")
-            .send()
-            .await
-            .unwrap()
-            .status(),
+        get().header("range", "bytes=99999999-").send().await.unwrap().status(),
         416
     );
 
     let unrecorded = sim.call(MOBILE).await;
     sim.ended_call(unrecorded).await;
-    let refusal = sim
-        .get(&format!("/chamada/{unrecorded}/gravacao"))
-        .await
-        .refusal();
+    let refusal = sim.get(&format!("/chamada/{unrecorded}/gravacao")).await.refusal();
     assert_eq!(refusal, (404, 70, "chamada sem gravação solicitada".into()));
 }
 
@@ -284,20 +248,14 @@ async fn a_redirected_recording_is_no_business_of_the_token() {
     .await;
     let body = json!({"numero_origem": "4000", "numero_destino": MOBILE, "gravar_audio": true});
     let id = sim.order("/chamada", body).await;
-    let link = sim.ended_call(id).await["url_gravacao"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let link = sim.ended_call(id).await["url_gravacao"].as_str().unwrap().to_owned();
     let answer = sim
         .request(Method::GET, &format!("/chamada/{id}/gravacao"))
         .send()
         .await
         .unwrap();
     assert_eq!(
-        (
-            answer.status().as_u16(),
-            answer.headers()["location"].to_str().unwrap()
-        ),
+        (answer.status().as_u16(), answer.headers()["location"].to_str().unwrap()),
         (302, link.as_str())
     );
     let client = crate::common::client();

@@ -9,17 +9,12 @@ use super::{MOBILE, Sim};
 
 async fn send(sim: &Sim, more: Value) -> u64 {
     let mut body = json!({"numero_destino": MOBILE, "nome_produto": "Loja"});
-    body.as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     sim.order("/verificacao", body).await
 }
 
 async fn result(sim: &Sim, id: u64, pin: &str) -> Value {
-    sim.get(&format!("/verificacao?id={id}&pin={pin}"))
-        .await
-        .data()["resultado"]
-        .clone()
+    sim.get(&format!("/verificacao?id={id}&pin={pin}")).await.data()["resultado"].clone()
 }
 
 #[tokio::test]
@@ -30,14 +25,9 @@ async fn a_code_is_sent_and_checked() {
     let code = sim.get("/_sim/codes?to=+55 (10) 99999-9999").await.body;
     assert_eq!((&code["id"], &code["tts"]), (&json!(id), &json!(true)));
     let digits = code["code"].as_str().unwrap();
-    assert_eq!(
-        code["text"],
-        format!("Seu código de verificação Loja é: {digits}")
-    );
+    assert_eq!(code["text"], format!("Seu código de verificação Loja é: {digits}"));
     assert_eq!(result(&sim, id, digits).await, "valido");
-    let slashed = sim
-        .get(&format!("/verificacao/?id={id}&pin={digits}"))
-        .await;
+    let slashed = sim.get(&format!("/verificacao/?id={id}&pin={digits}")).await;
     assert_eq!(slashed.data(), &json!({"resultado": "valido"}));
     assert_eq!(slashed.body["mensagem"], "dados retornados com sucesso");
     assert_eq!(result(&sim, id, &format!("0{digits}")).await, "invalido");
@@ -62,10 +52,7 @@ async fn a_code_has_the_length_asked_for(#[case] more: Value, #[case] length: us
 #[case(json!({"numero_destino": MOBILE, "nome_produto": "Loja", "tamanho": 11}), 11)]
 #[case(json!({"numero_destino": "+55108888888888", "nome_produto": "Loja"}), 11)]
 #[tokio::test]
-async fn an_order_that_lacks_or_mistakes_something_is_405(
-    #[case] body: Value,
-    #[case] reason: u64,
-) {
+async fn an_order_that_lacks_or_mistakes_something_is_405(#[case] body: Value, #[case] reason: u64) {
     let sim = Sim::start().await;
     let refusal = sim.post("/verificacao/", body).await.refusal();
     assert_eq!((refusal.0, refusal.1), (405, reason), "{}", refusal.2);
@@ -77,11 +64,9 @@ async fn a_code_expires_after_an_hour() {
     let sim = Sim::start().await;
     let id = send(&sim, json!({})).await;
     let code = sim.handle.last_code(MOBILE).unwrap().code;
-    sim.post("/_sim/clock", json!({"advance_seconds": 3500}))
-        .await;
+    sim.post("/_sim/clock", json!({"advance_seconds": 3500})).await;
     assert_eq!(result(&sim, id, &code).await, "valido");
-    sim.post("/_sim/clock", json!({"advance_seconds": 100}))
-        .await;
+    sim.post("/_sim/clock", json!({"advance_seconds": 100})).await;
     assert_eq!(result(&sim, id, &code).await, "invalido");
 }
 
@@ -94,8 +79,7 @@ async fn what_no_document_says_is_a_choice() {
         accented_result: true,
         ..Knobs::default()
     };
-    sim.put("/_sim/knobs", serde_json::to_value(knobs).unwrap())
-        .await;
+    sim.put("/_sim/knobs", serde_json::to_value(knobs).unwrap()).await;
     assert_eq!(sim.get("/verificacao?id=1&pin=1234").await.refusal().1, 60);
     let id = send(&sim, json!({})).await;
     assert_eq!(result(&sim, id, "x").await, "inválido");
@@ -109,8 +93,6 @@ async fn a_check_needs_both_parameters_and_ignores_a_body() {
         (405, 10, "o parametro pin é obrigatório".into())
     );
     // The Ruby SDK sends the last POST's body again.
-    let stale = sim
-        .request(Method::GET, "/verificacao?id=1&pin=1")
-        .body("{not json");
+    let stale = sim.request(Method::GET, "/verificacao?id=1&pin=1").body("{not json");
     assert_eq!(stale.send().await.unwrap().status(), 200);
 }

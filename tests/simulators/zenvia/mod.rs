@@ -121,10 +121,6 @@ impl Answer {
     /// Status, `motivo` and `mensagem`.
     pub fn refusal(&self) -> (u16, u64, String) {
         let message = self.body["mensagem"].as_str().unwrap();
-        (
-            self.status,
-            self.body["motivo"].as_u64().unwrap(),
-            message.to_owned(),
-        )
+        (self.status, self.body["motivo"].as_u64().unwrap(), message.to_owned())
     }
 }

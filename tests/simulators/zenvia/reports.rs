@@ -21,7 +21,9 @@ async fn ids(sim: &Sim, query: &str) -> Vec<u64> {
 }
 
 fn minutes(count: usize) -> Value {
-    (0..count).map(|n| json!({"created": format!("2026-03-10T{:02}:{:02}:00Z", n / 60, n % 60), "to": MOBILE})).collect()
+    (0..count)
+        .map(|n| json!({"created": format!("2026-03-10T{:02}:{:02}:00Z", n / 60, n % 60), "to": MOBILE}))
+        .collect()
 }
 
 #[tokio::test]
@@ -31,22 +33,11 @@ async fn pages_are_by_offset_newest_first_and_at_most_200() {
     all.reverse();
     assert_eq!(ids(&sim, PERIOD).await, all[..100]);
     assert_eq!(ids(&sim, &format!("{PERIOD}&limite=999")).await, all[..200]);
-    assert_eq!(
-        ids(&sim, &format!("{PERIOD}&limite=200&posicao=200")).await,
-        all[200..]
-    );
+    assert_eq!(ids(&sim, &format!("{PERIOD}&limite=200&posicao=200")).await, all[200..]);
     // A row that comes in between two pages moves the list.
-    add(
-        &sim,
-        json!([{"created": "2026-03-11T00:00:00Z", "to": MOBILE}]),
-    )
-    .await;
-    assert_eq!(
-        ids(&sim, &format!("{PERIOD}&limite=10&posicao=10")).await,
-        all[9..19]
-    );
-    sim.put("/_sim/knobs", json!({"report_ascending": true}))
-        .await;
+    add(&sim, json!([{"created": "2026-03-11T00:00:00Z", "to": MOBILE}])).await;
+    assert_eq!(ids(&sim, &format!("{PERIOD}&limite=10&posicao=10")).await, all[9..19]);
+    sim.put("/_sim/knobs", json!({"report_ascending": true})).await;
     all.reverse();
     assert_eq!(ids(&sim, &format!("{PERIOD}&limite=5")).await, all[..5]);
 }
@@ -84,10 +75,7 @@ async fn numbers_filter_in_any_spelling() {
         {"created": "2026-03-10T12:00:01Z", "from": "4000", "to": "+5510988888888"},
     ]);
     let all = add(&sim, rows).await;
-    assert_eq!(
-        ids(&sim, &format!("{PERIOD}&destino=10999999999")).await,
-        [all[0]]
-    );
+    assert_eq!(ids(&sim, &format!("{PERIOD}&destino=10999999999")).await, [all[0]]);
     assert_eq!(ids(&sim, &format!("{PERIOD}&origem=4000")).await, [all[1]]);
     assert!(
         ids(&sim, &format!("{PERIOD}&origem=4000&destino=10999999999"))
@@ -105,10 +93,7 @@ async fn a_report_needs_a_period_that_can_be_read() {
         ("?data_inicio=ontem&data_fim=2026-03-10", 11),
         ("?data_inicio=2026-03-10&data_fim=2026-03-10&limite=x", 11),
     ] {
-        let refusal = sim
-            .get(&format!("/chamada/relatorio{query}"))
-            .await
-            .refusal();
+        let refusal = sim.get(&format!("/chamada/relatorio{query}")).await.refusal();
         assert_eq!((refusal.0, refusal.1), (405, reason), "{query}");
     }
 }
@@ -123,10 +108,7 @@ async fn rows_keep_the_oddities_of_the_samples() {
     ]);
     add(&sim, rows).await;
     let report = sim.get(&format!("/chamada/relatorio?{PERIOD}")).await;
-    let (unanswered, odd) = (
-        &report.data()["relatorio"][0],
-        &report.data()["relatorio"][1],
-    );
+    let (unanswered, odd) = (&report.data()["relatorio"][0], &report.data()["relatorio"][1]);
     assert_eq!(odd["data_criacao"], "2026-03-10T09:00:00-03:00");
     assert_eq!(
         (&odd["destino"]["status"], &odd["tags"]),
@@ -139,18 +121,10 @@ async fn rows_keep_the_oddities_of_the_samples() {
         (&json!(null), &json!(null))
     );
     assert_eq!(
-        (
-            &extension["duracao_segundos"],
-            &extension["motivo_desconexao"]
-        ),
+        (&extension["duracao_segundos"], &extension["motivo_desconexao"]),
         (&json!(0), &json!("indefinido"))
     );
-    assert!(
-        unanswered["url_gravacao"]
-            .as_str()
-            .unwrap()
-            .contains("/rec/")
-    );
+    assert!(unanswered["url_gravacao"].as_str().unwrap().contains("/rec/"));
     assert_eq!(unanswered["destino"]["duracao_cobrada_segundos"], 0);
 }
 
@@ -167,11 +141,7 @@ async fn received_calls_have_a_total_and_a_limit_of_text() {
         (&json!(2), &json!(0), &json!("1"))
     );
     assert_eq!(data["relatorio"].as_array().unwrap().len(), 1);
-    let call = sim
-        .get(&format!("/did/chamada/{}", ids[0]))
-        .await
-        .data()
-        .clone();
+    let call = sim.get(&format!("/did/chamada/{}", ids[0])).await.data().clone();
     assert_eq!(
         (&call["numero_origem"], &call["duracao_segundos"]),
         (&json!(MOBILE), &json!(15))

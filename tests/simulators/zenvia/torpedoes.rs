@@ -34,24 +34,10 @@ async fn a_text_is_spoken_and_digits_come_back() {
         (&tts["resposta_usuario"], &tts["resposta"]),
         (&json!(true), &json!("1"))
     );
-    assert!(
-        tts["data_criacao"]
-            .as_str()
-            .unwrap()
-            .ends_with(".000-03:00")
-    );
-    assert!(
-        tts["url_gravacao"]
-            .as_str()
-            .unwrap()
-            .starts_with("http://127.0.0.1")
-    );
+    assert!(tts["data_criacao"].as_str().unwrap().ends_with(".000-03:00"));
+    assert!(tts["url_gravacao"].as_str().unwrap().starts_with("http://127.0.0.1"));
     assert_eq!(
-        (
-            &tts["duracao_cobrada_segundos"],
-            &tts["preco"],
-            &tts["bina"]
-        ),
+        (&tts["duracao_cobrada_segundos"], &tts["preco"], &tts["bina"]),
         (&json!(60), &json!(0.35), &json!(""))
     );
 }
@@ -87,10 +73,7 @@ async fn an_unanswered_audio_has_nulls() {
     ] {
         assert!(audio[key].is_null(), "{key}");
     }
-    assert_eq!(
-        (&audio["resposta"], &audio["preco"]),
-        (&json!(""), &json!(0))
-    );
+    assert_eq!((&audio["resposta"], &audio["preco"]), (&json!(""), &json!(0)));
 }
 
 #[tokio::test]
@@ -102,10 +85,7 @@ async fn a_machine_gives_no_digits() {
     });
     let id = sim.order("/tts", body).await;
     let tts = ended(&sim, &format!("/tts/{id}")).await;
-    assert_eq!(
-        (&tts["status"], &tts["resposta"]),
-        (&json!("atendida"), &json!(""))
-    );
+    assert_eq!((&tts["status"], &tts["resposta"]), (&json!("atendida"), &json!("")));
 }
 
 #[rstest]
@@ -121,10 +101,7 @@ async fn actions_come_as_array_or_text(#[case] shape: fn(Value) -> Value) {
     let body = json!({"numero_destino": MOBILE, "dados": shape(actions), "tags": "clienteX", "gravar_audio": true});
     let id = sim.order("/composto", body).await;
     let flow = ended(&sim, &format!("/composto/{id}")).await;
-    assert_eq!(
-        (&flow["tags"], &flow["resposta"]),
-        (&json!("clienteX"), &json!("1"))
-    );
+    assert_eq!((&flow["tags"], &flow["resposta"]), (&json!("clienteX"), &json!("1")));
 }
 
 #[rstest]
@@ -136,11 +113,7 @@ async fn actions_come_as_array_or_text(#[case] shape: fn(Value) -> Value) {
 #[case("/composto", json!({"numero_destino": MOBILE}), "o parametro dados é obrigatório")]
 #[case("/composto", json!({"numero_destino": MOBILE, "dados": [{"acao": "dançar"}]}), "o parametro dados é inválido")]
 #[tokio::test]
-async fn orders_that_cannot_be_are_405(
-    #[case] path: &str,
-    #[case] body: Value,
-    #[case] message: &str,
-) {
+async fn orders_that_cannot_be_are_405(#[case] path: &str, #[case] body: Value, #[case] message: &str) {
     let sim = Sim::start().await;
     let refusal = sim.post(path, body).await.refusal();
     assert_eq!(refusal.0, 405);

@@ -48,11 +48,7 @@ impl World {
             ..Options::default()
         })
         .await;
-        Self {
-            sim,
-            receiver,
-            _to: to,
-        }
+        Self { sim, receiver, _to: to }
     }
 
     async fn start() -> Self {
@@ -86,21 +82,14 @@ async fn a_call_tells_each_change_and_its_end() {
     let id = world.sim.order("/chamada", body).await;
     let events = world.of("call-event", 4).await;
     assert_eq!(events.len(), 4);
-    assert!(
-        events
-            .iter()
-            .all(|event| event["id"] == id && event["tags"] == "")
-    );
+    assert!(events.iter().all(|event| event["id"] == id && event["tags"] == ""));
 
     let ringing = &events[0];
     assert_eq!(
         (&ringing["origem"]["status"], &ringing["origem"]["ativo"]),
         (&json!("chamando"), &json!(false))
     );
-    assert_eq!(
-        ringing["destino"],
-        json!({"tipo": "movel", "numero": MOBILE})
-    );
+    assert_eq!(ringing["destino"], json!({"tipo": "movel", "numero": MOBILE}));
     assert!(ringing["origem"].get("data_atendimento").is_none());
     // The call's own time is UTC, the leg's is three hours behind.
     let ahead = hours_between(
@@ -125,12 +114,7 @@ async fn a_call_tells_each_change_and_its_end() {
         (&json!(false), &json!("finalizada"))
     );
     assert_eq!(end["gravacoes_parciais"], json!([]));
-    assert!(
-        end["destino"]["data_inicio"]
-            .as_str()
-            .unwrap()
-            .ends_with("-03:00")
-    );
+    assert!(end["destino"]["data_inicio"].as_str().unwrap().ends_with("-03:00"));
 
     let status = &world.of("call-status", 4).await[0];
     assert_eq!(
@@ -145,10 +129,7 @@ async fn a_call_tells_each_change_and_its_end() {
 async fn statuses_are_limited_by_time_and_skip_states() {
     let (receiver, to) = Receiver::start(&[]).await;
     let webhooks = BTreeMap::from([
-        (
-            "call-status".to_owned(),
-            format!("{}/call-status", to.url()),
-        ),
+        ("call-status".to_owned(), format!("{}/call-status", to.url())),
         ("call-end".to_owned(), format!("{}/call-end", to.url())),
     ]);
     let pace = Pace {
@@ -195,10 +176,7 @@ async fn a_torpedo_tells_its_end() {
     let audio = &world.of("audio-end", 1).await[0];
     assert_eq!(audio["url_audio"], "http://a.b/c.mp3");
     let flow = &world.of("flow-end", 1).await[0];
-    assert_eq!(
-        (&flow["tags"], &flow["resposta"]),
-        (&json!("clienteX"), &json!(null))
-    );
+    assert_eq!((&flow["tags"], &flow["resposta"]), (&json!("clienteX"), &json!(null)));
     assert!(flow.get("mensagem").is_none());
 }
 
@@ -243,14 +221,8 @@ async fn a_received_call_in_the_other_shapes() {
     let incoming = json!({"from": MOBILE, "to": "+551033334444", "answered": false});
     let id = world.sim.post("/_sim/incoming", incoming).await.body["id"].clone();
     let event = &world.of("did-event", 2).await[0];
-    assert_eq!(
-        (&event["id"], &event["ramal"]["numero"]),
-        (&id, &json!("9000"))
-    );
-    let ahead = hours_between(
-        naive(&event["ramal"]["data_criacao"]),
-        naive(&event["data_criacao"]),
-    );
+    assert_eq!((&event["id"], &event["ramal"]["numero"]), (&id, &json!("9000")));
+    let ahead = hours_between(naive(&event["ramal"]["data_criacao"]), naive(&event["data_criacao"]));
     assert!((2.9..3.1).contains(&ahead), "{ahead}");
     let end = &world.of("did-end", 1).await[0];
     assert_eq!(
@@ -283,23 +255,12 @@ async fn kinds_without_a_course_are_fired_by_hand() {
     assert!(world.of("sms-reply", 1).await[0]["sms_id"].is_u64());
     assert_eq!(world.of("voicemail", 1).await[0]["ramal"], "9000");
     assert!(world.of("conference-event", 1).await[0]["chamada_id"].is_string());
-    assert_eq!(
-        world.of("extension-event", 1).await[0]["status"],
-        "atendida"
-    );
+    assert_eq!(world.of("extension-event", 1).await[0]["status"], "atendida");
     let given = json!({"id": 5, "anything": [1]});
     world.sim.post("/_sim/fire/call-end", given.clone()).await;
     assert_eq!(world.of("call-end", 1).await[0], given);
     let url = format!("{}/_sim/fire/call-event", world.sim.handle.url());
-    assert_eq!(
-        crate::common::client()
-            .post(url)
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        400
-    );
+    assert_eq!(crate::common::client().post(url).send().await.unwrap().status(), 400);
 }
 
 #[tokio::test]
@@ -313,10 +274,7 @@ async fn a_conference_tells_who_comes_and_goes() {
     world.sim.delete(&format!("/conferencia/{room}")).await;
     let events = world.of("conference-event", 2).await;
     assert_eq!(
-        (
-            &events[0]["evento_conferencia"],
-            &events[0]["conferencia_id"]
-        ),
+        (&events[0]["evento_conferencia"], &events[0]["conferencia_id"]),
         (&json!("Entrou"), &json!(room))
     );
     assert_eq!(events[1]["evento_conferencia"], "Saiu");

@@ -201,7 +201,7 @@ fn conference_event() {
     for (word, kind) in [("Saiu", "conference.left"), ("Silenciou", "conference.changed")] {
         let body = sample("conference-event").replace("Entrou", word);
         let News::Signal(signal) = parse("conference-event", body.as_bytes()).unwrap() else { panic!() };
-        assert_eq!((&*signal.kind, &signal.data["provider_event"]), (kind, &json!(word)));
+        assert_eq!((signal.kind.as_ref(), &signal.data["provider_event"]), (kind, &json!(word)));
     }
 }
 

@@ -11,6 +11,9 @@
 //!   0   config ─► domain         clock                domain imports nobody
 //! ```
 
+pub mod api;
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

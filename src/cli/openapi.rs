@@ -4,5 +4,5 @@ use super::print;
 use crate::api;
 
 pub(super) fn run() -> anyhow::Result<()> {
-    print(&api::openapi_json())
+    print(&format!("{}\n", api::document().to_pretty_json()?))
 }

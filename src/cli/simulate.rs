@@ -93,6 +93,7 @@ impl Simulators {
             bind: addresses.zenvia,
             tokens: vec![tokens.zenvia_token.clone()],
             webhooks: hooks.zenvia.clone(),
+            history: zenvia::Seeding { rows: 300, days: 7, seed: 1 },
             ..zenvia::Options::default()
         });
         let evolux = evolux::start(evolux::Options {

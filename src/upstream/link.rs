@@ -27,7 +27,9 @@ pub struct Link {
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("operation", &self.operation).finish_non_exhaustive()
+        f.debug_struct("Link")
+            .field("operation", &self.operation)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,7 +65,10 @@ impl Link {
     /// Asks for the audio once, and waits until it begins to come.
     pub(super) async fn open(self, connect: Duration, idle: Duration, now: Timestamp) -> Result<Streamed, Fault> {
         let failed = |error| Fault::of(error, self.operation);
-        let connecting = Connecting { timeout: connect, fresh: false };
+        let connecting = Connecting {
+            timeout: connect,
+            fresh: false,
+        };
         let mut request = wire::client(connecting).map_err(failed)?.get(self.url);
         if let Some(range) = self.range {
             request = request.header(RANGE, range);

@@ -19,9 +19,8 @@ use switchboard::domain::ids::CallId;
 use switchboard::domain::phone::Region;
 use switchboard::domain::place::{Action, ActionKind, NewCall, Script};
 use switchboard::providers::port::{Calls, Lookup, Target};
-use switchboard::providers::zenvia::{CREDENTIAL, Zenvia};
+use switchboard::providers::zenvia::Zenvia;
 use switchboard::simulators::zenvia::{Handle, Knobs, Options, Pace, start};
-use switchboard::upstream::{Settings, Upstream};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -43,7 +42,11 @@ impl Sim {
     }
 
     async fn with(pace: Pace, settings: &str) -> Self {
-        let options = Options { tokens: vec![TOKEN.into()], pace, ..Options::default() };
+        let options = Options {
+            tokens: vec![TOKEN.into()],
+            pace,
+            ..Options::default()
+        };
         let handle = start(options).await.unwrap();
         let zenvia = adapter(&handle.url(), settings).unwrap();
         Self { handle, zenvia }
@@ -81,7 +84,10 @@ impl Sim {
     }
 
     async fn fetch_ended(&self, kind: CallKind, reference: &ProviderRef) -> CallFacts {
-        self.fetch_when(kind, reference, |facts| facts.status.is_some_and(|status| status.is_final())).await
+        self.fetch_when(kind, reference, |facts| {
+            facts.status.is_some_and(|status| status.is_final())
+        })
+        .await
     }
 }
 
@@ -100,25 +106,17 @@ fn account(url: &str, settings: &str) -> Account {
         webhook_keys = [ {{ id = "1", secret = "env::HOOK" }} ]
         {settings}"#
     );
-    let env = [("JWT", "0123456789-0123456789-0123456789"), ("TOKEN", TOKEN), ("HOOK", "hook-secret")];
+    let env = [
+        ("JWT", "0123456789-0123456789-0123456789"),
+        ("TOKEN", TOKEN),
+        ("HOOK", "hook-secret"),
+    ];
     let config = Config::from_toml_with(&text, &env).unwrap_or_else(|faults| panic!("{faults}"));
     config.accounts["zenvia-br"].clone()
 }
 
 fn adapter(url: &str, settings: &str) -> Result<Zenvia, Faults> {
-    let account = account(url, settings);
-    let upstream = Upstream::new(
-        Settings {
-            account: account.name.clone(),
-            base_url: account.base_url.clone().unwrap(),
-            keys: account.keys.clone(),
-            credential: CREDENTIAL,
-            timeout: Duration::from_secs(5),
-            concurrent: 8,
-        },
-        Arc::new(SystemClock),
-    );
-    Zenvia::new(&account, upstream)
+    Zenvia::new(&account(url, settings), Arc::new(SystemClock))
 }
 
 fn party(text: &str) -> Address {
@@ -143,15 +141,23 @@ fn call<const N: usize>(to: &str, actions: [ActionKind; N]) -> NewCall {
 }
 
 fn say() -> ActionKind {
-    ActionKind::Say { text: "Seu pedido saiu".into(), voice: Some("pt-BR".into()) }
+    ActionKind::Say {
+        text: "Seu pedido saiu".into(),
+        voice: Some("pt-BR".into()),
+    }
 }
 
 fn play() -> ActionKind {
-    ActionKind::Play { url: "https://example.com/aviso.mp3".parse().unwrap() }
+    ActionKind::Play {
+        url: "https://example.com/aviso.mp3".parse().unwrap(),
+    }
 }
 
 fn join(to: &str) -> ActionKind {
-    ActionKind::Connect { to: party(to), from: None }
+    ActionKind::Connect {
+        to: party(to),
+        from: None,
+    }
 }
 
 const MOBILE: &str = "+5511988887777";

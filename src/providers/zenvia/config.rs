@@ -34,7 +34,12 @@ impl Settings {
         let base_url = account.base_url.clone().or_else(|| BASE_URL.parse().ok());
         Ok(Self {
             base_url: base_url.ok_or_else(|| Faults(Vec::new()))?,
-            reports: RESOURCES.iter().map(|resource| &resource.report).filter(wanted).copied().collect(),
+            reports: RESOURCES
+                .iter()
+                .map(|resource| &resource.report)
+                .filter(wanted)
+                .copied()
+                .collect(),
             recording_hosts: account.recording_hosts.clone(),
         })
     }
@@ -43,7 +48,9 @@ impl Settings {
     pub fn may_fetch(&self, url: &Url) -> bool {
         let web = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
         let own = self.base_url.origin() == url.origin();
-        let named = url.host_str().is_some_and(|host| self.recording_hosts.iter().any(|known| known == host));
+        let named = url
+            .host_str()
+            .is_some_and(|host| self.recording_hosts.iter().any(|known| known == host));
         web && (own || named)
     }
 }

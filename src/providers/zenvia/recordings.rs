@@ -1,6 +1,7 @@
 //! Recordings: a call's by the API, a torpedo's or a voicemail's by a link.
 
 use async_trait::async_trait;
+use serde_json::value::RawValue;
 use url::Url;
 
 use super::wire::Object;
@@ -39,7 +40,7 @@ impl Zenvia {
     /// The link that the call's object has.
     async fn link(&self, call: Target<'_>) -> Result<String, Failure> {
         let resource = resource::of_kind(call.kind).ok_or_else(no_recording)?;
-        let read = |json: &str| Object::parse(json).map(|object| object.text("url_gravacao"));
+        let read = |object: &RawValue| Object::of(object).map(|object| object.recording_link());
         self.get(resource, call.reference, read).await?.ok_or_else(no_recording)
     }
 
@@ -47,7 +48,11 @@ impl Zenvia {
         if !self.settings.may_fetch(&url) {
             return Err(no_recording());
         }
-        let link = Link { operation: LINK, url, range: range.map(str::to_owned) };
+        let link = Link {
+            operation: LINK,
+            url,
+            range: range.map(str::to_owned),
+        };
         self.upstream.open_link(link).await.map(recording)
     }
 }

@@ -12,7 +12,15 @@ fn number() -> PhoneNumber {
 }
 
 async fn send(sim: &Sim, channel: Channel, length: u8) -> ProviderRef {
-    sim.zenvia.send(NewCode { to: &number(), channel, brand: "Açaí & Cia", length }).await.unwrap()
+    sim.zenvia
+        .send(NewCode {
+            to: &number(),
+            channel,
+            brand: "Açaí & Cia",
+            length,
+        })
+        .await
+        .unwrap()
 }
 
 async fn check(sim: &Sim, reference: &ProviderRef, digits: &str) -> bool {
@@ -34,7 +42,10 @@ async fn every_length_by_every_channel_is_right_or_wrong() {
             for length in [4, 6, 10] {
                 let reference = send(&sim, *channel, length).await;
                 let sent = sim.handle.last_code(MOBILE).unwrap();
-                assert_eq!((sent.code.len(), sent.tts), (usize::from(length), *channel == Channel::Voice));
+                assert_eq!(
+                    (sent.code.len(), sent.tts),
+                    (usize::from(length), *channel == Channel::Voice)
+                );
                 assert!(sent.text.contains("Açaí & Cia"));
                 assert!(!check(&sim, &reference, &wrong(&sent.code)).await);
                 assert!(check(&sim, &reference, &sent.code).await);

@@ -13,7 +13,10 @@ async fn audio(recording: Recording) -> Vec<u8> {
 }
 
 async fn recorded(sim: &Sim, action: ActionKind) -> (CallKind, ProviderRef) {
-    let placed = NewCall { record: true, ..call(OFFICE, [action]) };
+    let placed = NewCall {
+        record: true,
+        ..call(OFFICE, [action])
+    };
     let reference = sim.place(&placed).await;
     let facts = sim.fetch_ended(placed.kind(), &reference).await;
     assert_eq!(facts.recording, Some(RecordingState::Available));
@@ -27,7 +30,10 @@ async fn every_kind_gives_its_recording_whole_and_in_part() {
         sim.knobs(|knobs| knobs.redirect_recordings = redirected);
         for action in [join(MOBILE), say(), play()] {
             let (kind, reference) = recorded(&sim, action).await;
-            let target = Target { kind, reference: &reference };
+            let target = Target {
+                kind,
+                reference: &reference,
+            };
             let whole = sim.zenvia.open(target, None).await.unwrap();
             assert_eq!((whole.status, &*whole.content_type), (200, "audio/mpeg"));
             let length = whole.content_length.unwrap();
@@ -48,7 +54,18 @@ async fn a_call_that_was_not_recorded_has_none() {
         let placed = call(OFFICE, [action]);
         let reference = sim.place(&placed).await;
         sim.fetch_ended(placed.kind(), &reference).await;
-        let failure = sim.zenvia.open(Target { kind: placed.kind(), reference: &reference }, None).await.err().unwrap();
+        let failure = sim
+            .zenvia
+            .open(
+                Target {
+                    kind: placed.kind(),
+                    reference: &reference,
+                },
+                None,
+            )
+            .await
+            .err()
+            .unwrap();
         assert_eq!(failure.kind, FailureKind::Refused(Refusal::NoRecording));
     }
 }
@@ -58,11 +75,20 @@ async fn a_link_is_followed_only_to_hosts_that_may_be_asked() {
     let elsewhere = Sim::start().await;
     let link = format!("{}/rec/?id=1&x=0123456789&cid=2150", elsewhere.handle.url());
     let sim = Sim::start().await;
-    for forbidden in [&*link, "http://169.254.169.254/latest", "file:///etc/passwd", "not a link"] {
+    for forbidden in [
+        &*link,
+        "http://169.254.169.254/latest",
+        "file:///etc/passwd",
+        "not a link",
+    ] {
         let failure = sim.zenvia.open_link(forbidden, None).await.err().unwrap();
         assert_eq!(failure.kind, FailureKind::Refused(Refusal::NoRecording), "{forbidden}");
     }
     assert!(elsewhere.handle.control().requests().is_empty());
     let trusting = adapter(&sim.handle.url(), r#"recording_hosts = ["127.0.0.1"]"#).unwrap();
-    assert_eq!(trusting.open_link(&link, None).await.unwrap().status, 200, "without the token, or it would refuse");
+    assert_eq!(
+        trusting.open_link(&link, None).await.unwrap().status,
+        200,
+        "without the token, or it would refuse"
+    );
 }

@@ -12,8 +12,16 @@ use super::*;
 
 /// Makes the simulator keep its webhooks instead of sending them.
 fn keep_webhooks(sim: &Sim) {
-    let urls = sim.zenvia.kinds().iter().map(|kind| ((*kind).to_owned(), "http://127.0.0.1:1/".to_owned()));
-    let settings = webhooks::Settings { urls: urls.collect(), drop: vec!["*".into()], ..webhooks::Settings::default() };
+    let urls = sim
+        .zenvia
+        .kinds()
+        .iter()
+        .map(|kind| ((*kind).to_owned(), "http://127.0.0.1:1/".to_owned()));
+    let settings = webhooks::Settings {
+        urls: urls.collect(),
+        drop: vec!["*".into()],
+        ..webhooks::Settings::default()
+    };
     sim.handle.control().webhooks.configure(settings);
 }
 
@@ -22,18 +30,24 @@ fn parse(sim: &Sim, kind: &str, body: &str) -> Vec<News> {
     let now = Timestamp::from_millis(0);
     assert!(Authentic::check(&ring, "wrong", Some(kind), body.as_bytes(), now).is_none());
     let authentic = Authentic::check(&ring, "hook-secret", Some(kind), body.as_bytes(), now).unwrap();
-    sim.zenvia.parse(&authentic).unwrap_or_else(|error| panic!("{kind}: {error}\n{body}"))
+    sim.zenvia
+        .parse(&authentic)
+        .unwrap_or_else(|error| panic!("{kind}: {error}\n{body}"))
 }
 
 fn facts(sim: &Sim, id: &str) -> Vec<(String, CallFacts)> {
     let sent = sim.handle.control().webhooks.sent();
     let mine = sent.iter().filter(|sent| sent.subject == id);
-    mine.flat_map(|sent| parse(sim, &sent.kind, &sent.body).into_iter().map(|news| (sent.kind.clone(), news)))
-        .filter_map(|(kind, news)| match news {
-            News::Call(facts) => Some((kind, *facts)),
-            News::Signal(_) => None,
-        })
-        .collect()
+    mine.flat_map(|sent| {
+        parse(sim, &sent.kind, &sent.body)
+            .into_iter()
+            .map(|news| (sent.kind.clone(), news))
+    })
+    .filter_map(|(kind, news)| match news {
+        News::Call(facts) => Some((kind, *facts)),
+        News::Signal(_) => None,
+    })
+    .collect()
 }
 
 fn folded<'a>(facts: impl IntoIterator<Item = &'a CallFacts>, kind: CallKind) -> Call {
@@ -59,13 +73,25 @@ async fn webhooks_in_any_order_come_to_what_a_lookup_tells() {
         let asked = sim.fetch_ended(kind, &reference).await;
         let told = facts(&sim, reference.id.as_deref().unwrap());
         let (_, last) = told.iter().find(|(kind, _)| kind == end).unwrap();
-        assert_eq!((last.status, &last.price, &last.hangup), (asked.status, &asked.price, &asked.hangup), "{kind}");
-        assert_eq!((last.answered_at, last.ended_at), (asked.answered_at, asked.ended_at), "{kind}");
+        assert_eq!(
+            (last.status, &last.price, &last.hangup),
+            (asked.status, &asked.price, &asked.hangup),
+            "{kind}"
+        );
+        assert_eq!(
+            (last.answered_at, last.ended_at),
+            (asked.answered_at, asked.ended_at),
+            "{kind}"
+        );
         let forward = folded(told.iter().map(|(_, facts)| facts), kind);
         let backward = folded(told.iter().rev().map(|(_, facts)| facts), kind);
         for call in [&forward, &backward] {
             assert_eq!(Some(call.status), asked.status, "{kind}");
-            assert_eq!((&call.price, &call.hangup, &call.legs), (&asked.price, &asked.hangup, &asked.legs), "{kind}");
+            assert_eq!(
+                (&call.price, &call.hangup, &call.legs),
+                (&asked.price, &asked.hangup, &asked.legs),
+                "{kind}"
+            );
         }
     }
 }
@@ -103,10 +129,16 @@ async fn received_calls_are_told_in_both_shapes() {
         let asked = sim.fetch_ended(CallKind::Did, &ProviderRef::id(&id)).await;
         let told = facts(&sim, &id);
         assert!(told.iter().all(|(_, facts)| facts.kind == Some(CallKind::Did)));
-        assert!(told.iter().all(|(_, facts)| facts.direction == Some(Direction::Inbound)));
+        assert!(
+            told.iter()
+                .all(|(_, facts)| facts.direction == Some(Direction::Inbound))
+        );
         let kinds: BTreeSet<_> = told.iter().map(|(kind, _)| kind.as_str()).collect();
         assert_eq!(kinds, BTreeSet::from(["did-end", "did-event"]));
-        assert_eq!(Some(folded(told.iter().map(|(_, facts)| facts), CallKind::Did).status), asked.status);
+        assert_eq!(
+            Some(folded(told.iter().map(|(_, facts)| facts), CallKind::Did).status),
+            asked.status
+        );
     }
 }
 

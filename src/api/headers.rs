@@ -1,0 +1,129 @@
+//! Header fields of requests that mean something here.
+
+use std::time::Duration;
+
+use actix_web::http::header::{HeaderMap, HeaderName, RANGE};
+use uuid::Uuid;
+
+use crate::domain::error::Error;
+
+/// Names one request, in both directions.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Lets a request be repeated without being done twice.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that an answer was given before.
+pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+/// What the caller would like (RFC 7240).
+pub const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// What of it was heeded.
+pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// Where the time of a request went, in milliseconds.
+pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// The longest a caller may have an answer held back, in seconds.
+pub const LONGEST_WAIT: u64 = 30;
+
+/// The caller's id for the request if it is 1 to 128 visible ASCII characters, else one of ours.
+pub fn request_id(headers: &HeaderMap) -> String {
+    let given = single(headers, &REQUEST_ID).filter(|id| is_sane(id));
+    given.map_or_else(|| Uuid::now_v7().simple().to_string(), str::to_owned)
+}
+
+/// The caller's `Idempotency-Key`.
+///
+/// # Errors
+/// `invalid-input` where it is given twice or is not 1 to 255 printable ASCII characters.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    if !headers.contains_key(&IDEMPOTENCY_KEY) {
+        return Ok(None);
+    }
+    let printable = |key: &str| key.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    let key = single(headers, &IDEMPOTENCY_KEY).filter(|key| (1..=255).contains(&key.len()) && printable(key));
+    let wrong = || Error::field("Idempotency-Key", "invalid", "must be given once, with 1 to 255 printable ASCII characters");
+    key.map(|key| Some(key.to_owned())).ok_or_else(wrong)
+}
+
+/// How long `Prefer: wait=N` lets the answer be held back, at most 30 s; a preference that cannot be read is none.
+pub fn wait(headers: &HeaderMap) -> Option<Duration> {
+    let preferences = headers.get_all(&PREFER).filter_map(|value| value.to_str().ok());
+    let seconds = preferences.flat_map(|value| value.split(',')).find_map(wait_seconds)?;
+    Some(Duration::from_secs(seconds.min(LONGEST_WAIT)))
+}
+
+fn wait_seconds(preference: &str) -> Option<u64> {
+    let (name, value) = preference.split(';').next()?.split_once('=')?;
+    let digits = value.trim().trim_matches('"');
+    let wait = name.trim().eq_ignore_ascii_case("wait") && digits.bytes().all(|byte| byte.is_ascii_digit());
+    wait.then(|| digits.parse().ok())?
+}
+
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name);
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+fn is_sane(id: &str) -> bool {
+    (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The caller's `Range`, if it asks for bytes; anything else is no range (RFC 9110 §14.2).
+pub fn range(headers: &HeaderMap) -> Option<String> {
+    let range = single(headers, &RANGE).filter(|range| range.len() <= 100 && range.starts_with("bytes="));
+    range.map(str::to_owned)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn with(name: &HeaderName, values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name.clone(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn a_sane_request_id_is_kept_and_any_other_replaced() {
+        let id = |values: &[&str]| request_id(&with(&REQUEST_ID, values));
+        let longest = "x".repeat(128);
+        for kept in ["a", "req-1/!~", longest.as_str()] {
+            assert_eq!(id(&[kept]), kept);
+        }
+        let too_long = "x".repeat(129);
+        for replaced in [&["a b"][..], &[""], &["é"], &[too_long.as_str()], &["a", "b"], &[]] {
+            assert_eq!(id(replaced).len(), 32, "{replaced:?}");
+        }
+    }
+
+    #[test]
+    fn an_idempotency_key_is_1_to_255_printable_characters() {
+        let key = |values: &[&str]| idempotency_key(&with(&IDEMPOTENCY_KEY, values));
+        let longest = "k".repeat(255);
+        assert_eq!(key(&[]).unwrap(), None);
+        assert_eq!(key(&[&longest]).unwrap(), Some(longest.clone()));
+        let too_long = "k".repeat(256);
+        for refused in [&[""][..], &[too_long.as_str()], &["é"], &["a", "a"]] {
+            assert!(key(refused).is_err(), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_read_among_other_preferences_and_capped() {
+        let wait = |values: &[&str]| wait(&with(&PREFER, values)).map(|wait| wait.as_secs());
+        assert_eq!(wait(&["wait=20"]), Some(20));
+        assert_eq!(wait(&["respond-async, wait=\"5\"; x=1"]), Some(5));
+        assert_eq!(wait(&["respond-async", "Wait = 7"]), Some(7));
+        assert_eq!(wait(&["wait=31"]), Some(30));
+        for none in ["", "wait", "wait=", "wait=-1", "wait=1.5", "wait=soon", "waits=1"] {
+            assert_eq!(wait(&[none]), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! `/history`: the call records of every account the caller may see.
+
+use actix_web::http::header::ACCEPT;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::answer;
+use super::edge::Edge;
+use super::headers;
+use super::openapi::Paged;
+use super::query::Params;
+use super::values::{Wrong, account, address, line, tag, truth, word};
+use super::window::{Days, When};
+use crate::domain::caller::{Caller, Scope};
+use crate::domain::error::{Error, Problem};
+use crate::domain::history::{Record, Window};
+use crate::domain::phone::Region;
+use crate::domain::time::Timestamp;
+use crate::usecases::requests::{HistoryPage, HistoryQuery, SourceState};
+
+/// The longest window: 92 days, and an hour for the day a clock is put back.
+const LONGEST_WINDOW: u64 = 92 * 86_400 + 3_600;
+/// The longest identifier of a record.
+const MAX_ID: usize = 120;
+
+/// A page of the history.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HistoryList {
+    /// The records, newest first.
+    data: Vec<Record>,
+    /// Where the next page begins; null only where the walk is complete.
+    next_cursor: Option<String>,
+    /// When the walk began: nothing newer is in it.
+    as_of: Timestamp,
+    /// Whether every source answered.
+    complete: bool,
+    /// How each source did.
+    sources: Vec<SourceState>,
+}
+
+impl From<HistoryPage> for HistoryList {
+    fn from(page: HistoryPage) -> Self {
+        let HistoryPage { data, next_cursor, as_of, complete, sources } = page;
+        Self { data, next_cursor, as_of, complete, sources }
+    }
+}
+
+/// Read the history
+///
+/// The call records of every account you may see, in one list, newest first. Repeat a filter for several values.
+///
+/// Without a window the records of today are listed; a window has at most 92 days. To go on, repeat every parameter but
+/// `limit` with the cursor. A source that fails is 503 `source-unavailable`, unless `partial=true`.
+#[utoipa::path(
+    get,
+    path = "/history",
+    operation_id = "listHistory",
+    tag = "History",
+    security(("bearer" = ["history:read"])),
+    params(
+        ("since" = Option<String>, Query, description = "An instant, a date, `today` or `yesterday`; today if absent.", example = "yesterday"),
+        ("until" = Option<String>, Query, description = "An instant (excluded) or a whole day (included), as `since`; today if absent.", example = "today"),
+        ("account" = Option<Vec<String>>, Query, description = "The account."),
+        ("provider" = Option<Vec<String>>, Query, description = "The kind of provider."),
+        ("kind" = Option<Vec<crate::domain::call::CallKind>>, Query, description = "What the call was made of."),
+        ("direction" = Option<Vec<crate::domain::call::Direction>>, Query, description = "Who started it."),
+        ("status" = Option<Vec<crate::domain::call::CallStatus>>, Query, description = "How it ended."),
+        ("answered" = Option<bool>, Query, description = "Whether it was answered."),
+        ("number" = Option<Vec<crate::domain::address::Address>>, Query, description = "Either party."),
+        ("from" = Option<Vec<crate::domain::address::Address>>, Query, description = "Who called."),
+        ("to" = Option<Vec<crate::domain::address::Address>>, Query, description = "Who was called."),
+        ("agent_id" = Option<Vec<String>>, Query, description = "The agent."),
+        ("campaign_id" = Option<Vec<String>>, Query, description = "The campaign."),
+        ("external_id" = Option<Vec<String>>, Query, description = "The CRM's identifier."),
+        ("tag" = Option<Vec<String>>, Query, description = "The label."),
+        ("provider_ref" = Option<Vec<String>>, Query, description = "The provider's identifier."),
+        ("include" = Option<String>, Query, description = "`raw` adds the provider's own row; needs the scope `history:raw`.", example = "raw"),
+        ("partial" = Option<bool>, Query, description = "Go on where a source fails; its rows come in later pages."),
+        Paged,
+    ),
+    responses((status = 200, description = "A page of records.", body = HistoryList, headers(
+        ("Link" = Option<String>, description = "The next page, `rel=\"next\"`."),
+    ))),
+)]
+pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {
+    let caller = edge.caller(Scope::HistoryRead)?;
+    let mut params = edge.params();
+    let query = read_query(&mut params, edge.region(), &edge.days());
+    let paging = params.paging();
+    params.finish()?;
+    allow_raw(&caller, query.raw)?;
+    require_json(edge.request())?;
+    let list = HistoryList::from(edge.gateway().history(&caller, query, paging).await?);
+    Ok(answer::page(&edge, list.next_cursor.as_deref(), &list))
+}
+
+/// Fetch a record
+///
+/// The identifier is the same for ever and needs nothing stored to be found.
+#[utoipa::path(
+    get,
+    path = "/history/{id}",
+    operation_id = "getRecord",
+    tag = "History",
+    security(("bearer" = ["history:read"])),
+    params(
+        ("id" = String, Path, description = "The record.", max_length = 120, pattern = "^rec_[A-Za-z0-9_-]+$"),
+        ("include" = Option<String>, Query, description = "`raw` adds the provider's own row; needs the scope `history:raw`.", example = "raw"),
+    ),
+    responses((status = 200, description = "The record.", body = Record)),
+)]
+pub async fn get(edge: Edge) -> Result<HttpResponse, Error> {
+    let caller = edge.caller(Scope::HistoryRead)?;
+    let id = record_id(&edge)?;
+    let mut params = edge.params();
+    let raw = include_raw(&mut params);
+    params.finish()?;
+    allow_raw(&caller, raw)?;
+    Ok(HttpResponse::Ok().json(edge.gateway().record(&caller, &id, raw).await?))
+}
+
+/// Fetch a record's recording
+///
+/// Streams the audio; a `Range` of bytes is honoured where the provider can.
+#[utoipa::path(
+    get,
+    path = "/history/{id}/recording",
+    operation_id = "getRecordRecording",
+    tag = "History",
+    security(("bearer" = ["recordings:read"])),
+    params(
+        ("id" = String, Path, description = "The record.", max_length = 120, pattern = "^rec_[A-Za-z0-9_-]+$"),
+        ("Range" = Option<String>, Header, description = "A range of bytes.", example = "bytes=0-1023"),
+    ),
+    responses(
+        (status = 200, description = "The audio.", content_type = "audio/*", body = super::openapi::Audio, headers(("Accept-Ranges" = String, description = "`bytes`."))),
+        (status = 206, description = "The range asked for.", content_type = "audio/*", body = super::openapi::Audio, headers(("Content-Range" = String, description = "The range given."))),
+    ),
+)]
+pub async fn recording(edge: Edge) -> Result<HttpResponse, Error> {
+    let caller = edge.caller(Scope::RecordingsRead)?;
+    let id = record_id(&edge)?;
+    edge.params().finish()?;
+    let range = headers::range(edge.request().headers());
+    Ok(answer::recording(edge.gateway().record_recording(&caller, &id, range).await?))
+}
+
+fn read_query(params: &mut Params, region: Region, days: &Days) -> HistoryQuery {
+    let window = params.window(days, days.today().unwrap_or(When::ALWAYS));
+    if window.is_some_and(|window| length(window) > LONGEST_WINDOW) {
+        params.refuse("since", Wrong::new("too_large", "must not be more than 92 days before until"));
+    }
+    HistoryQuery {
+        window,
+        account: params.many("account", account),
+        provider: params.many("provider", line(1..=32)),
+        kind: params.many("kind", word),
+        direction: params.many("direction", word),
+        status: params.many("status", word),
+        answered: params.one("answered", truth),
+        number: params.many("number", address(region)),
+        from: params.many("from", address(region)),
+        to: params.many("to", address(region)),
+        agent_id: params.many("agent_id", line(1..=100)),
+        campaign_id: params.many("campaign_id", line(1..=100)),
+        external_id: params.many("external_id", line(1..=100)),
+        tag: params.many("tag", tag),
+        provider_ref: params.many("provider_ref", line(1..=200)),
+        partial: params.flag("partial"),
+        raw: include_raw(params),
+    }
+}
+
+fn length(window: Window) -> u64 {
+    window.until.seconds_since(window.since)
+}
+
+fn include_raw(params: &mut Params) -> bool {
+    let raw = |text: &str| (text == "raw").then_some(true).ok_or_else(|| Wrong::invalid("must be raw"));
+    params.one("include", raw).unwrap_or(false)
+}
+
+fn allow_raw(caller: &Caller, raw: bool) -> Result<(), Error> {
+    if raw && !caller.may(Scope::HistoryRaw) {
+        return Err(Error::new(Problem::Forbidden, format!("The token lacks the scope {}.", Scope::HistoryRaw)));
+    }
+    Ok(())
+}
+
+/// A caller who wants another format must not take JSON for it.
+fn require_json(request: &HttpRequest) -> Result<(), Error> {
+    let accept: Vec<&str> = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok()).collect();
+    let ranges = || accept.iter().flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
+    let json = |range: &str| matches!(range.trim(), "*/*" | "application/*" | "application/json");
+    if accept.is_empty() || ranges().any(json) {
+        return Ok(());
+    }
+    Err(Error::new(Problem::NotAcceptable, "The history is given as application/json."))
+}
+
+fn record_id(edge: &Edge) -> Result<String, Error> {
+    let id: String = edge.id("id")?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    let valid = id.starts_with("rec_") && id.len() <= MAX_ID && id.bytes().all(plain);
+    valid.then_some(id).ok_or_else(Error::not_found)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    fn read(query: &str) -> Result<HistoryQuery, Error> {
+        let zone = TimeZone::get("America/Sao_Paulo").unwrap();
+        let days = Days::new(zone, Timestamp::parse("2026-11-22T15:00:00Z").unwrap());
+        let mut params = Params::new(query);
+        let query = read_query(&mut params, Region::BR, &days);
+        params.finish().map(|()| query)
+    }
+
+    #[test]
+    fn a_window_has_at_most_92_days() {
+        assert!(read("since=2026-08-01&until=2026-10-31").is_ok(), "92 days, both included");
+        assert!(read("since=2026-08-01&until=2026-11-01").is_err(), "93 days");
+        assert!(read("since=2018-10-01&until=2018-12-31").is_ok(), "92 days, one of which has 23 hours");
+        assert!(read("since=2018-01-20&until=2018-04-21").is_ok(), "92 days, one of which has 25 hours");
+        assert!(read("since=2020-01-01").is_err());
+        assert!(read("until=yesterday").is_err(), "since is today");
+        assert_eq!(read("").unwrap().window, None);
+    }
+
+    #[test]
+    fn raw_rows_are_asked_for_by_name() {
+        assert!(read("include=raw").unwrap().raw);
+        assert!(!read("").unwrap().raw);
+        assert!(read("include=all").is_err());
+    }
+
+    #[test]
+    fn formats_other_than_json_are_refused_and_not_ignored() {
+        let accepts = |accept: &str| require_json(&TestRequest::get().insert_header((ACCEPT, accept)).to_http_request()).is_ok();
+        assert!(accepts("*/*") && accepts("text/csv, application/json;q=0.5") && accepts("application/*"));
+        assert!(!accepts("text/csv") && !accepts("application/x-ndjson"));
+        assert!(require_json(&TestRequest::get().to_http_request()).is_ok());
+    }
+}

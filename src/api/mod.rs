@@ -1,0 +1,100 @@
+//! HTTP in: turns requests into the words of the use cases, and their answers into HTTP.
+
+mod accounts;
+mod answer;
+mod auth;
+mod body;
+mod calls;
+mod edge;
+mod headers;
+mod history;
+mod json;
+mod middleware;
+mod object;
+mod openapi;
+mod problem;
+mod query;
+mod routes;
+mod system;
+mod values;
+mod verifications;
+mod webhooks;
+mod window;
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::usecases::Gateway;
+
+pub use auth::Authenticator;
+pub use openapi::document;
+pub use routes::{management_routes, routes};
+
+/// How long the head of a request may take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection may stay idle between two requests.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How long a peer may take to acknowledge the end of its connection.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What stands behind the routes.
+pub struct Api {
+    gateway: Arc<Gateway>,
+    auth: Arc<Authenticator>,
+}
+
+impl Api {
+    /// The rules, and who may ask them.
+    pub fn new(gateway: Arc<Gateway>, auth: Arc<Authenticator>) -> Self {
+        Self { gateway, auth }
+    }
+}
+
+/// Serves the API on `listener` until the server is stopped.
+///
+/// A graceful stop lets requests under way end within `[server] drain_seconds`. Signals are left to the caller.
+///
+/// # Errors
+/// Where the listener cannot be used.
+pub fn server(api: Api, listener: TcpListener) -> io::Result<Server> {
+    let settings = &api.gateway.config().server;
+    let (workers, drain) = (settings.workers, settings.drain);
+    let api = Data::new(api);
+    let server = HttpServer::new(move || {
+        App::new().app_data(Data::clone(&api)).wrap(from_fn(middleware::around)).configure(routes)
+    });
+    let server = if workers > 0 { server.workers(workers) } else { server };
+    let server = server
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .tcp_nodelay(true)
+        .shutdown_timeout(drain.as_secs())
+        .disable_signals();
+    Ok(server.listen(listener)?.run())
+}
+
+/// Serves metrics, health in detail and accounts on `listener`, without a token, until the server is stopped.
+///
+/// # Errors
+/// Where the listener cannot be used.
+pub fn management(api: Api, metrics: PrometheusHandle, listener: TcpListener) -> io::Result<Server> {
+    let api = Data::new(api);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(Data::clone(&api))
+            .app_data(metrics.clone())
+            .wrap(from_fn(middleware::around))
+            .configure(management_routes)
+    });
+    let server = server.workers(1).client_request_timeout(HEAD_TIMEOUT).shutdown_timeout(1).disable_signals();
+    Ok(server.listen(listener)?.run())
+}

@@ -1,0 +1,119 @@
+//! The gateway itself: its health, its document, and the page to try it out.
+
+use std::sync::{Arc, LazyLock};
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CONTENT_ENCODING, LOCATION};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::edge::Edge;
+use crate::domain::error::Error;
+use crate::usecases::accounts::AccountView;
+
+/// The committed document; a test holds it to what the code says.
+const DOCUMENT: &str = include_str!("../../openapi/switchboard.json");
+
+/// Where the gateway stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// `live` or `ready`.
+    #[schema(example = "ready")]
+    status: &'static str,
+}
+
+/// The gateway's health in detail.
+#[derive(Debug, Serialize)]
+struct Details {
+    /// `ready`, or `unready` while the store is away.
+    status: &'static str,
+    /// Why it is unready.
+    detail: Option<String>,
+    version: &'static str,
+    /// The hash of the configuration in force.
+    config_sha256: String,
+    accounts: Vec<AccountView>,
+}
+
+/// Tell that the process runs
+///
+/// Always 200 while the gateway can answer at all. Open without a token.
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    operation_id = "getLiveness",
+    tag = "System",
+    responses((status = 200, description = "It runs.", body = Health)),
+)]
+pub async fn live(_edge: Edge) -> HttpResponse {
+    HttpResponse::Ok().json(Health { status: "live" })
+}
+
+/// Tell that requests can be served
+///
+/// 200 while the store can be reached and a valid configuration is loaded. Open without a token.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    operation_id = "getReadiness",
+    tag = "System",
+    responses((status = 200, description = "It is ready.", body = Health)),
+)]
+pub async fn ready(edge: Edge) -> Result<HttpResponse, Error> {
+    edge.gateway().ready().await?;
+    Ok(HttpResponse::Ok().json(Health { status: "ready" }))
+}
+
+/// The health in detail, for the management listener.
+pub async fn health(edge: Edge) -> Result<HttpResponse, Error> {
+    let unready = edge.gateway().ready().await.err();
+    let details = Details {
+        status: if unready.is_none() { "ready" } else { "unready" },
+        detail: unready.map(|error| error.detail),
+        version: env!("CARGO_PKG_VERSION"),
+        config_sha256: edge.config().sha256().to_owned(),
+        accounts: edge.gateway().accounts(None).await?,
+    };
+    Ok(HttpResponse::Ok().json(details))
+}
+
+/// The metrics in Prometheus' text format, for the management listener.
+pub async fn metrics(edge: Edge) -> Result<HttpResponse, Error> {
+    let handle = edge.request().app_data::<PrometheusHandle>().ok_or_else(Error::not_found)?;
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(handle.render()))
+}
+
+/// Give the document
+///
+/// This document, OpenAPI 3.1. Open without a token.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "getDocument",
+    tag = "System",
+    responses((status = 200, description = "The document.", content_type = "application/json", body = super::openapi::AnyObject)),
+)]
+pub async fn document(_edge: Edge) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(DOCUMENT)
+}
+
+/// Leads to the page, whose files are found relative to its slash.
+pub async fn swagger_redirect(_edge: Edge) -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((LOCATION, "/swagger-ui/")).finish()
+}
+
+/// A file of the page that tries the API out, from the binary itself.
+pub async fn swagger(edge: Edge) -> Result<HttpResponse, Error> {
+    static CONFIG: LazyLock<Arc<utoipa_swagger_ui::Config<'static>>> = LazyLock::new(|| {
+        let config = utoipa_swagger_ui::Config::from("/openapi.json");
+        Arc::new(config.persist_authorization(true).try_it_out_enabled(true).validator_url("none"))
+    });
+    let path: String = edge.path()?;
+    let file = utoipa_swagger_ui::serve(&path, Arc::clone(&CONFIG)).ok().flatten().ok_or_else(Error::not_found)?;
+    let mut response = HttpResponse::Ok();
+    if file.gzpipped {
+        response.insert_header((CONTENT_ENCODING, "gzip"));
+    }
+    Ok(response.content_type(file.content_type).body(file.bytes.into_owned()))
+}

@@ -8,14 +8,20 @@
 //!   3   usecases                                      the rules
 //!   2   providers: port, choose ◄── providers/<x>     their words ↔ ours
 //!   1   store                    upstream             state · the network
-//!   0   config ─► domain         clock  seal  timing  domain imports nobody
+//!   0   config ─► domain         clock                domain imports nobody
 //! ```
 
+pub mod api;
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod providers;
 pub mod seal;
+pub mod simulators;
 pub mod store;
+pub mod telemetry;
+pub mod timing;
 pub mod upstream;
 pub mod usecases;

@@ -1,1 +1,8 @@
-fn main() {}
+//! The `switchboard` command.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    switchboard::cli::run()
+}

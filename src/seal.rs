@@ -86,7 +86,8 @@ impl Sealer {
         self.keys.iter().filter(|key| key.tag == tag).find_map(|key| {
             let mut buffer = sealed.to_vec();
             let plain = key
-                .cipher(purpose)?
+                .of(purpose)
+                .cipher
                 .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut buffer)
                 .ok()?;
             Some(plain.to_vec())

@@ -37,7 +37,7 @@ pub use secret::{Secret, generate_or_load_secret};
 pub use sections::{Calls, History, LogFormat, Phone, Retention, Telemetry};
 pub use server::{Outbound, PrivateTarget, Server};
 pub use source::Sources;
-pub use store::{RedisConfig, StoreConfig, Topology};
+pub use store::StoreConfig;
 pub use subscription::Subscription;
 pub use verification::{Codes, Guard, GuardMode, PrefixBlock, TestNumbers, Verification};
 

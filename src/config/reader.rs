@@ -142,6 +142,24 @@ impl<'a> Reader<'a> {
         T::default()
     }
 
+    /// Reads a switch; absent means `absent`.
+    pub fn switch(&mut self, key: &'static str, absent: bool) -> bool {
+        let switch = match self.take(key) {
+            None => return absent,
+            Some(Value::Boolean(switch)) => Some(switch),
+            Some(Value::String(text)) if self.is_overlaid(key) => text.parse().ok(),
+            Some(_) => None,
+        };
+        switch.unwrap_or_else(|| {
+            self.fault(
+                key,
+                "is neither true nor false",
+                "write one of them, without quotes",
+            );
+            absent
+        })
+    }
+
     /// Reads a required duration given in whole seconds.
     pub fn seconds(&mut self, key: &'static str, range: RangeInclusive<u64>) -> Duration {
         Duration::from_secs(self.integer(key, range))

@@ -21,6 +21,14 @@ impl Secret {
         Self(SecretString::from(value.into()))
     }
 
+    /// Makes a value of 32 random bytes in hexadecimal.
+    ///
+    /// # Errors
+    /// Fails when the system gives no random bytes.
+    pub fn generate() -> io::Result<Self> {
+        random_hex::<32>().map(Self::new)
+    }
+
     /// Returns the value, for the one use it is kept for.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()

@@ -14,7 +14,12 @@ use super::words::words;
 
 words! {
     /// Who started the call: our side or theirs.
-    Direction { Outbound = "outbound", Inbound = "inbound" }
+    Direction {
+        /// Ours.
+        Outbound = "outbound",
+        /// Theirs.
+        Inbound = "inbound",
+    }
 }
 
 words! {
@@ -92,12 +97,24 @@ impl CallStatus {
 
 words! {
     /// Whether a recording can be had.
-    RecordingState { None = "none", Pending = "pending", Available = "available" }
+    RecordingState {
+        /// None was asked for.
+        None = "none",
+        /// One was asked for and is not there yet.
+        Pending = "pending",
+        /// It can be fetched.
+        Available = "available",
+    }
 }
 
 words! {
     /// Who or what took the call.
-    AnsweredBy { Human = "human", Machine = "machine" }
+    AnsweredBy {
+        /// A person.
+        Human = "human",
+        /// A voicemail or another machine.
+        Machine = "machine",
+    }
 }
 
 words! {

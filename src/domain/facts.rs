@@ -1,5 +1,7 @@
 //! What a provider says about one call, in our words, before it is joined with what is known.
 
+use serde::{Deserialize, Serialize};
+
 use super::address::Address;
 use super::call::{AnsweredBy, CallKind, CallStatus, Direction, Leg, ProviderRef, RecordingState};
 use super::hangup::Hangup;
@@ -9,7 +11,8 @@ use super::place::Session;
 use super::time::Timestamp;
 
 /// What one message of a provider says about one call. `None` means the message does not tell.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct CallFacts {
     /// How the provider names the call.
     pub reference: Option<ProviderRef>,

@@ -5,6 +5,7 @@
 
 use super::call::{Call, CallStatus, Leg, RecordingState, SettledBy};
 use super::facts::CallFacts;
+use super::hangup::Hangup;
 use super::time::Timestamp;
 
 /// Folds `facts` into `call`; `taken_at` is when we took them, for messages without a time of their own.
@@ -25,7 +26,7 @@ pub fn fold(call: &mut Call, facts: CallFacts, source: SettledBy, taken_at: Time
     keep_first(&mut call.talk_seconds, facts.talk_seconds);
     keep_first(&mut call.billed_seconds, facts.billed_seconds);
     keep_first(&mut call.price, facts.price);
-    keep_first(&mut call.hangup, facts.hangup);
+    join_hangup(&mut call.hangup, facts.hangup);
     derive_durations(call);
 }
 
@@ -65,6 +66,16 @@ fn advance(call: &mut Call, status: CallStatus, source: SettledBy, ended_at: Tim
         CallStatus::InProgress => keep_first(&mut call.answered_at, Some(taken_at)),
         status if status.is_final() => keep_first(&mut call.ended_at, Some(ended_at)),
         _ => {}
+    }
+}
+
+/// Our side may have asked for the end before the provider tells its cause.
+fn join_hangup(known: &mut Option<Hangup>, news: Option<Hangup>) {
+    let Some(news) = news else { return };
+    let known = known.get_or_insert_default();
+    keep_first(&mut known.by, news.by);
+    if known.provider_texts.is_empty() {
+        *known = Hangup { by: known.by, ..news };
     }
 }
 

@@ -98,10 +98,6 @@ pub struct Row {
     pub trunk: Option<String>,
     /// The row as the provider sent it, byte for byte.
     pub raw: String,
-    /// Where the recording is at the provider, for texts to be redacted and for fetching; never shown.
-    pub recording_link: Option<String>,
-    /// The text spoken, to be redacted from `raw`.
-    pub spoken: Option<String>,
 }
 
 /// A past call. Unknown values are `null`, never absent.

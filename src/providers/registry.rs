@@ -3,10 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::evolux::Evolux;
 use super::port::Provider;
-use crate::clock::Clock;
-use crate::config::{Account, Config, Faults};
+use super::positus::Positus;
+use super::zenvia::Zenvia;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Account, Config, Fault, Faults};
 use crate::domain::account::AccountName;
+
+type Constructor = fn(&Account, Arc<dyn Clock>) -> Result<Arc<dyn Provider>, Faults>;
+
+/// The kinds of provider: one line each.
+const KINDS: &[(&str, Constructor)] = &[
+    ("zenvia", |account, clock| Ok(Arc::new(Zenvia::new(account, clock)?))),
+    ("evolux", |account, clock| Ok(Arc::new(Evolux::new(account, clock)?))),
+    ("positus", |account, clock| Ok(Arc::new(Positus::new(account, clock)?))),
+];
 
 /// A configured account and the provider behind it.
 #[derive(Clone)]
@@ -21,13 +33,8 @@ pub struct Entry {
 #[derive(Clone, Default)]
 pub struct Accounts(BTreeMap<AccountName, Entry>);
 
-type Constructor = fn(&Account, &Arc<dyn Clock>) -> Result<Arc<dyn Provider>, Faults>;
-
-/// The kinds of provider: one line each.
-const KINDS: &[(&str, Constructor)] = &[];
-
 impl Accounts {
-    /// Makes the provider of every account.
+    /// Makes the provider of every account; connects nowhere.
     ///
     /// # Errors
     /// All faults of all accounts' own settings, unknown kinds included.
@@ -45,6 +52,12 @@ impl Accounts {
         if faults.is_empty() { Ok(Self(entries)) } else { Err(Faults(faults)) }
     }
 
+    /// The accounts of a test, whose providers are its own.
+    #[cfg(test)]
+    pub(crate) fn of(entries: BTreeMap<AccountName, Entry>) -> Self {
+        Self(entries)
+    }
+
     /// The account of that name.
     pub fn get(&self, name: &AccountName) -> Option<&Entry> {
         self.0.get(name)
@@ -56,12 +69,21 @@ impl Accounts {
     }
 }
 
+/// Has an account's kind of provider check the settings that only it knows.
+///
+/// # Errors
+/// Every fault of them.
+pub fn check(account: &Account) -> Result<(), Faults> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    construct(account, &clock).map(|_| ())
+}
+
 fn construct(account: &Account, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Provider>, Faults> {
     match KINDS.iter().find(|(kind, _)| *kind == account.provider) {
-        Some((_, build)) => build(account, clock),
+        Some((_, build)) => build(account, Arc::clone(clock)),
         None => {
             let known: Vec<_> = KINDS.iter().map(|(kind, _)| *kind).collect();
-            Err(Faults(vec![crate::config::Fault {
+            Err(Faults(vec![Fault {
                 path: format!("accounts.{}.provider", account.name),
                 problem: "is not a kind of provider".to_owned(),
                 remedy: format!("use one of: {}", known.join(", ")),
@@ -69,3 +91,39 @@ fn construct(account: &Account, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Provid
         }
     }
 }
+
+/// One account of each kind with sample settings, to read from them what each kind can do.
+///
+/// # Errors
+/// None unless the samples no longer fit their providers.
+pub fn samples() -> Result<Vec<Arc<dyn Provider>>, Faults> {
+    let secret = "a sample secret of thirty-two bytes or more";
+    let config = Config::from_toml_with(SAMPLES, &[("SAMPLE", secret)])?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    config.accounts.values().map(|account| construct(account, &clock)).collect()
+}
+
+const SAMPLES: &str = r#"
+[auth]
+issuer = "sample"
+audience = "sample"
+keys = [ { id = "1", alg = "HS256", secret = "env::SAMPLE" } ]
+
+[accounts.zenvia]
+provider = "zenvia"
+owner = "sample"
+keys = [ { id = "1", secret = "env::SAMPLE" } ]
+
+[accounts.evolux]
+provider = "evolux"
+owner = "sample"
+base_url = "https://sample.evolux.net.br"
+keys = [ { id = "1", secret = "env::SAMPLE" } ]
+
+[accounts.positus]
+provider = "positus"
+owner = "sample"
+number_id = "5dbbbf01-2f92-4389-b512-45de86c4a66f"
+number = "+5511999990000"
+keys = [ { id = "1", secret = "env::SAMPLE" } ]
+"#;

@@ -1,8 +1,8 @@
 //! Every name under which state is kept: what it holds, for how long, who writes it.
 //!
 //! A name can be made only here, so this file is the whole map of the store. Phone numbers and
-//! secrets stand in a name only as a keyed hash, which the caller makes. Names of tenants and
-//! accounts hold no `:`; what a provider chooses stands last, so two names never collide.
+//! secrets stand in a name only as a keyed hash, which the caller makes. Accounts, rules
+//! and digests hold no `:`, which leaves at most one part that may, so two names never collide.
 
 use std::fmt::{self, Display};
 

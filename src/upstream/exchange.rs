@@ -1,20 +1,27 @@
 //! One exchange with a provider, as an adapter describes it.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
 use crate::domain::error::{Failure, FailureKind, Refusal};
+use crate::telemetry::mask_digits;
+
+/// Where a provider's message is cut, in characters: some answer with whole pages.
+const LONGEST_MESSAGE: usize = 300;
 
 /// A request to a provider.
-#[derive(Debug, Clone)]
+///
+/// `Debug` shows neither path, query nor body: numbers, codes and identifiers travel in all three.
+#[derive(Clone)]
 pub struct Exchange {
     /// The operation's name in failures, metrics and attempts, such as `POST /tts`; holds no identifier.
     pub operation: &'static str,
     /// The method.
     pub method: reqwest::Method,
-    /// The path below the account's base URL, `/` first.
+    /// The path below the account's base URL, `/` first; identifiers in it are percent-encoded.
     pub path: String,
     /// Query parameters in order; a key may come several times.
     pub query: Vec<(&'static str, String)>,
@@ -22,12 +29,27 @@ pub struct Exchange {
     pub body: Body,
     /// Whether sending it twice is the same as once: reads only.
     pub repeatable: bool,
+    /// Whether it goes over a connection of its own.
+    ///
+    /// A provider may close an idle connection while we write to it, and then nobody knows whether the request
+    /// was read. A new connection costs a round trip and rules that out.
+    pub fresh: bool,
     /// A `Range` header to pass on.
     pub range: Option<String>,
 }
 
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("operation", &self.operation)
+            .field("repeatable", &self.repeatable)
+            .field("fresh", &self.fresh)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A request's body.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Body {
     /// None.
     Empty,
@@ -49,13 +71,26 @@ impl Exchange {
             query: Vec::new(),
             body: Body::Empty,
             repeatable: true,
+            fresh: false,
             range: None,
         }
     }
 
     /// An act, which is sent once.
     pub fn post(operation: &'static str, path: impl Into<String>, body: Body) -> Self {
-        Self { method: reqwest::Method::POST, body, repeatable: false, ..Self::get(operation, path) }
+        Self {
+            method: reqwest::Method::POST,
+            body,
+            repeatable: false,
+            ..Self::get(operation, path)
+        }
+    }
+
+    /// The same exchange over a connection of its own: for acts whose fate must be known, such as placing a call.
+    #[must_use]
+    pub fn fresh(mut self) -> Self {
+        self.fresh = true;
+        self
     }
 
     /// The same exchange with one more query parameter.
@@ -76,14 +111,26 @@ pub struct Credential {
 }
 
 /// A complete answer of a provider.
-#[derive(Debug, Clone)]
+///
+/// `Debug` shows the body's length only: providers repeat numbers and codes.
+#[derive(Clone)]
 pub struct Answer {
-    /// The HTTP status.
+    /// The HTTP status; redirects are answers too, and are not followed.
     pub status: u16,
-    /// The `Retry-After` header in seconds, or as a date turned into the time from now.
+    /// The `Retry-After` header, a date turned into the time from now; a day at most.
     pub retry_after: Option<Duration>,
-    /// The body, at most the client's limit.
+    /// The body, 1 MiB at most.
     pub body: Bytes,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("retry_after", &self.retry_after)
+            .field("body_bytes", &self.body.len())
+            .finish()
+    }
 }
 
 /// An adapter's reading of an answer that is not success. Whatever reads as none of these is [`Rejection::broken`].
@@ -93,24 +140,24 @@ pub struct Rejection {
     pub kind: FailureKind,
     /// The provider's code.
     pub code: Option<String>,
-    /// The provider's message, numbers and codes taken out.
+    /// The provider's message as [`Rejection::with_message`] cuts it.
     pub message: Option<String>,
 }
 
 impl Rejection {
     /// The provider said no and did nothing.
     pub fn refused(refusal: Refusal) -> Self {
-        Self { kind: FailureKind::Refused(refusal), code: None, message: None }
+        Self::of(FailureKind::Refused(refusal))
     }
 
     /// The provider was too busy and did nothing.
     pub fn busy() -> Self {
-        Self { kind: FailureKind::Busy, code: None, message: None }
+        Self::of(FailureKind::Busy)
     }
 
     /// The answer does not tell what happened.
     pub fn broken() -> Self {
-        Self { kind: FailureKind::Broken, code: None, message: None }
+        Self::of(FailureKind::Broken)
     }
 
     /// The same rejection with the provider's code.
@@ -120,11 +167,31 @@ impl Rejection {
         self
     }
 
-    /// The same rejection with the provider's message.
+    /// The same rejection with the provider's message, its numbers and codes masked and its length limited.
     #[must_use]
-    pub fn with_message(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
+    pub fn with_message(mut self, message: impl AsRef<str>) -> Self {
+        let message = mask_digits(message.as_ref().trim());
+        self.message = Some(message.chars().take(LONGEST_MESSAGE).collect());
         self
+    }
+
+    fn of(kind: FailureKind) -> Self {
+        Self {
+            kind,
+            code: None,
+            message: None,
+        }
+    }
+
+    /// The failure that this reading of `answer` means.
+    pub(super) fn into_failure(self, operation: &'static str, answer: &Answer) -> Failure {
+        Failure {
+            kind: self.kind,
+            operation,
+            code: self.code,
+            message: self.message,
+            retry_after: answer.retry_after,
+        }
     }
 }
 

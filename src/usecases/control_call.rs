@@ -18,7 +18,7 @@ impl Gateway {
     /// # Errors
     /// `call-not-active`, `call-not-bound`, `not-supported`, and the provider's failures that had no effect.
     pub async fn hang_up(&self, caller: &Caller, id: CallId) -> Result<Call, Error> {
-        let (call, entry) = self.live(caller, id).await?;
+        let (call, entry) = self.live_call(caller, id).await?;
         let control = control(entry, &call, Capability::Hangup)?;
         let target = Target { kind: call.kind, reference: bound(&call)? };
         taken(control.hang_up(target).await, entry)?;
@@ -30,7 +30,7 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::hang_up`].
     pub async fn accept(&self, caller: &Caller, id: CallId, session: Session) -> Result<Call, Error> {
-        let (call, entry) = self.live(caller, id).await?;
+        let (call, entry) = self.live_call(caller, id).await?;
         let target = Target { kind: call.kind, reference: bound(&call)? };
         taken(inbound(entry, &call)?.accept(target, &session).await, entry)?;
         Ok(call)
@@ -41,7 +41,7 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::hang_up`].
     pub async fn reject(&self, caller: &Caller, id: CallId) -> Result<Call, Error> {
-        let (call, entry) = self.live(caller, id).await?;
+        let (call, entry) = self.live_call(caller, id).await?;
         let target = Target { kind: call.kind, reference: bound(&call)? };
         taken(inbound(entry, &call)?.reject(target).await, entry)?;
         self.asked_to_end(call).await
@@ -52,7 +52,7 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::hang_up`].
     pub async fn transfer(&self, caller: &Caller, id: CallId, to: Address, leg: LegSide) -> Result<Call, Error> {
-        let (call, entry) = self.live(caller, id).await?;
+        let (call, entry) = self.live_call(caller, id).await?;
         let control = control(entry, &call, Capability::Transfer)?;
         let target = Target { kind: call.kind, reference: bound(&call)? };
         taken(control.transfer(target, &to, leg).await, entry)?;
@@ -64,14 +64,14 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::hang_up`].
     pub async fn monitor(&self, caller: &Caller, id: CallId, to: Address, mode: MonitorMode) -> Result<Call, Error> {
-        let (call, entry) = self.live(caller, id).await?;
+        let (call, entry) = self.live_call(caller, id).await?;
         let control = control(entry, &call, Capability::Monitor)?;
         let target = Target { kind: call.kind, reference: bound(&call)? };
         taken(control.monitor(target, &to, mode).await, entry)?;
         Ok(call)
     }
 
-    async fn live(&self, caller: &Caller, id: CallId) -> Result<(Call, &Entry), Error> {
+    async fn live_call(&self, caller: &Caller, id: CallId) -> Result<(Call, &Entry), Error> {
         Self::acting(caller)?;
         let call = self.own_call(caller, id).await?;
         if call.status.is_final() {

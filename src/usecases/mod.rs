@@ -5,14 +5,21 @@ mod control_call;
 mod follow_call;
 mod gateway;
 mod guard;
+mod history_record;
+mod history_source;
 mod idempotent;
 mod list;
 mod place_call;
 mod read_history;
 mod records;
+mod redact;
 pub mod requests;
 mod take_webhook;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+mod tests;
 mod verify;
+mod work;
 
 pub use crate::providers::port::{MonitorMode, Recording};
 pub use gateway::Gateway;

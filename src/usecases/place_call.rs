@@ -159,7 +159,7 @@ impl Gateway {
         }
     }
 
-    async fn write_intent(&self, call: &Call) -> Result<(), Error> {
+    pub(super) async fn write_intent(&self, call: &Call) -> Result<(), Error> {
         let keep = self.config.retention.calls;
         let at = call.created_at.as_millis();
         let id = call.id.to_string();

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use switchboard::clock::{Clock, ManualClock};
+use switchboard::clock::{Clock, ManualClock, SystemClock};
 use switchboard::store::{self, SharedStore};
 use tempfile::TempDir;
+
+use crate::server::Server;
 
 /// 2026-01-01, in Unix milliseconds.
 pub const START: i64 = 1_767_225_600_000;
@@ -47,6 +49,28 @@ pub fn embedded() -> Bed {
     }
 }
 
+pub fn redis() -> Bed {
+    let server = Server::start();
+    Bed {
+        store: open_redis(&server.url()),
+        clock: None,
+        _alive: Box::new(server),
+    }
+}
+
+/// A store in a Redis that somebody else keeps alive.
+pub fn on(url: &str) -> Bed {
+    Bed {
+        store: open_redis(url),
+        clock: None,
+        _alive: Box::new(()),
+    }
+}
+
+pub fn open_redis(url: &str) -> SharedStore {
+    store::open(url, Arc::new(SystemClock)).unwrap()
+}
+
 pub fn open_embedded(directory: &Path, clock: &Arc<ManualClock>) -> SharedStore {
     let url = format!("embedded:{}", directory.display());
     store::open(&url, Arc::clone(clock) as Arc<dyn Clock>).unwrap()
@@ -56,10 +80,7 @@ pub fn open_embedded(directory: &Path, clock: &Arc<ManualClock>) -> SharedStore 
 pub async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
     while !is_so().await {
-        assert!(
-            began.elapsed() < Duration::from_secs(20),
-            "it never became so"
-        );
+        assert!(began.elapsed() < Duration::from_secs(20), "it never became so");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

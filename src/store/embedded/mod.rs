@@ -216,3 +216,7 @@ impl Store for Embedded {
 fn unavailable(error: impl Display) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -13,13 +13,13 @@ use super::{StoreError, unavailable};
 use crate::clock::Clock;
 
 /// Operations waiting for the writer; more are refused, so that memory stays bounded.
-const QUEUE: usize = 4096;
+pub(super) const QUEUE: usize = 4096;
 /// Operations in one transaction, so that the first does not wait for ever on the rest.
 const BATCH: usize = 1024;
 /// How long without a write counts as a quiet moment.
 const QUIET: Duration = Duration::from_secs(1);
-/// Expired entries removed along with other writes.
-const SWEEP_ALONG: usize = 16;
+/// Expired entries removed along with each write: more than it can make, so that none pile up.
+const SWEEP_ALONG: usize = 2;
 /// Expired entries removed in a transaction of their own.
 const SWEEP_ALONE: usize = 512;
 
@@ -145,7 +145,8 @@ impl Worker {
             for job in jobs.take(BATCH) {
                 job(tables, &mut answers)?;
             }
-            tables.sweep(SWEEP_ALONG).map_err(unavailable)?;
+            let swept = tables.sweep(SWEEP_ALONG * answers.len());
+            swept.map_err(unavailable)?;
             Ok(())
         });
         for answer in answers {

@@ -79,7 +79,7 @@ impl Links {
             sent += 1;
             let verdict = Verdict::of(&error);
             if verdict.replaces() {
-                self.replace(id).await;
+                Box::pin(self.replace(id)).await;
             }
             if sent == ATTEMPTS || !verdict.resends(again) {
                 return Err(Trouble::Redis(error));
@@ -91,28 +91,33 @@ impl Links {
     }
 
     async fn connection(&self) -> Result<(Connection, usize), StoreError> {
-        static MADE: AtomicUsize = AtomicUsize::new(0);
         let mut slot = self.slot().lock().await;
-        if let Some(link) = slot.as_mut() {
-            let idle = link.used.elapsed() > IDLE;
-            if !idle || link.held.share().send(&cmd("PING")).await.is_ok() {
-                link.used = Instant::now();
-                return Ok((link.held.share(), link.id));
+        let link = match slot.as_mut() {
+            Some(link) if link.used.elapsed() <= IDLE => link,
+            // Boxed, so that what happens rarely does not swell the future of every operation.
+            _ => Box::pin(self.renewed(&mut slot)).await?,
+        };
+        link.used = Instant::now();
+        Ok((link.held.share(), link.id))
+    }
+
+    /// Fills a slot with a link that works: the one in it, or a new one.
+    async fn renewed<'a>(&self, slot: &'a mut Option<Link>) -> Result<&'a mut Link, StoreError> {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        if let Some(link) = slot.take() {
+            if link.held.share().send(&cmd("PING")).await.is_ok() {
+                return Ok(slot.insert(link));
             }
-        }
-        if let Some(dead) = slot.take() {
-            dead.held.discard();
+            link.held.discard();
         }
         let held = self.pool.get().await?;
-        let id = MADE.fetch_add(1, Ordering::Relaxed);
-        let (shared, now) = (held.share(), Instant::now());
-        *slot = Some(Link {
+        let now = Instant::now();
+        Ok(slot.insert(Link {
             held,
-            id,
+            id: MADE.fetch_add(1, Ordering::Relaxed),
             made: now,
             used: now,
-        });
-        Ok((shared, id))
+        }))
     }
 
     /// Drops the link `id`, unless somebody has replaced it meanwhile.
@@ -168,7 +173,8 @@ impl Verdict {
                 | ServerErrorKind::ClusterDown
                 | ServerErrorKind::MasterDown
                 | ServerErrorKind::BusyLoading,
-            ) => Self::NotNow,
+            )
+            | ErrorKind::ClusterConnectionNotFound => Self::NotNow,
             ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType => {
                 Self::Refused
             }

@@ -27,6 +27,8 @@ mod script;
 mod settings;
 mod tail;
 
+/// What any wait is cut to, for there is an end to the time one can add to.
+const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
 /// The one field of a log entry.
 const FIELD: &str = "e";
 
@@ -162,7 +164,7 @@ impl Store for Redis {
     }
 
     async fn wait(&self, log: &Log, after: Position, at_most: Duration) -> Result<(), StoreError> {
-        let until = Instant::now() + at_most;
+        let until = Instant::now() + at_most.min(LONGEST_WAIT);
         let tail = self.tails.of(log);
         let mut moves = tail.moves();
         while self.read(log, after, 1).await?.is_empty() && Instant::now() < until {

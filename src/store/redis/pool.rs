@@ -160,7 +160,7 @@ impl Connection {
         };
         let answer = command.query_async(connection).await;
         match answer.as_ref().err().and_then(asked_elsewhere) {
-            Some(node) => ask(connection, command, node).await,
+            Some(node) => Box::pin(ask(connection, command, node)).await,
             None => answer,
         }
     }

@@ -65,17 +65,18 @@ impl Tail {
             },
         };
         let asked = lead.ask(links, log, until).await;
-        match &asked {
-            Ok(true) => drop(self.moved.send_replace(())),
+        match asked {
+            Ok(true) => self.moved.send_replace(()),
             Ok(false) => {}
-            // The next one starts with a new connection.
-            Err(_) => {
+            Err(trouble) => {
+                // The next one starts with a new connection.
                 if let Some(broken) = lead.held.take() {
                     broken.discard();
                 }
+                return Err(trouble.into());
             }
         }
-        Ok(asked.map(drop)?)
+        Ok(())
     }
 }
 

@@ -1,0 +1,140 @@
+//! The composition root: from a configuration to a running gateway. Opens nothing until it is started.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{self, Api, Authenticator};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Config, Faults, KeyRing, Secret, Sources};
+use crate::domain::time::Timestamp;
+use crate::providers::registry::{self, Accounts};
+use crate::seal::Sealer;
+use crate::store;
+use crate::telemetry;
+use crate::usecases::Gateway;
+
+/// Says why the gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is not valid.
+    #[error("{0}")]
+    Config(#[from] Faults),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("the store cannot be opened: {0}")]
+    Store(#[from] store::StoreError),
+    /// A secret cannot be made or read.
+    #[error("the gateway's own secret cannot be made or read: {0}")]
+    Secret(std::io::Error),
+    /// The HTTP servers cannot be started.
+    #[error("the HTTP server cannot be started: {0}")]
+    Server(std::io::Error),
+}
+
+/// Loads a configuration and has every kind of provider check its own settings.
+///
+/// # Errors
+/// Every fault at once.
+pub fn load(sources: &Sources) -> Result<Config, Faults> {
+    Config::load_with(sources, registry::check)
+}
+
+/// A running gateway.
+pub struct App {
+    /// Where the API listens.
+    pub address: SocketAddr,
+    /// Where operators look.
+    pub management_address: SocketAddr,
+    gateway: Arc<Gateway>,
+    servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
+    workers: JoinHandle<()>,
+    stop: CancellationToken,
+    drain: Duration,
+}
+
+impl App {
+    /// Opens the store, the accounts and the listeners; answers requests when this returns.
+    ///
+    /// # Errors
+    /// Where one of them cannot be opened.
+    #[expect(clippy::disallowed_methods, reason = "the tasks that the application itself waits for when it stops")]
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let now = Timestamp::from_millis(clock.now_ms());
+        let accounts = Accounts::build(&config, &clock)?;
+        let store = store::open(config.store.url(), Arc::clone(&clock))?;
+        let sealer = Sealer::new(&own_secrets(&config)?, now);
+        let config = Arc::new(config);
+        let gateway = Arc::new(Gateway::new(Arc::clone(&config), store, accounts, sealer, clock));
+        let metrics = telemetry::install_metrics();
+        let auth = Arc::new(Authenticator::new(&config.auth));
+        let public = listen(config.server.bind)?;
+        let management = listen(config.server.management_bind)?;
+        let (address, management_address) = (local(&public)?, local(&management)?);
+        let api = || Api::new(Arc::clone(&gateway), Arc::clone(&auth));
+        let servers = [api::server(api(), public), api::management(api(), metrics.clone(), management)];
+        let mut running = Vec::new();
+        for server in servers {
+            let server = server.map_err(StartError::Server)?;
+            running.push((server.handle(), tokio::spawn(server)));
+        }
+        let stop = CancellationToken::new();
+        let workers = tokio::spawn(Arc::clone(&gateway).work(stop.clone()));
+        let drain = config.server.drain;
+        Ok(Self { address, management_address, gateway, servers: running, workers, stop, drain })
+    }
+
+    /// Stops taking requests, sees through what has begun, for at most the configured time, and ends.
+    pub async fn stop(self) {
+        let drained = async {
+            for (handle, server) in self.servers {
+                handle.stop(true).await;
+                if let Err(error) = server.await {
+                    tracing::error!(%error, "a server did not end well");
+                }
+            }
+            self.gateway.finish().await;
+        };
+        if tokio::time::timeout(self.drain, drained).await.is_err() {
+            tracing::warn!("not everything was seen through in time");
+        }
+        self.stop.cancel();
+        if let Err(error) = self.workers.await {
+            tracing::error!(%error, "the workers did not end well");
+        }
+    }
+}
+
+/// The ring that seals, or a secret of its own kept beside an embedded store.
+fn own_secrets(config: &Config) -> Result<KeyRing, StartError> {
+    if !config.secrets.is_empty() {
+        return Ok(config.secrets.clone());
+    }
+    let secret = match config.store.directory() {
+        Some(directory) => config::generate_or_load_secret(directory),
+        None => Secret::generate(),
+    };
+    let secret = secret.map_err(StartError::Secret)?;
+    Ok(KeyRing::single("own", secret))
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|error| StartError::Listen { address, error })
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(StartError::Server)
+}
+

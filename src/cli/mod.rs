@@ -1,0 +1,113 @@
+//! The command line: one file per command.
+
+mod capabilities;
+mod check_config;
+mod dev;
+mod openapi;
+mod serve;
+mod simulate;
+mod token;
+mod webhooks;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::app;
+use crate::config::{Config, Faults, Sources};
+
+/// One HTTP API over several telephony providers.
+///
+/// Exit codes: 0 done; 1 a fault, told on standard error; 2 wrong usage.
+#[derive(Debug, Parser)]
+#[command(name = "switchboard", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the gateway.
+    Serve(ConfigFiles),
+    /// Runs the gateway for development, with simulated providers in the same process.
+    Dev(dev::Options),
+    /// Runs the simulated providers alone.
+    Simulate(simulate::Options),
+    /// Lists every fault of a configuration.
+    CheckConfig(ConfigFiles),
+    /// Prints the webhook URLs to register at an account's provider.
+    Webhooks(webhooks::Options),
+    /// Prints a token signed with a configured key.
+    Token(token::Options),
+    /// Prints the OpenAPI document.
+    Openapi,
+    /// Prints which provider can do what.
+    Capabilities,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Clone, Args)]
+struct ConfigFiles {
+    /// A configuration file; of several the later ones win.
+    #[arg(long = "config", value_name = "FILE")]
+    config: Vec<PathBuf>,
+}
+
+impl ConfigFiles {
+    fn load(&self) -> Result<Config, Faults> {
+        app::load(&Sources::from_process(self.config.clone()))
+    }
+}
+
+/// Runs the command that the arguments name.
+pub fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(files) => serve::run(&files),
+        Command::Dev(options) => dev::run(&options),
+        Command::Simulate(options) => simulate::run(&options),
+        Command::CheckConfig(files) => check_config::run(&files),
+        Command::Webhooks(options) => webhooks::run(&options),
+        Command::Token(options) => token::run(&options),
+        Command::Openapi => openapi::run(),
+        Command::Capabilities => capabilities::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where standard error is closed there is nobody left to tell.
+            let _ = writeln!(std::io::stderr().lock(), "{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints text for a person or a pipe.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Runs `work` on a runtime of as many threads as the machine has cores.
+fn block_on<F: Future<Output = anyhow::Result<()>>>(workers: usize, work: F) -> anyhow::Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if workers > 0 {
+        runtime.worker_threads(workers);
+    }
+    runtime.enable_all().build()?.block_on(work)
+}
+
+/// Waits until the process is asked to end.
+async fn asked_to_end() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! The two reports, page by page.
+
+use async_trait::async_trait;
+
+use super::config::{DIALER, QUEUE};
+use super::wire::ReadRow;
+use super::{Evolux, judge, refused, wire};
+use crate::domain::error::{Failure, FailureKind, Refusal};
+use crate::domain::history::{Row, Window};
+use crate::domain::time::Timestamp;
+use crate::providers::port::{History, Report, ReportPage, ReportQuery};
+use crate::upstream::Exchange;
+
+const READ_DIALER: &str = "GET /api/v1/dialer/calls_history";
+const READ_QUEUE: &str = "GET /api/v1/report/calls_history";
+
+#[async_trait]
+impl History for Evolux {
+    fn reports(&self) -> &[Report] {
+        &self.settings.reports
+    }
+
+    async fn page(&self, report: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure> {
+        let (exchange, read) = self.reading(report, query, page)?;
+        let read = self
+            .upstream
+            .exchange(exchange, |answer| judge::read(answer, |envelope| envelope.page(read)))
+            .await;
+        match read {
+            // Servers before 6.16 have no queue report.
+            Err(failure) if failure.kind == FailureKind::Refused(Refusal::NotFound) => Ok(ReportPage::default()),
+            read => read,
+        }
+    }
+
+    fn redacted_fields(&self) -> &'static [&'static str] {
+        &["download_audio"]
+    }
+
+    async fn row(&self, report: &str, id: &str, near: Timestamp) -> Result<Row, Failure> {
+        // Rows are dated to the second.
+        let window = Window {
+            since: near.plus_seconds(-1),
+            until: near.plus_seconds(2),
+        };
+        let query = ReportQuery {
+            window,
+            numbers: Vec::new(),
+            agent_ids: Vec::new(),
+            campaign_ids: Vec::new(),
+            external_ids: Vec::new(),
+        };
+        for page in 0.. {
+            let ReportPage { rows, more, .. } = self.page(report, &query, page).await?;
+            if let Some(row) = rows.into_iter().find(|row| row.id == id) {
+                return Ok(row);
+            }
+            if !more {
+                break;
+            }
+        }
+        if report == QUEUE.name {
+            return self.queue_call(Some(id)).await;
+        }
+        Err(Failure::new(FailureKind::Refused(Refusal::NotFound), READ_DIALER))
+    }
+}
+
+impl Evolux {
+    fn reading(&self, report: &str, query: &ReportQuery, page: usize) -> Result<(Exchange, ReadRow), Failure> {
+        if report == DIALER.name {
+            Ok((dialer(query, page, self.settings.contact_status), wire::dialer_row))
+        } else if report == QUEUE.name {
+            Ok((queue(query, page), wire::queue_row))
+        } else {
+            Err(refused(Refusal::Invalid, READ_DIALER, "there is no such report"))
+        }
+    }
+}
+
+/// The dialler's report. Naming campaigns is what makes it tell their own fields.
+fn dialer(query: &ReportQuery, page: usize, contact_status: bool) -> Exchange {
+    let mut exchange = windowed(
+        Exchange::get(READ_DIALER, "/api/v1/dialer/calls_history"),
+        query.window,
+        page,
+    );
+    if contact_status {
+        // Left to itself the report hides every dial that failed.
+        exchange = exchange.query("contact_status", "both");
+    }
+    exchange = each(exchange, "campaign_id", &query.campaign_ids);
+    exchange = each(exchange, "agent_id", &query.agent_ids);
+    exchange = each(exchange, "external_id", only(&query.external_ids));
+    each(exchange, "number", &only_number(query))
+}
+
+/// The report of queues and agents, all of them unless agents are named.
+fn queue(query: &ReportQuery, page: usize) -> Exchange {
+    let exchange = windowed(
+        Exchange::get(READ_QUEUE, "/api/v1/report/calls_history"),
+        query.window,
+        page,
+    )
+    .query("call_type", "both");
+    let exchange = each(exchange, "agent_id", &query.agent_ids);
+    each(exchange, "phone_number", &only_number(query))
+}
+
+/// Pages are counted here from 1: the links in the answers name hosts that are not the account's.
+fn windowed(exchange: Exchange, window: Window, page: usize) -> Exchange {
+    // The end is included there; without both the report covers the current UTC day.
+    let last = Timestamp::from_millis(window.until.as_millis() - 1);
+    exchange
+        .query("start_date", window.since.to_string())
+        .query("end_date", last.to_string())
+        .query("limit", DIALER.page_size.to_string())
+        .query("page", (page + 1).to_string())
+}
+
+fn each(exchange: Exchange, name: &'static str, values: &[String]) -> Exchange {
+    values
+        .iter()
+        .fold(exchange, |exchange, value| exchange.query(name, value))
+}
+
+/// A filter that takes one value is sent where there is one; the gateway filters again.
+fn only(values: &[String]) -> &[String] {
+    if values.len() == 1 { values } else { &[] }
+}
+
+fn only_number(query: &ReportQuery) -> Vec<String> {
+    match query.numbers.as_slice() {
+        [number] => number.brazilian().map(str::to_owned).into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::phone::{PhoneNumber, Region};
+
+    fn query() -> ReportQuery {
+        ReportQuery {
+            window: Window {
+                since: Timestamp::parse("2024-08-01T03:00:00Z").unwrap(),
+                until: Timestamp::parse("2024-08-02T03:00:00Z").unwrap(),
+            },
+            numbers: vec![],
+            agent_ids: vec![],
+            campaign_ids: vec![],
+            external_ids: vec![],
+        }
+    }
+
+    fn sent(exchange: &Exchange) -> Vec<(&str, &str)> {
+        exchange
+            .query
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn the_window_is_explicit_in_utc_and_its_end_included() {
+        let expected = [
+            ("start_date", "2024-08-01T03:00:00.000Z"),
+            ("end_date", "2024-08-02T02:59:59.999Z"),
+            ("limit", "50"),
+            ("page", "3"),
+        ];
+        let dialer = dialer(&query(), 2, true);
+        assert_eq!(sent(&dialer)[..4], expected);
+        assert_eq!(sent(&dialer)[4..], [("contact_status", "both")]);
+        let queue = queue(&query(), 2);
+        assert_eq!(sent(&queue)[..4], expected);
+        assert_eq!(sent(&queue)[4..], [("call_type", "both")]);
+    }
+
+    #[test]
+    fn several_values_are_repeated_keys_where_the_report_takes_several() {
+        let number = |text| PhoneNumber::parse(text, Region::BR).unwrap();
+        let mut query = ReportQuery {
+            agent_ids: vec!["149".into(), "150".into()],
+            campaign_ids: vec!["376".into(), "377".into()],
+            external_ids: vec!["19191919".into()],
+            numbers: vec![number("+5584999999999")],
+            ..query()
+        };
+        let campaigns_and_agents = [
+            ("campaign_id", "376"),
+            ("campaign_id", "377"),
+            ("agent_id", "149"),
+            ("agent_id", "150"),
+        ];
+        let one = dialer(&query, 0, false);
+        assert_eq!(sent(&one)[4..8], campaigns_and_agents);
+        assert_eq!(
+            sent(&one)[8..],
+            [("external_id", "19191919"), ("number", "84999999999")]
+        );
+        assert_eq!(
+            sent(&queue(&query, 0)).last().unwrap(),
+            &("phone_number", "84999999999")
+        );
+        query.external_ids.push("20202020".into());
+        query.numbers.push(number("+558433330000"));
+        assert_eq!(sent(&dialer(&query, 0, false))[4..], campaigns_and_agents);
+    }
+
+    #[test]
+    fn a_foreign_number_is_left_to_the_gateway() {
+        let number = PhoneNumber::parse("+14155552671", Region::BR).unwrap();
+        let query = ReportQuery {
+            numbers: vec![number],
+            ..query()
+        };
+        assert_eq!(sent(&dialer(&query, 0, false)).len(), 4);
+    }
+}

@@ -1,0 +1,111 @@
+//! Evolux: a call centre whose campaigns, queues and agents call, and which sends no news of it: all is read from reports.
+
+mod calls;
+mod config;
+mod control;
+mod history;
+mod judge;
+mod lookup;
+mod recordings;
+mod wire;
+
+use std::sync::Arc;
+
+use config::{CREDENTIAL, Settings};
+
+use super::port::{Calls, Control, History, KeyUsage, Lookup, Provider, Recordings};
+use crate::clock::Clock;
+use crate::config::{Account, Faults};
+use crate::domain::account::AccountName;
+use crate::domain::address::Address;
+use crate::domain::error::{Failure, FailureKind, Refusal};
+use crate::upstream::{self, Upstream};
+
+/// One account at Evolux: a tenant's server.
+pub struct Evolux {
+    account: AccountName,
+    settings: Settings,
+    upstream: Upstream,
+}
+
+impl Evolux {
+    /// Makes the provider of an account; connects nowhere.
+    ///
+    /// # Errors
+    /// Every fault in the account's settings.
+    pub fn new(account: &Account, clock: Arc<dyn Clock>) -> Result<Self, Faults> {
+        let settings = Settings::read(account)?;
+        let way = upstream::Settings::of(account, settings.base_url.clone(), CREDENTIAL);
+        Ok(Self {
+            account: account.name.clone(),
+            settings,
+            upstream: Upstream::new(way, clock),
+        })
+    }
+}
+
+impl Provider for Evolux {
+    fn account(&self) -> &AccountName {
+        &self.account
+    }
+
+    fn kind(&self) -> &'static str {
+        "evolux"
+    }
+
+    fn key_usage(&self) -> Vec<KeyUsage> {
+        self.upstream.key_usage()
+    }
+
+    fn calls(&self) -> Option<&dyn Calls> {
+        Some(self)
+    }
+
+    fn control(&self) -> Option<&dyn Control> {
+        Some(self)
+    }
+
+    fn lookup(&self) -> Option<&dyn Lookup> {
+        Some(self)
+    }
+
+    fn recordings(&self) -> Option<&dyn Recordings> {
+        Some(self)
+    }
+
+    fn history(&self) -> Option<&dyn History> {
+        Some(self)
+    }
+}
+
+/// A party as Evolux dials it: a Brazilian number from its area code on, or an extension.
+fn dialled(party: &Address, operation: &'static str) -> Result<String, Failure> {
+    let digits = match party {
+        Address::Phone(number) => number.brazilian(),
+        Address::Extension(extension) => Some(extension.as_str()),
+        Address::Agent(_) | Address::Whatsapp(_) | Address::Other(_) => None,
+    };
+    digits
+        .map(str::to_owned)
+        .ok_or_else(|| refused(Refusal::Invalid, operation, "only Brazilian numbers and extensions"))
+}
+
+/// An identifier as part of a path; what could lead elsewhere names nothing.
+fn segment<'a>(id: Option<&'a str>, operation: &'static str) -> Result<&'a str, Failure> {
+    let plain = |id: &&str| {
+        !id.is_empty()
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    id.filter(plain)
+        .ok_or_else(|| refused(Refusal::NotFound, operation, "the call has no such identifier"))
+}
+
+/// A refusal before anything was sent.
+fn refused(refusal: Refusal, operation: &'static str, message: &str) -> Failure {
+    Failure {
+        message: Some(message.to_owned()),
+        ..Failure::new(FailureKind::Refused(refusal), operation)
+    }
+}

@@ -1,0 +1,103 @@
+//! What Evolux writes: the envelope around every answer, and the forms its values take. Pure; never panics.
+
+mod cause;
+mod dialer;
+mod queue;
+
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
+use serde_json::value::RawValue;
+
+use crate::domain::history::{Named, Row};
+use crate::domain::time::Timestamp;
+use crate::providers::lenient::{Object, list};
+use crate::providers::port::ReportPage;
+
+pub(super) use dialer::row as dialer_row;
+pub(super) use queue::row as queue_row;
+
+/// Reads one row of a report; nothing where it is no row.
+pub(super) type ReadRow = fn(&RawValue) -> Option<Row>;
+
+/// The envelope around an answer, whose `meta` has the last word: the HTTP status may disagree with it.
+pub(super) struct Envelope<'a> {
+    /// `meta.status`.
+    pub status: Option<u16>,
+    /// `meta.message`.
+    pub message: Option<String>,
+    data: Option<&'a RawValue>,
+    pagination: Option<Object<'a>>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads a body; nothing where it is no JSON object.
+    pub fn parse(body: &'a [u8]) -> Option<Self> {
+        let object = Object::parse(body)?;
+        let meta = object.object("meta");
+        let status = meta
+            .as_ref()
+            .and_then(|meta| u16::try_from(meta.integer("status")?).ok());
+        Some(Self {
+            status,
+            message: meta.and_then(|meta| meta.string("message")),
+            data: object.get("data").filter(|data| data.get() != "null"),
+            pagination: object.object("pagination"),
+        })
+    }
+
+    /// The row under `data`.
+    pub fn row(&self, read: ReadRow) -> Option<Row> {
+        read(self.data?)
+    }
+
+    /// The page under `data`: a list, or an object that holds it as `calls`.
+    ///
+    /// Nothing where a row cannot be read, or where there is no list though the page is not said to be empty: servers
+    /// have answered 200 over an incomplete body.
+    pub fn page(&self, read: ReadRow) -> Option<ReportPage> {
+        let Some(rows) = self.rows() else {
+            return self.is_empty().then(ReportPage::default);
+        };
+        let rows: Vec<Row> = rows.into_iter().map(read).collect::<Option<_>>()?;
+        let told = self.pagination.as_ref();
+        let ended = told.is_some_and(|told| told.has("next_url") && told.text("next_url").is_none());
+        Some(ReportPage {
+            more: !rows.is_empty() && !ended,
+            total: told.and_then(|told| u64::try_from(told.integer("total")?).ok()),
+            rows,
+        })
+    }
+
+    fn rows(&self) -> Option<Vec<&'a RawValue>> {
+        let data = self.data?;
+        list(data).or_else(|| Object::of(data)?.list("calls"))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.pagination
+            .as_ref()
+            .is_some_and(|told| told.integer("items") == Some(0) || told.integer("total") == Some(0))
+    }
+}
+
+/// Reads a moment with any offset, or without one: UTC then, as the days of the reports are.
+fn moment(text: &str) -> Option<Timestamp> {
+    Timestamp::parse(text).or_else(|| utc(text.parse().ok()?))
+}
+
+/// Reads a time of the day.
+fn time_of(day: Option<Date>, text: &str) -> Option<Timestamp> {
+    utc(day?.to_datetime(text.parse::<Time>().ok()?))
+}
+
+fn utc(civil: DateTime) -> Option<Timestamp> {
+    TimeZone::UTC.to_timestamp(civil).ok().map(Timestamp::from)
+}
+
+/// Something named by an identifier and a name; nothing where both are blank.
+fn named(id: Option<String>, name: Option<String>) -> Option<Named> {
+    (id.is_some() || name.is_some()).then_some(Named { id, name })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Positus: WhatsApp calls of one number, whose every step is told by webhook and by nothing else.
+
+mod calls;
+mod config;
+mod consent;
+mod inbound;
+mod judge;
+mod webhooks;
+mod wire;
+
+use std::sync::Arc;
+
+use config::{CREDENTIAL, Settings};
+
+use super::port::{Calls, Consent, Control, Inbound, KeyUsage, Provider, Target, Webhooks};
+use crate::clock::Clock;
+use crate::config::{Account, Faults};
+use crate::domain::account::AccountName;
+use crate::domain::error::{Failure, FailureKind, Refusal};
+use crate::upstream::{self, Exchange, Upstream};
+
+/// One account at Positus: one WhatsApp number.
+pub struct Positus {
+    account: AccountName,
+    settings: Settings,
+    upstream: Upstream,
+}
+
+impl Positus {
+    /// Makes the provider of an account; connects nowhere.
+    ///
+    /// # Errors
+    /// Every fault in the account's settings.
+    pub fn new(account: &Account, clock: Arc<dyn Clock>) -> Result<Self, Faults> {
+        let settings = Settings::read(account)?;
+        let way = upstream::Settings::of(account, settings.base_url.clone(), CREDENTIAL);
+        Ok(Self {
+            account: account.name.clone(),
+            settings,
+            upstream: Upstream::new(way, clock),
+        })
+    }
+
+    /// The path of one of the number's calling endpoints.
+    fn path(&self, action: &str) -> String {
+        format!("/whatsapp/numbers/{}/calls/{action}", self.settings.number_id)
+    }
+
+    async fn act(&self, exchange: Exchange) -> Result<(), Failure> {
+        self.upstream.exchange(exchange, judge::done).await
+    }
+}
+
+impl Provider for Positus {
+    fn account(&self) -> &AccountName {
+        &self.account
+    }
+
+    fn kind(&self) -> &'static str {
+        "positus"
+    }
+
+    fn key_usage(&self) -> Vec<KeyUsage> {
+        self.upstream.key_usage()
+    }
+
+    fn calls(&self) -> Option<&dyn Calls> {
+        Some(self)
+    }
+
+    fn control(&self) -> Option<&dyn Control> {
+        Some(self)
+    }
+
+    fn inbound(&self) -> Option<&dyn Inbound> {
+        Some(self)
+    }
+
+    fn consent(&self) -> Option<&dyn Consent> {
+        Some(self)
+    }
+
+    fn webhooks(&self) -> Option<&dyn Webhooks> {
+        Some(self)
+    }
+}
+
+/// The identifier an act on a call needs.
+fn call_id<'a>(call: Target<'a>, operation: &'static str) -> Result<&'a str, Failure> {
+    let unknown = || Failure::new(FailureKind::Refused(Refusal::NotFound), operation);
+    call.reference.id.as_deref().ok_or_else(unknown)
+}

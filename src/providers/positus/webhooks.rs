@@ -1,0 +1,234 @@
+//! News of calls: flat, as Positus documents them, or in Meta's envelope.
+
+use url::Url;
+
+use super::Positus;
+use super::wire::{Told, party, unix};
+use crate::domain::address::Address;
+use crate::domain::call::{CallKind, CallStatus, Direction, ProviderRef};
+use crate::domain::facts::CallFacts;
+use crate::domain::hangup::{Hangup, HangupBy};
+use crate::domain::phone::PhoneNumber;
+use crate::domain::place::{Session, SessionType, split_tag};
+use crate::providers::lenient::Object;
+use crate::providers::port::{Authentic, News, Unreadable, Webhooks};
+
+impl Webhooks for Positus {
+    fn kinds(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn forward_url(&self) -> Option<&Url> {
+        self.settings.forward_url.as_ref()
+    }
+
+    fn parse(&self, webhook: &Authentic<'_>) -> Result<Vec<News>, Unreadable> {
+        parse(webhook.body, &self.settings.number)
+    }
+}
+
+/// Reads a body for the account whose number is `own`.
+fn parse(body: &[u8], own: &PhoneNumber) -> Result<Vec<News>, Unreadable> {
+    let body = Object::parse(body).ok_or(Unreadable::Malformed)?;
+    let values = if body.has("entry") {
+        unwrapped(&body)
+    } else {
+        vec![body]
+    };
+    let mut facts = Vec::new();
+    let mut unread = false;
+    for value in &values {
+        let errors = error_texts(value);
+        let calls = value.list("calls").unwrap_or_default().into_iter();
+        let calls = calls.map(|call| call_facts(&Object::of(call)?, &errors, own));
+        let statuses = value.objects("statuses").into_iter().filter(is_of_a_call);
+        let statuses = statuses.map(|status| status_facts(&status));
+        for told in calls.chain(statuses) {
+            unread |= told.is_none();
+            facts.extend(told);
+        }
+    }
+    match (facts.is_empty(), unread) {
+        (true, true) => Err(Unreadable::Malformed),
+        (true, false) => Err(Unreadable::NotOurs),
+        (false, _) => Ok(facts.into_iter().map(|facts| News::Call(Box::new(facts))).collect()),
+    }
+}
+
+/// The values in Meta's envelope.
+fn unwrapped<'a>(body: &Object<'a>) -> Vec<Object<'a>> {
+    let changes = body
+        .objects("entry")
+        .into_iter()
+        .flat_map(|entry| entry.objects("changes"));
+    changes.filter_map(|change| change.object("value")).collect()
+}
+
+/// Statuses of chat messages come the same way.
+fn is_of_a_call(status: &Object<'_>) -> bool {
+    let has_call_id = || status.text("id").is_some_and(|id| id.starts_with("wacid."));
+    status.text("type").is_some_and(|kind| kind == "call") || has_call_id()
+}
+
+fn error_texts(value: &Object<'_>) -> Vec<String> {
+    let told = value.objects("errors");
+    told.iter()
+        .map(Told::of)
+        .filter_map(|told| match (told.code, told.message) {
+            (Some(code), Some(message)) => Some(format!("{code} {message}")),
+            (code, message) => message.or_else(|| code.map(|code| code.to_string())),
+        })
+        .collect()
+}
+
+/// What a `connect` or a `terminate` says; of any other event only what call it is about.
+fn call_facts(call: &Object<'_>, errors: &[String], own: &PhoneNumber) -> Option<CallFacts> {
+    let from = call
+        .text("from")
+        .or_else(|| call.text("from_user_id"))
+        .map(|text| party(&text));
+    let to = call.text("to").map(|text| party(&text));
+    let direction = direction(call, from.as_ref(), to.as_ref(), own);
+    let (tag, echoed) = call
+        .text("biz_opaque_callback_data")
+        .map_or((None, None), |text| split_tag(&text));
+    let facts = CallFacts {
+        reference: Some(ProviderRef::id(call.string("id")?)),
+        echoed,
+        direction,
+        kind: Some(CallKind::Whatsapp),
+        from,
+        to,
+        tag,
+        ..CallFacts::default()
+    };
+    Some(match call.text("event").as_deref() {
+        Some("connect") => connected(call, facts),
+        Some("terminate") => terminated(call, facts, errors),
+        _ => facts,
+    })
+}
+
+/// Who started the call; where it is not told, our number tells by its place.
+fn direction(call: &Object<'_>, from: Option<&Address>, to: Option<&Address>, own: &PhoneNumber) -> Option<Direction> {
+    let own = Address::Whatsapp(own.clone());
+    let is_own = |party: Option<&Address>| party.is_some_and(|party| party.same_party(&own));
+    match call.text("direction").as_deref() {
+        Some("BUSINESS_INITIATED") => Some(Direction::Outbound),
+        Some("USER_INITIATED") => Some(Direction::Inbound),
+        _ if is_own(from) => Some(Direction::Outbound),
+        _ if is_own(to) => Some(Direction::Inbound),
+        _ => None,
+    }
+}
+
+/// The user's offer, or the user's answer to ours: the call rings from now on.
+fn connected(call: &Object<'_>, facts: CallFacts) -> CallFacts {
+    let at = unix(call, "timestamp");
+    CallFacts {
+        status: Some(CallStatus::Ringing),
+        created_at: at,
+        ringing_at: at,
+        session: session(call, facts.direction),
+        ..facts
+    }
+}
+
+/// Whoever starts a call offers: the label is not to be trusted, the documented sample has the wrong one.
+fn session(call: &Object<'_>, direction: Option<Direction>) -> Option<Session> {
+    let session = call.object("session");
+    let webrtc = || call.object("connection")?.object("webrtc")?.verbatim("sdp");
+    let sdp = session
+        .as_ref()
+        .and_then(|session| session.verbatim("sdp"))
+        .or_else(webrtc)?;
+    let label = || session.as_ref()?.text("sdp_type")?.parse().ok();
+    let kind = match direction {
+        Some(Direction::Outbound) => SessionType::Answer,
+        Some(Direction::Inbound) => SessionType::Offer,
+        None => label().unwrap_or(SessionType::Offer),
+    };
+    Some(Session { kind, sdp })
+}
+
+/// The end of a call. It has a duration only where somebody took it, and `FAILED` is also said where nobody did.
+fn terminated(call: &Object<'_>, facts: CallFacts, errors: &[String]) -> CallFacts {
+    let own_errors = error_texts(call);
+    let errors: Vec<&String> = errors.iter().chain(&own_errors).collect();
+    let (start, end) = (unix(call, "start_time"), unix(call, "end_time"));
+    let talked = call
+        .seconds("duration")
+        .or_else(|| Some(end?.seconds_since(start?)))
+        .filter(|seconds| *seconds > 0);
+    let word = call.string("status");
+    let status = match (word.as_deref(), talked) {
+        (Some("COMPLETED"), Some(_)) => CallStatus::Completed,
+        (Some("REJECTED"), _) => CallStatus::Rejected,
+        (Some("FAILED"), _) if !errors.is_empty() => CallStatus::Failed,
+        _ => CallStatus::NoAnswer,
+    };
+    let answered = status == CallStatus::Completed;
+    CallFacts {
+        status: Some(status),
+        answered_at: start.filter(|_| answered),
+        ended_at: end.or_else(|| unix(call, "timestamp")),
+        talk_seconds: talked.filter(|_| answered),
+        hangup: Some(hangup(
+            status,
+            word.into_iter().chain(errors.into_iter().cloned()).collect(),
+        )),
+        ..facts
+    }
+}
+
+/// A step of a call that we placed; only those have statuses.
+fn status_facts(status: &Object<'_>) -> Option<CallFacts> {
+    let at = unix(status, "timestamp");
+    let facts = CallFacts {
+        reference: Some(ProviderRef::id(status.string("id")?)),
+        direction: Some(Direction::Outbound),
+        kind: Some(CallKind::Whatsapp),
+        to: status.text("recipient_id").map(|text| party(&text)),
+        ..CallFacts::default()
+    };
+    let word = status.string("status");
+    Some(match word.as_deref() {
+        Some("RINGING") => CallFacts {
+            status: Some(CallStatus::Ringing),
+            ringing_at: at,
+            ..facts
+        },
+        Some("ACCEPTED") => CallFacts {
+            status: Some(CallStatus::InProgress),
+            answered_at: at,
+            ..facts
+        },
+        Some("REJECTED") => {
+            let hangup = hangup(CallStatus::Rejected, word.into_iter().collect());
+            CallFacts {
+                status: Some(CallStatus::Rejected),
+                ended_at: at,
+                hangup: Some(Hangup {
+                    by: Some(HangupBy::Callee),
+                    ..hangup
+                }),
+                ..facts
+            }
+        }
+        _ => facts,
+    })
+}
+
+/// The cause that a status stands for; of a failure only the words are known.
+fn hangup(status: CallStatus, texts: Vec<String>) -> Hangup {
+    let q850 = match status {
+        CallStatus::Completed => Some(16),
+        CallStatus::NoAnswer => Some(19),
+        CallStatus::Rejected => Some(21),
+        _ => None,
+    };
+    Hangup::from_q850(q850, texts)
+}
+
+#[cfg(test)]
+mod tests;

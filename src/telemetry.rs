@@ -1,0 +1,305 @@
+//! What the gateway tells about itself: log lines, metrics, and how numbers are kept out of both.
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing::{Level, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::config::LogFormat;
+
+/// Names of metrics.
+pub mod metric {
+    /// Requests answered, by route pattern, method and status.
+    pub const HTTP_REQUESTS: &str = "switchboard_http_requests_total";
+    /// Time from a request's head to its answer's.
+    pub const HTTP_REQUEST_DURATION: &str = "switchboard_http_request_duration_seconds";
+    /// The part of it that was not spent waiting for providers.
+    pub const OVERHEAD_DURATION: &str = "switchboard_overhead_duration_seconds";
+    /// Time of one request to a provider, by account, operation and outcome.
+    pub const UPSTREAM_DURATION: &str = "switchboard_upstream_duration_seconds";
+    /// Whether an account is usable, by account.
+    pub const ACCOUNT_HEALTHY: &str = "switchboard_account_healthy";
+    /// Credit left, by account and currency.
+    pub const ACCOUNT_BALANCE: &str = "switchboard_account_balance";
+    /// Calls whose outcome is not yet known.
+    pub const CALLS_UNSETTLED: &str = "switchboard_calls_unsettled";
+    /// Verifications, by status reached.
+    pub const VERIFICATIONS: &str = "switchboard_verifications_total";
+    /// Decisions of the guard, by rule and decision.
+    pub const GUARD_DECISIONS: &str = "switchboard_guard_decisions_total";
+    /// Events published, by type.
+    pub const EVENTS: &str = "switchboard_events_total";
+    /// When the last webhook came, by account and kind.
+    pub const WEBHOOK_LAST_RECEIVED: &str = "switchboard_webhook_last_received_timestamp_seconds";
+    /// Tries to deliver an event, by subscription and outcome.
+    pub const DELIVERIES: &str = "switchboard_deliveries_total";
+    /// Deliveries given up, by subscription.
+    pub const DELIVERIES_DEAD: &str = "switchboard_deliveries_dead";
+    /// When a key was last accepted, by ring and key.
+    pub const KEY_LAST_ACCEPTED: &str = "switchboard_key_last_accepted_timestamp_seconds";
+    /// When a key was last rejected, by ring and key.
+    pub const KEY_LAST_REJECTED: &str = "switchboard_key_last_rejected_timestamp_seconds";
+    /// Whether the last reload of the configuration was taken.
+    pub const CONFIG_LAST_RELOAD_SUCCESSFUL: &str = "switchboard_config_last_reload_successful";
+    /// Always 1; its label is the hash of the running configuration.
+    pub const CONFIG_INFO: &str = "switchboard_config_info";
+    /// What a provider sent that its documentation does not say, by account, endpoint and kind.
+    pub const PROVIDER_DRIFT: &str = "switchboard_provider_drift_total";
+}
+
+const COUNTERS: [(&str, &str); 6] = [
+    (metric::HTTP_REQUESTS, "Requests answered."),
+    (
+        metric::VERIFICATIONS,
+        "Verifications, by the status they reached.",
+    ),
+    (
+        metric::GUARD_DECISIONS,
+        "Decisions of the verification guard.",
+    ),
+    (metric::EVENTS, "Events published."),
+    (metric::DELIVERIES, "Tries to deliver an event."),
+    (
+        metric::PROVIDER_DRIFT,
+        "Provider messages that differ from the documentation.",
+    ),
+];
+
+const GAUGES: [(&str, &str); 9] = [
+    (
+        metric::ACCOUNT_HEALTHY,
+        "1 while the account is usable, else 0.",
+    ),
+    (metric::ACCOUNT_BALANCE, "Credit left at the provider."),
+    (
+        metric::CALLS_UNSETTLED,
+        "Calls whose outcome is not yet known.",
+    ),
+    (metric::WEBHOOK_LAST_RECEIVED, "When the last webhook came."),
+    (metric::DELIVERIES_DEAD, "Deliveries given up."),
+    (metric::KEY_LAST_ACCEPTED, "When the key was last accepted."),
+    (metric::KEY_LAST_REJECTED, "When the key was last rejected."),
+    (
+        metric::CONFIG_LAST_RELOAD_SUCCESSFUL,
+        "1 if the last reload was taken, else 0.",
+    ),
+    (
+        metric::CONFIG_INFO,
+        "The hash of the running configuration; the value is 1.",
+    ),
+];
+
+const HISTOGRAMS: [(&str, &str); 3] = [
+    (
+        metric::HTTP_REQUEST_DURATION,
+        "Time to answer a request, in seconds.",
+    ),
+    (
+        metric::OVERHEAD_DURATION,
+        "Time to answer without the wait for providers, in seconds.",
+    ),
+    (
+        metric::UPSTREAM_DURATION,
+        "Time of one request to a provider, in seconds.",
+    ),
+];
+
+/// From an answer out of memory to the longest request allowed, in seconds.
+const BUCKETS: [f64; 15] = [
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0,
+];
+
+/// Fewer digits in a row than this are neither a phone number nor a code.
+const FEWEST_SECRET_DIGITS: usize = 4;
+
+/// Starts writing log lines to standard output.
+///
+/// `level` is for this crate; dependencies are heard from warnings up, because at finer levels they write
+/// the addresses they ask for, and those hold codes and numbers.
+///
+/// # Errors
+/// Fails if logs have a destination already.
+pub fn init(format: LogFormat, level: Level) -> Result<(), TryInitError> {
+    subscriber(format, level, std::io::stdout).try_init()
+}
+
+fn subscriber<W>(format: LogFormat, level: Level, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer);
+    let lines = match format {
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed(),
+        LogFormat::Pretty => lines.boxed(),
+    };
+    let level = LevelFilter::from_level(level);
+    let levels = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target(env!("CARGO_CRATE_NAME"), level);
+    tracing_subscriber::registry().with(lines.with_filter(levels))
+}
+
+/// Starts collecting metrics, once per process, and returns the handle that renders them.
+///
+/// Somebody has to call [`PrometheusHandle::run_upkeep`] every few seconds: samples of histograms pile up
+/// until then.
+pub fn install_metrics() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(install).clone()
+}
+
+fn install() -> PrometheusHandle {
+    let builder = PrometheusBuilder::new().set_buckets(&BUCKETS);
+    let recorder = builder.unwrap_or_default().build_recorder();
+    let handle = recorder.handle();
+    if metrics::set_global_recorder(recorder).is_err() {
+        tracing::error!("metrics go elsewhere: another recorder was installed before");
+    }
+    for (name, help) in COUNTERS {
+        metrics::describe_counter!(name, help);
+    }
+    for (name, help) in GAUGES {
+        metrics::describe_gauge!(name, help);
+    }
+    for (name, help) in HISTOGRAMS {
+        metrics::describe_histogram!(name, metrics::Unit::Seconds, help);
+    }
+    handle
+}
+
+/// Puts `*` for the digits of every phone number and code in a text from outside.
+///
+/// That is four or more digits in a row, be they set apart by spaces or `-.()/`.
+pub fn mask_digits(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, number) = rest.split_at(start);
+        let (number, after) = number.split_at(
+            number
+                .find(|c| !belongs_to_number(c))
+                .unwrap_or(number.len()),
+        );
+        masked.push_str(before);
+        mask_number(number, &mut masked);
+        rest = after;
+    }
+    masked.push_str(rest);
+    masked
+}
+
+fn belongs_to_number(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, ' ' | '-' | '.' | '(' | ')' | '/')
+}
+
+fn mask_number(number: &str, masked: &mut String) {
+    let digits = number.bytes().filter(u8::is_ascii_digit).count();
+    let secret = digits >= FEWEST_SECRET_DIGITS;
+    masked.extend(
+        number
+            .chars()
+            .map(|c| if secret && c.is_ascii_digit() { '*' } else { c }),
+    );
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: LogFormat, level: Level, act: impl FnOnce()) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        tracing::subscriber::with_default(subscriber(format, level, move || writer.clone()), act);
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_hostile_text_stays_one_line_of_json() {
+        let hostile = "a\"}\n{\"level\":\"ERROR\"\u{1b}[31m\r\u{0}";
+        let text = logged(LogFormat::Json, Level::INFO, || {
+            tracing::info!(name = hostile, "taken: {hostile}");
+        });
+        assert_eq!(text.lines().count(), 1);
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["name"], hostile);
+        assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn dependencies_are_heard_from_warnings_up_at_any_level() {
+        let text = logged(LogFormat::Pretty, Level::TRACE, || {
+            tracing::trace!("ours");
+            tracing::debug!(target: "reqwest", "?pin=36355");
+            tracing::warn!(target: "reqwest", "theirs");
+        });
+        assert!(text.contains("ours") && text.contains("theirs"), "{text}");
+        assert!(!text.contains("pin"), "{text}");
+    }
+
+    #[test]
+    fn the_level_silences_what_is_below_it() {
+        let text = logged(LogFormat::Json, Level::ERROR, || {
+            tracing::warn!("ours");
+            tracing::warn!(target: "reqwest", "theirs");
+        });
+        assert_eq!(text, "");
+    }
+
+    #[test]
+    fn metrics_are_installed_once_and_carry_help_and_buckets() {
+        install_metrics();
+        let handle = install_metrics();
+        metrics::histogram!(metric::OVERHEAD_DURATION).record(0.002);
+        let page = handle.render();
+        let help = "# HELP switchboard_overhead_duration_seconds Time to answer without";
+        assert!(page.contains(help), "{page}");
+        assert!(
+            page.contains("switchboard_overhead_duration_seconds_bucket{le=\"0.0025\"}"),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn digits_of_numbers_and_codes_are_masked() {
+        for (text, masked) in [
+            ("", ""),
+            ("Saldo insuficiente", "Saldo insuficiente"),
+            (
+                "número 5511987654321 inválido",
+                "número ************* inválido",
+            ),
+            ("+55 (11) 98765-4321!", "+** (**) *****-****!"),
+            ("pin=36355&id=12", "pin=*****&id=12"),
+            ("pin 1 2 3 4", "pin * * * *"),
+            ("4 a 10 dígitos, até 200", "4 a 10 dígitos, até 200"),
+        ] {
+            assert_eq!(mask_digits(text), masked);
+        }
+    }
+}

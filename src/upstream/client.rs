@@ -1,0 +1,315 @@
+//! The client of one account: its deadline, its share of connections, its retries and its keys.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::SharedString;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep, timeout_at};
+use url::Url;
+
+use super::budget::{Budget, pause};
+use super::credentials::{Credentials, HeldKey, KeyUsage};
+use super::exchange::{Answer, Credential, Exchange, Rejection, Streamed};
+use super::link::{Finding, Found, Link};
+use super::reading::{Opening, Reading, Whole};
+use super::wire::{self, Connecting, Fault, Outgoing};
+use crate::clock::Clock;
+use crate::config::{Account, KeyRing};
+use crate::domain::account::AccountName;
+use crate::domain::call::AttemptOutcome;
+use crate::domain::error::{Failure, FailureKind, Refusal};
+use crate::domain::time::Timestamp;
+use crate::telemetry::metric;
+use crate::timing;
+
+/// What one account's exchanges have in common.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The account, as metrics and logs name it.
+    pub account: AccountName,
+    /// Where every exchange goes; credentials go nowhere else.
+    pub base_url: Url,
+    /// The account's keys.
+    pub keys: KeyRing,
+    /// How a key is sent.
+    pub credential: Credential,
+    /// The time an exchange may take, repetitions included; for a stream, the longest silence.
+    pub timeout: Duration,
+    /// The most exchanges under way at once.
+    pub concurrent: u32,
+}
+
+impl Settings {
+    /// What `account` says of its exchanges, which go to `base_url` with a `credential` of its kind.
+    pub fn of(account: &Account, base_url: Url, credential: Credential) -> Self {
+        Self {
+            account: account.name.clone(),
+            base_url,
+            keys: account.keys.clone(),
+            credential,
+            timeout: account.timeout,
+            concurrent: account.concurrent,
+        }
+    }
+}
+
+/// The guarded way to one account at a provider.
+///
+/// An exchange dropped before its end leaves nothing behind: its connection is closed and its place is free.
+pub struct Upstream {
+    account: SharedString,
+    base_url: Url,
+    credentials: Credentials,
+    credential: Credential,
+    timeout: Duration,
+    places: Semaphore,
+    clock: Arc<dyn Clock>,
+}
+
+impl Upstream {
+    /// Makes the way to an account; connects nowhere.
+    pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            account: SharedString::from_shared(settings.account.as_str().into()),
+            base_url: settings.base_url,
+            credentials: Credentials::new(&settings.keys, settings.credential),
+            credential: settings.credential,
+            timeout: settings.timeout,
+            places: Semaphore::new(settings.concurrent as usize),
+            clock,
+        }
+    }
+
+    /// Sends a request and lets `judge` read the complete answer, whatever its status.
+    ///
+    /// Sends it once more, after a moment, if it was surely not sent, and also after an
+    /// [interrupted](FailureKind::Interrupted) or [broken](FailureKind::Broken) answer if it is
+    /// [repeatable](Exchange::repeatable). Sends it once more with the next valid key if `judge` says that the
+    /// credential was refused; that key then comes first.
+    ///
+    /// # Errors
+    /// Returns the failure of the last try. `Busy` also means that no place was free in time.
+    pub async fn exchange<T: Send>(
+        &self,
+        exchange: Exchange,
+        judge: impl Fn(&Answer) -> Result<T, Rejection> + Send + Sync,
+    ) -> Result<T, Failure> {
+        self.run(exchange, Whole(judge)).await
+    }
+
+    /// Sends a request whose answer is audio, and returns when it begins to come.
+    ///
+    /// `judge` reads any other answer: a status other than 200 and 206, or text. Repetitions are those of
+    /// [`Upstream::exchange`]. The audio takes no place among the exchanges under way; its stream ends with a
+    /// failure when it breaks off or stays silent for the time an exchange may take.
+    ///
+    /// # Errors
+    /// Returns the failure of the last try, as [`Upstream::exchange`] does.
+    pub async fn open(
+        &self,
+        exchange: Exchange,
+        judge: impl Fn(&Answer) -> Rejection + Send + Sync,
+    ) -> Result<Streamed, Failure> {
+        let idle = self.timeout;
+        self.run(exchange, Opening { judge, idle }).await
+    }
+
+    /// As [`Upstream::open`], but a redirect is told instead of judged.
+    ///
+    /// # Errors
+    /// Returns the failure of the last try, as [`Upstream::exchange`] does.
+    pub async fn find(
+        &self,
+        exchange: Exchange,
+        judge: impl Fn(&Answer) -> Rejection + Send + Sync,
+    ) -> Result<Found, Failure> {
+        let idle = self.timeout;
+        self.run(exchange, Finding(Opening { judge, idle })).await
+    }
+
+    /// Opens audio at a link, once and without a credential; redirects are not followed.
+    ///
+    /// # Errors
+    /// `NoRecording` where the link gives none; else as [`Upstream::open`].
+    pub async fn open_link(&self, link: Link) -> Result<Streamed, Failure> {
+        let operation = link.operation;
+        let budget = Budget::new(self.timeout);
+        let _place = self.enter(operation, &budget).await?;
+        let opening = link.open(budget.connect, self.timeout, self.now());
+        let late = || Fault::new(FailureKind::Interrupted, operation, "no answer in time");
+        let opened = timeout_at(budget.deadline, opening).await;
+        opened.unwrap_or_else(|_| Err(late())).map_err(|fault| {
+            let (account, cause) = (&*self.account, &fault.cause);
+            tracing::warn!(account, operation, cause, "a recording's link gave nothing");
+            fault.failure
+        })
+    }
+
+    /// Tells of each key, in ring order, what became of it since this was made.
+    pub fn key_usage(&self) -> Vec<KeyUsage> {
+        self.credentials.usage()
+    }
+
+    async fn run<R: Reading>(&self, exchange: Exchange, reading: R) -> Result<R::Output, Failure> {
+        let budget = Budget::new(self.timeout);
+        let plan = Plan {
+            operation: exchange.operation,
+            repeatable: exchange.repeatable,
+            connecting: Connecting {
+                timeout: budget.connect,
+                fresh: exchange.fresh,
+            },
+            outgoing: Outgoing::new(&self.base_url, exchange),
+            deadline: budget.deadline,
+            reading,
+        };
+        let _place = self.enter(plan.operation, &budget).await?;
+        let mut keys = self.credentials.candidates(self.now()).into_iter().take(2);
+        let mut key = keys.next().ok_or_else(|| self.no_key(plan.operation))?;
+        let mut repeated = false;
+        loop {
+            let failure = match self.attempt(&plan, key).await {
+                Ok(output) => return Ok(output),
+                Err(failure) => failure,
+            };
+            if failure.kind == FailureKind::Refused(Refusal::Credential) {
+                let next = keys
+                    .next()
+                    .filter(|_| budget.allows_a_try_after(Duration::ZERO));
+                key = next.ok_or(failure)?;
+            } else {
+                let pause = pause();
+                let worthwhile =
+                    plan.may_be_repeated_after(failure.kind) && budget.allows_a_try_after(pause);
+                if repeated || !worthwhile {
+                    return Err(failure);
+                }
+                repeated = true;
+                sleep(pause).await;
+            }
+        }
+    }
+
+    /// Waits for a place among the exchanges under way.
+    async fn enter(
+        &self,
+        operation: &'static str,
+        budget: &Budget,
+    ) -> Result<SemaphorePermit<'_>, Failure> {
+        match timeout_at(budget.last_start, self.places.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => {
+                tracing::warn!(account = %self.account, operation, "no place among the exchanges under way");
+                Err(Failure::new(FailureKind::Busy, operation))
+            }
+        }
+    }
+
+    /// Sends a request once and notes how that went.
+    async fn attempt<R: Reading>(
+        &self,
+        plan: &Plan<R>,
+        key: &HeldKey,
+    ) -> Result<R::Output, Failure> {
+        let started = Instant::now();
+        let late = || {
+            Fault::new(
+                FailureKind::Interrupted,
+                plan.operation,
+                "no answer in time",
+            )
+        };
+        let result = timeout_at(plan.deadline, self.send(plan, key))
+            .await
+            .unwrap_or_else(|_| Err(late()));
+        let elapsed = started.elapsed();
+        let result = result.map_err(|fault| {
+            self.log(&fault, key);
+            fault.failure
+        });
+        timing::add_upstream(elapsed);
+        key.note(result.as_ref().err(), self.now());
+        let outcome = result.as_ref().err().map(Failure::outcome);
+        metrics::histogram!(
+            metric::UPSTREAM_DURATION,
+            "account" => self.account.clone(),
+            "operation" => plan.operation,
+            "outcome" => outcome.map_or("success", AttemptOutcome::as_str),
+        )
+        .record(elapsed);
+        result
+    }
+
+    async fn send<R: Reading>(&self, plan: &Plan<R>, key: &HeldKey) -> Result<R::Output, Fault> {
+        let value = key.header(self.now()).ok_or_else(|| {
+            let refused = FailureKind::Refused(Refusal::Credential);
+            Fault::new(refused, plan.operation, "the key does not fit in a header")
+        })?;
+        let failed = |error| Fault::of(error, plan.operation);
+        let client = wire::client(plan.connecting).map_err(failed)?;
+        let credential = (self.credential.header, value);
+        let response = plan
+            .outgoing
+            .send(&client, credential)
+            .await
+            .map_err(failed)?;
+        plan.reading
+            .read(plan.operation, response, self.now())
+            .await
+    }
+
+    fn no_key(&self, operation: &'static str) -> Failure {
+        tracing::error!(account = %self.account, operation, "no key of the account is valid now");
+        Failure::new(FailureKind::Refused(Refusal::Credential), operation)
+    }
+
+    fn log(&self, fault: &Fault, key: &HeldKey) {
+        let (account, cause, key) = (&*self.account, &fault.cause, key.id());
+        let Failure {
+            kind, operation, ..
+        } = fault.failure;
+        match kind {
+            FailureKind::Refused(Refusal::Credential) => {
+                tracing::error!(account, operation, key, cause, "the provider refuses a key");
+            }
+            FailureKind::Refused(_) => {
+                tracing::debug!(account, operation, ?kind, cause, "a refusal")
+            }
+            _ => tracing::warn!(account, operation, ?kind, cause, "an exchange failed"),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.now_ms())
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One exchange, made ready.
+struct Plan<R> {
+    operation: &'static str,
+    repeatable: bool,
+    connecting: Connecting,
+    outgoing: Outgoing,
+    deadline: Instant,
+    reading: R,
+}
+
+impl<R> Plan<R> {
+    fn may_be_repeated_after(&self, kind: FailureKind) -> bool {
+        match kind {
+            FailureKind::NotSent => true,
+            FailureKind::Interrupted | FailureKind::Broken => self.repeatable,
+            FailureKind::Busy | FailureKind::Refused(_) => false,
+        }
+    }
+}

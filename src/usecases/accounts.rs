@@ -1,0 +1,186 @@
+//! What is configured, and how it fares.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::gateway::Gateway;
+use crate::config::Mode;
+use crate::domain::account::AccountName;
+use crate::domain::call::CallKind;
+use crate::domain::caller::Caller;
+use crate::domain::error::Error;
+use crate::domain::money::Money;
+use crate::domain::place::Capability;
+use crate::domain::time::Timestamp;
+use crate::domain::verification::Channel;
+use crate::providers::port::{Codes, KeyUsage, Offer, Provider};
+use crate::providers::registry::Entry;
+
+/// One account as its users see it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AccountView {
+    /// Its name.
+    #[schema(value_type = String, example = "zenvia-br")]
+    pub account: AccountName,
+    /// The kind of provider.
+    #[schema(example = "zenvia")]
+    pub provider: String,
+    /// `on`, `drain` (no new calls or sends) or `off`.
+    #[schema(example = "on")]
+    pub mode: String,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// What it may do at once and per second.
+    pub limits: AccountLimits,
+    /// The credit left, where the provider tells.
+    pub balance: Option<Money>,
+    /// Its credentials, the preferred one first; never their values.
+    pub keys: Vec<KeyView>,
+}
+
+/// What an account can do.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Capabilities {
+    /// The operations that place calls, each with the options it takes.
+    pub calls: Vec<CallCapability>,
+    /// What can be done to live calls, by kind.
+    pub control: Vec<ControlCapability>,
+    /// How codes can be sent.
+    pub verification: Vec<Channel>,
+    /// The reports its history is read from.
+    pub history: Vec<String>,
+    /// Whether recordings can be fetched.
+    pub recordings: bool,
+    /// Whether incoming calls can be accepted or rejected.
+    pub inbound: bool,
+    /// The kinds of webhook it takes; `all` where one URL serves all.
+    pub webhooks: Vec<String>,
+}
+
+/// An operation that places calls.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CallCapability {
+    /// The operation.
+    pub operation: Capability,
+    /// The options it takes.
+    pub options: Vec<Capability>,
+}
+
+/// What can be done to live calls of one kind.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ControlCapability {
+    /// The kind of call.
+    pub kind: CallKind,
+    /// What can be done.
+    pub operations: Vec<Capability>,
+}
+
+/// What an account may do at once and per second.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AccountLimits {
+    /// Requests at once.
+    pub concurrent: u32,
+    /// Requests per second.
+    pub per_second: u32,
+}
+
+/// A credential, without its value.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct KeyView {
+    /// Its identifier in the configuration.
+    pub id: String,
+    /// Tells two values apart and reveals neither.
+    pub fingerprint: String,
+    /// Whether it is valid now.
+    pub valid: bool,
+    /// When it was last sent.
+    pub last_used: Option<Timestamp>,
+    /// When the provider last took it.
+    pub last_accepted: Option<Timestamp>,
+    /// When the provider last refused it.
+    pub last_rejected: Option<Timestamp>,
+}
+
+impl Gateway {
+    /// The accounts the caller may use, all of them without a caller.
+    ///
+    /// # Errors
+    /// None today; kept for sources that can fail.
+    pub async fn accounts(&self, caller: Option<&Caller>) -> Result<Vec<AccountView>, Error> {
+        let visible = self.accounts.iter().filter(|(_, entry)| caller.is_none_or(|caller| sees(caller, entry)));
+        Ok(futures_util::future::join_all(visible.map(|(_, entry)| self.view(entry))).await)
+    }
+
+    /// The account, if the caller may see it.
+    pub(super) fn visible_account(&self, caller: &Caller, account: &AccountName) -> Result<&Entry, Error> {
+        self.accounts
+            .get(account)
+            .filter(|entry| sees(caller, entry))
+            .ok_or_else(|| Error::field("account", "unknown", "names no account you may see"))
+    }
+
+    async fn view(&self, entry: &Entry) -> AccountView {
+        let balance = match entry.provider.balance() {
+            Some(source) if entry.config.mode != Mode::Off => source.balance().await.ok(),
+            _ => None,
+        };
+        AccountView {
+            account: entry.config.name.clone(),
+            provider: entry.provider.kind().to_owned(),
+            mode: match entry.config.mode {
+                Mode::On => "on",
+                Mode::Drain => "drain",
+                Mode::Off => "off",
+            }
+            .to_owned(),
+            capabilities: capabilities(entry.provider.as_ref()),
+            limits: AccountLimits { concurrent: entry.config.concurrent, per_second: entry.config.per_second },
+            balance,
+            keys: self.keys(entry),
+        }
+    }
+
+    fn keys(&self, entry: &Entry) -> Vec<KeyView> {
+        let now = self.now().to_jiff();
+        let usage = entry.provider.key_usage();
+        let valid = |id: &str| entry.config.keys.valid(now).any(|key| key.id == id);
+        let view = |key: KeyUsage| KeyView {
+            valid: valid(&key.id),
+            id: key.id,
+            fingerprint: key.fingerprint,
+            last_used: key.last_used.map(Timestamp::from),
+            last_accepted: key.last_accepted.map(Timestamp::from),
+            last_rejected: key.last_rejected.map(Timestamp::from),
+        };
+        usage.into_iter().map(view).collect()
+    }
+}
+
+/// Whether the caller may see an account at all.
+pub(super) fn sees(caller: &Caller, entry: &Entry) -> bool {
+    caller.reads_all() || entry.config.serves(&caller.tenant)
+}
+
+/// What a provider can do, read from the roles it plays.
+pub fn capabilities(provider: &dyn Provider) -> Capabilities {
+    let offers = provider.calls().map(|calls| calls.offers()).unwrap_or_default();
+    let call = |offer: &Offer| CallCapability { operation: offer.operation, options: offer.options.to_vec() };
+    let control = CallKind::ALL.iter().filter_map(|kind| {
+        let operations = provider.control()?.controls(*kind).to_vec();
+        (!operations.is_empty()).then_some(ControlCapability { kind: *kind, operations })
+    });
+    Capabilities {
+        calls: offers.iter().map(call).collect(),
+        control: control.collect(),
+        verification: provider.codes().map(Codes::channels).unwrap_or_default().to_vec(),
+        history: provider.history().map_or(Vec::new(), |history| {
+            history.reports().iter().map(|report| report.name.to_owned()).collect()
+        }),
+        recordings: provider.recordings().is_some(),
+        inbound: provider.inbound().is_some(),
+        webhooks: provider.webhooks().map_or(Vec::new(), |webhooks| match webhooks.kinds() {
+            [] => vec!["all".to_owned()],
+            kinds => kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+        }),
+    }
+}

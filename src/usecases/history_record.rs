@@ -1,0 +1,255 @@
+//! Records of the history: made of a provider's row or of a call we know, named for ever, filtered, redacted.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+
+use super::follow_call::allows;
+use super::gateway::Gateway;
+use super::read_history::owned;
+use super::redact::redact;
+use super::requests::HistoryQuery;
+use crate::domain::account::AccountName;
+use crate::domain::address::Address;
+use crate::domain::call::{Call, CallKind, CallStatus, Direction, RecordingState, SettledBy};
+use crate::domain::caller::Caller;
+use crate::domain::error::{Error, Failure, FailureKind, Refusal};
+use crate::domain::fold::fold;
+use crate::domain::history::{Record, RecordSource, Row};
+use crate::domain::ids::CallId;
+use crate::domain::time::Timestamp;
+use crate::providers::port::Report;
+use crate::providers::registry::Entry;
+use crate::seal::plain_name;
+use crate::store::keys;
+
+/// The name of the source that holds what webhooks told.
+pub(super) const JOURNAL: &str = "journal";
+
+/// What a record's identifier says: where its row is, without any state of ours.
+pub(super) struct RecordId {
+    /// The account.
+    pub(super) account: AccountName,
+    report: String,
+    created_at: Timestamp,
+    row: String,
+}
+
+impl RecordId {
+    /// Reads an identifier.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let plain = String::from_utf8(BASE64.decode(text.strip_prefix("rec_")?).ok()?).ok()?;
+        let mut parts = plain.splitn(4, '\0');
+        let (account, report, millis, row) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let id = Self {
+            account: account.parse().ok()?,
+            report: report.to_owned(),
+            created_at: Timestamp::from_millis(millis.parse().ok()?),
+            row: row.to_owned(),
+        };
+        (id.write() == text).then_some(id)
+    }
+
+    fn write(&self) -> String {
+        let Self { account, report, created_at, row } = self;
+        format!("rec_{}", BASE64.encode(format!("{account}\0{report}\0{}\0{row}", created_at.as_millis())))
+    }
+}
+
+/// Whether a record's identifier names this report.
+pub(super) fn is_of(id: &str, report: &str) -> bool {
+    RecordId::parse(id).is_some_and(|id| id.report == report)
+}
+
+impl Gateway {
+    /// The records of a report's rows that the caller may see: all of them for the account's owner, else the caller's calls.
+    pub(super) async fn report_records(
+        &self,
+        caller: &Caller,
+        entry: &Entry,
+        found: (Report, Vec<Row>),
+        raw: bool,
+    ) -> Result<Vec<Record>, Error> {
+        let (report, rows) = found;
+        let calls = self.calls_of_rows(entry, &rows).await?;
+        let records = rows.into_iter().zip(calls).filter_map(|(row, call)| {
+            let tenant = call.as_ref().map_or(&entry.config.owner, |call| &call.tenant);
+            if !owned(caller, entry) && !call.as_ref().is_some_and(|call| caller.reads(&call.tenant)) {
+                return None;
+            }
+            let tenant = tenant.clone();
+            row_record(entry, report.name, (row, call, tenant), raw)
+        });
+        Ok(records.collect())
+    }
+
+    /// Reads one record again.
+    pub(super) async fn read_record(&self, caller: &Caller, entry: &Entry, id: &RecordId, raw: bool) -> Result<Option<Record>, Error> {
+        if id.report == JOURNAL {
+            let Ok(call) = id.row.parse::<CallId>() else { return Ok(None) };
+            let call = self.load_call(call).await?.filter(|call| call.account.as_ref() == Some(&id.account));
+            return Ok(call.and_then(|call| self.journal_record(caller, entry, call, raw)));
+        }
+        let history = entry.provider.history();
+        let report = history.and_then(|history| history.reports().iter().find(|report| report.name == id.report).copied());
+        let (Some(history), Some(report)) = (history, report) else { return Ok(None) };
+        let row = match history.row(report.name, &id.row, id.created_at).await {
+            Ok(row) => row,
+            Err(Failure { kind: FailureKind::Refused(Refusal::NotFound), .. }) => return Ok(None),
+            Err(failure) => return Err(Error::from_failure(&failure, &entry.config.name, entry.provider.kind())),
+        };
+        Ok(self.report_records(caller, entry, (report, vec![row]), raw).await?.pop())
+    }
+
+    /// Our calls that rows are about, by the identifier in their tag, else by the provider's.
+    async fn calls_of_rows(&self, entry: &Entry, rows: &[Row]) -> Result<Vec<Option<Call>>, Error> {
+        let account = &entry.config.name;
+        let reference = |row: &Row| row.facts.reference.as_ref().and_then(|known| known.id.clone()).unwrap_or_else(|| row.id.clone());
+        let names: Vec<_> = rows.iter().map(|row| keys::call_by_reference(account, reference(row))).collect();
+        let bound = self.store.get_many(&names).await?;
+        let ids: Vec<Option<CallId>> = rows
+            .iter()
+            .zip(&bound)
+            .map(|(row, bound)| {
+                let bound = bound.as_ref().and_then(|stored| std::str::from_utf8(&stored.value).ok()?.parse().ok());
+                row.facts.echoed.or(bound)
+            })
+            .collect();
+        let wanted: Vec<_> = ids.iter().flatten().map(keys::call).collect();
+        let mut stored = self.store.get_many(&wanted).await?.into_iter();
+        let call = |id: Option<CallId>| {
+            let stored = id.and_then(|_| stored.next().flatten())?;
+            serde_json::from_slice::<Call>(&stored.value).ok().filter(|call| call.account.as_ref() == Some(account))
+        };
+        Ok(ids.into_iter().map(call).collect())
+    }
+
+    /// The record of a call that only webhooks told of.
+    pub(super) fn journal_record(&self, caller: &Caller, entry: &Entry, call: Call, raw: bool) -> Option<Record> {
+        if !owned(caller, entry) && !caller.reads(&call.tenant) {
+            return None;
+        }
+        let id = RecordId {
+            account: entry.config.name.clone(),
+            report: JOURNAL.to_owned(),
+            created_at: call.created_at,
+            row: call.id.to_string(),
+        };
+        let text = serde_json::to_string(&call).unwrap_or_default();
+        let mut record = record_of(call, id.write(), plain_name(&[&text]), RecordSource::Webhook)?;
+        record.raw = raw.then_some(text);
+        Some(record)
+    }
+}
+
+fn row_record(entry: &Entry, report: &'static str, found: (Row, Option<Call>, String), raw: bool) -> Option<Record> {
+    let (row, ours, tenant) = found;
+    let created_at = row.facts.created_at?;
+    let id = RecordId { account: entry.config.name.clone(), report: report.to_owned(), created_at, row: row.id };
+    let direction = row.facts.direction.unwrap_or(Direction::Outbound);
+    let kind = row.facts.kind.unwrap_or(CallKind::Connect);
+    let mut call = Call::new(CallId::generate(), tenant, direction, kind, created_at);
+    call.provider = Some(entry.provider.kind().to_owned());
+    call.account = Some(entry.config.name.clone());
+    call.status = CallStatus::Unknown;
+    let has_link = row.facts.recording == Some(RecordingState::Available);
+    fold(&mut call, row.facts, SettledBy::Poll, created_at);
+    let mut record = record_of(call, id.write(), plain_name(&[&row.raw]), RecordSource::Report)?;
+    record.call_id = ours.as_ref().map(|call| call.id);
+    if let Some(ours) = ours {
+        record.tag = ours.tag.or(record.tag);
+        record.request_id = ours.request_id;
+        record.routing = ours.routing;
+        record.attempts = ours.attempts;
+    }
+    let fields = entry.provider.history().map_or(&[][..], |history| history.redacted_fields());
+    record.raw = raw.then(|| redact(&row.raw, fields));
+    record.recording_url = has_link.then(|| format!("/history/{}/recording", record.id));
+    record.agent = row.agent;
+    record.campaign = row.campaign;
+    record.queue = row.queue;
+    record.subscriber = row.subscriber;
+    record.custom_fields = row.custom_fields;
+    record.survey = row.survey;
+    record.classification = row.classification;
+    record.outcome = row.outcome;
+    record.trunk = row.trunk;
+    Some(record)
+}
+
+fn record_of(call: Call, id: String, row_hash: String, source: RecordSource) -> Option<Record> {
+    let other = match call.direction {
+        Direction::Outbound => &call.to,
+        Direction::Inbound => &call.from,
+    };
+    let area_code = other.as_ref().and_then(Address::number).and_then(|number| number.area_code()).map(str::to_owned);
+    Some(Record {
+        id,
+        call_id: (source == RecordSource::Webhook).then_some(call.id),
+        tenant: call.tenant,
+        provider: call.provider?,
+        account: call.account?,
+        provider_ref: call.provider_ref,
+        direction: call.direction,
+        kind: call.kind,
+        status: call.status,
+        from: call.from,
+        to: call.to,
+        tag: call.tag,
+        request_id: call.request_id,
+        created_at: call.created_at,
+        ringing_at: call.ringing_at,
+        answered_at: call.answered_at,
+        ended_at: call.ended_at,
+        ring_seconds: call.ring_seconds,
+        talk_seconds: call.talk_seconds,
+        billed_seconds: call.billed_seconds,
+        price: call.price,
+        answered_by: call.answered_by,
+        hangup: call.hangup,
+        digits: call.digits,
+        session: call.session,
+        recording: call.recording,
+        legs: call.legs,
+        routing: call.routing,
+        attempts: call.attempts,
+        settled_by: call.settled_by,
+        agent: None,
+        campaign: None,
+        queue: None,
+        subscriber: None,
+        custom_fields: None,
+        survey: None,
+        classification: None,
+        outcome: None,
+        trunk: None,
+        area_code,
+        recording_url: None,
+        source,
+        row_hash,
+        raw: None,
+    })
+}
+
+/// Whether a record passes every filter; the provider may have applied some, none is taken on trust.
+pub(super) fn matches(record: &Record, query: &HistoryQuery) -> bool {
+    let party = |wanted: &[Address], party: &Option<Address>| {
+        wanted.is_empty() || party.as_ref().is_some_and(|party| wanted.iter().any(|wanted| wanted.same_party(party)))
+    };
+    let named = |wanted: &[String], id: Option<&String>| wanted.is_empty() || id.is_some_and(|id| wanted.contains(id));
+    let reference = record.provider_ref.as_ref();
+    let answered = record.answered_at.is_some() || record.status == CallStatus::Completed;
+    allows(&query.kind, &record.kind)
+        && allows(&query.direction, &record.direction)
+        && allows(&query.status, &record.status)
+        && query.answered.is_none_or(|wanted| wanted == answered)
+        && party(&query.from, &record.from)
+        && party(&query.to, &record.to)
+        && (party(&query.number, &record.from) || party(&query.number, &record.to))
+        && named(&query.agent_id, record.agent.as_ref().and_then(|agent| agent.id.as_ref()))
+        && named(&query.campaign_id, record.campaign.as_ref().and_then(|campaign| campaign.id.as_ref()))
+        && named(&query.external_id, record.subscriber.as_ref().and_then(|subscriber| subscriber.external_id.as_ref()))
+        && named(&query.tag, record.tag.as_ref())
+        && (query.provider_ref.is_empty()
+            || named(&query.provider_ref, reference.and_then(|known| known.id.as_ref()))
+            || named(&query.provider_ref, reference.and_then(|known| known.uuid.as_ref())))
+}

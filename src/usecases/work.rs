@@ -1,0 +1,27 @@
+//! What goes on between requests.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::gateway::Gateway;
+use super::idempotent::HEARTBEAT;
+
+impl Gateway {
+    /// Does the background work until told to stop.
+    pub async fn work(self: Arc<Self>, stop: CancellationToken) {
+        tokio::join!(Arc::clone(&self).follow_inbox(stop.clone()), self.live(stop.clone()));
+    }
+
+    async fn live(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            if let Err(error) = self.heartbeat().await {
+                tracing::warn!(%error, "no sign of life could be given");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(HEARTBEAT) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+}

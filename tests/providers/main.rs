@@ -1,4 +1,7 @@
-//! The adapters against the simulators of their providers, over real HTTP.
+//! Adapters against the running simulators, over real HTTP: every operation, and what can go wrong on the way.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod common;
+mod evolux;
+mod positus;
 mod zenvia;

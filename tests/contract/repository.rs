@@ -1,7 +1,7 @@
 //! The files of the repository, as git knows them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// The directory all paths are relative to.
@@ -23,13 +23,6 @@ pub fn files() -> Vec<String> {
 /// The text of a file; nothing where it is not text.
 pub fn text(path: &str) -> Option<String> {
     String::from_utf8(fs::read(root().join(path)).unwrap()).ok()
-}
-
-/// The path of a file that must exist.
-pub fn existing(path: &str) -> PathBuf {
-    let path = root().join(path);
-    assert!(path.exists(), "{} does not exist", path.display());
-    path
 }
 
 /// What a program prints when it is run in the root.

@@ -25,13 +25,24 @@ use super::repository::{files, text};
 fn the_page_shows_this_code() {
     let page = text("docs/add-a-provider.md").unwrap();
     let is_example = |path: &String| path.starts_with("tests/contract/add_a_provider/");
-    let code: Vec<_> = files().into_iter().filter(is_example).map(|path| text(&path).unwrap()).collect();
+    let code: Vec<_> = files()
+        .into_iter()
+        .filter(is_example)
+        .map(|path| text(&path).unwrap())
+        .collect();
     // The page is about a folder of the crate; this is a test beside it.
     let code = code.join("\n").replace("switchboard::", "crate::");
-    let shown: Vec<_> = page.split("```rust\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let shown: Vec<_> = page
+        .split("```rust\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
     assert!(shown.len() >= 4);
     for block in shown {
-        assert!(code.contains(block), "the page shows what is not in the example:\n{block}");
+        assert!(
+            code.contains(block),
+            "the page shows what is not in the example:\n{block}"
+        );
     }
 }
 
@@ -51,7 +62,10 @@ async fn a_refusal_is_told_in_our_words() {
     let (url, _) = answering("422 Unprocessable", r#"{"code":11,"message":"no such number"}"#);
     let failure = provider(&url).calls().unwrap().place(&call()).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Refused(Refusal::Invalid));
-    assert_eq!((failure.code.as_deref(), failure.message.as_deref()), (Some("11"), Some("no such number")));
+    assert_eq!(
+        (failure.code.as_deref(), failure.message.as_deref()),
+        (Some("11"), Some("no such number"))
+    );
 }
 
 #[test]
@@ -61,8 +75,14 @@ fn news_are_tied_to_the_call_by_its_label() {
     let body = format!(r#"{{"call":"c-1","state":"answered","label":"order-7 {id}","at":1800000000,"new":"field"}}"#);
     let ring = account.webhook_keys.as_ref().unwrap();
     let webhook = Authentic::check(ring, "a-key", None, body.as_bytes(), Timestamp::from_seconds(0)).unwrap();
-    let news = provider("http://127.0.0.1:1").webhooks().unwrap().parse(&webhook).unwrap();
-    let [News::Call(facts)] = news.as_slice() else { panic!("{news:?}") };
+    let news = provider("http://127.0.0.1:1")
+        .webhooks()
+        .unwrap()
+        .parse(&webhook)
+        .unwrap();
+    let [News::Call(facts)] = news.as_slice() else {
+        panic!("{news:?}")
+    };
     assert_eq!((facts.echoed, facts.status), (Some(id), Some(CallStatus::InProgress)));
     assert_eq!(facts.tag.as_deref(), Some("order-7"));
 }
@@ -81,22 +101,31 @@ fn account(url: &str) -> Account {
         webhook_keys = [{{ id = "1", secret = "env::KEY" }}]
         "#
     );
-    let env = [("JWT", "a secret that is of thirty-two bytes or more"), ("KEY", "a-key")];
+    let env = [
+        ("JWT", "a secret that is of thirty-two bytes or more"),
+        ("KEY", "a-key"),
+    ];
     let mut config = Config::from_toml_with(&text, &env).unwrap_or_else(|faults| panic!("{faults}"));
     config.accounts.remove("voz").unwrap()
 }
 
 fn provider(url: &str) -> impl Provider {
-    Voz::new(&account(url), Arc::new(ManualClock::new(0))).unwrap()
+    Voz::new(&account(url), Arc::new(ManualClock::at(0))).unwrap()
 }
 
 fn call() -> NewCall {
-    let say = ActionKind::Say { text: "Seu pedido saiu".to_owned(), voice: None };
+    let say = ActionKind::Say {
+        text: "Seu pedido saiu".to_owned(),
+        voice: None,
+    };
     NewCall {
         id: CallId::generate(),
         to: Address::parse("11988887777", Region::BR).unwrap(),
         from: None,
-        script: Script::Actions(vec![Action { what: say, on_digit: None }]),
+        script: Script::Actions(vec![Action {
+            what: say,
+            on_digit: None,
+        }]),
         record: false,
         hang_up_on_machine: false,
         collect_digits: false,
@@ -122,7 +151,11 @@ fn answering(status: &'static str, body: &'static str) -> (String, thread::JoinH
             request.extend_from_slice(&part[..length]);
         }
         let length = body.len();
-        write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").unwrap();
+        write!(
+            stream,
+            "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        )
+        .unwrap();
         String::from_utf8(request).unwrap()
     });
     (url, request)

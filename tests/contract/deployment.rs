@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::{Map, Value};
 use switchboard::app;
-use switchboard::config::{Config, Sources, StoreConfig};
+use switchboard::config::{Config, Sources};
 
 use super::repository::{root, text};
 
@@ -16,9 +16,24 @@ fn whatever_a_service_names_is_there() {
     let compose = compose();
     let services = section(&compose, "services");
     for (name, service) in services {
-        assert!(names(service, "depends_on").iter().all(|other| services.contains_key(other)), "{name}");
-        assert!(names(service, "networks").iter().all(|it| section(&compose, "networks").contains_key(it)), "{name}");
-        assert!(names(service, "secrets").iter().all(|it| section(&compose, "secrets").contains_key(it)), "{name}");
+        assert!(
+            names(service, "depends_on")
+                .iter()
+                .all(|other| services.contains_key(other)),
+            "{name}"
+        );
+        assert!(
+            names(service, "networks")
+                .iter()
+                .all(|it| section(&compose, "networks").contains_key(it)),
+            "{name}"
+        );
+        assert!(
+            names(service, "secrets")
+                .iter()
+                .all(|it| section(&compose, "secrets").contains_key(it)),
+            "{name}"
+        );
         for mount in strings(&service["volumes"]) {
             let (from, to) = mount.split_once(':').unwrap();
             let is_there = match from.strip_prefix("./") {
@@ -34,7 +49,11 @@ fn whatever_a_service_names_is_there() {
 fn redis_keeps_what_was_acknowledged() {
     let redis = compose()["services"]["redis"].clone();
     let command = strings(&redis["command"]);
-    for setting in [["--appendonly", "yes"], ["--appendfsync", "always"], ["--maxmemory-policy", "noeviction"]] {
+    for setting in [
+        ["--appendonly", "yes"],
+        ["--appendfsync", "always"],
+        ["--maxmemory-policy", "noeviction"],
+    ] {
         assert!(command.windows(2).any(|pair| pair == setting), "{setting:?}");
     }
     assert!(strings(&redis["volumes"]).iter().any(|mount| mount.ends_with(":/data")));
@@ -50,7 +69,12 @@ fn gateways_are_alike_and_may_do_little() {
     assert_eq!(strings(&one["cap_drop"]), ["ALL"]);
     assert_eq!(strings(&one["security_opt"]), ["no-new-privileges:true"]);
     assert_eq!(one["ports"], Value::Null, "only nginx is published");
-    let grace = one["stop_grace_period"].as_str().unwrap().trim_end_matches('s').parse::<u64>().unwrap();
+    let grace = one["stop_grace_period"]
+        .as_str()
+        .unwrap()
+        .trim_end_matches('s')
+        .parse::<u64>()
+        .unwrap();
     assert!(grace > production(&["example", "compose"]).server.drain.as_secs());
 }
 
@@ -66,14 +90,17 @@ fn nginx_and_prometheus_know_every_gateway() {
         assert!(nginx.contains(&format!("server {name}:{port};")), "{name}");
     }
     assert_eq!(nginx.matches("server gateway-").count(), GATEWAYS.len());
-    let subnet = compose()["networks"]["gateways"]["ipam"]["config"][0]["subnet"].as_str().unwrap().to_owned();
+    let subnet = compose()["networks"]["gateways"]["ipam"]["config"][0]["subnet"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert_eq!(config.server.trusted_proxies, [subnet.parse().unwrap()]);
 }
 
 #[test]
 fn the_sample_configurations_are_valid() {
-    assert!(matches!(production(&["example"]).store, StoreConfig::Embedded { .. }));
-    assert!(matches!(production(&["example", "compose"]).store, StoreConfig::Redis(_)));
+    assert!(production(&["example"]).store.directory().is_some());
+    assert!(production(&["example", "compose"]).store.is_shared());
 }
 
 #[test]
@@ -84,7 +111,9 @@ fn every_secret_of_the_sample_is_mounted() {
         .skip(1)
         .map(|rest| rest.split('"').next().unwrap().to_owned())
         .collect();
-    let mounted: BTreeSet<_> = names(&compose()["services"][GATEWAYS[0]], "secrets").into_iter().collect();
+    let mounted: BTreeSet<_> = names(&compose()["services"][GATEWAYS[0]], "secrets")
+        .into_iter()
+        .collect();
     assert_eq!(places, mounted);
 }
 
@@ -96,7 +125,10 @@ fn the_image_runs_as_nobody_in_particular_and_tells_its_health() {
     let channel = toolchain["toolchain"]["channel"].as_str().unwrap();
     assert!(build.contains(&format!("RUSTUP_TOOLCHAIN={channel}\n")));
     assert!(build.contains(&format!("FROM rust:{}-", channel.trim_end_matches(".0"))));
-    assert!(image.contains("ca-certificates"), "the HTTP client does not start without a trust store");
+    assert!(
+        image.contains("ca-certificates"),
+        "the HTTP client does not start without a trust store"
+    );
     assert!(image.contains("\nUSER 10001\n"));
     assert!(image.contains("127.0.0.1:9090/health/ready"));
 }
@@ -105,7 +137,11 @@ fn the_image_runs_as_nobody_in_particular_and_tells_its_health() {
 fn production(files: &[&str]) -> Config {
     let directory = tempfile::tempdir().unwrap();
     for name in names(&compose()["services"][GATEWAYS[0]], "secrets") {
-        fs::write(directory.path().join(name), "a secret that is of thirty-two bytes or more").unwrap();
+        fs::write(
+            directory.path().join(name),
+            "a secret that is of thirty-two bytes or more",
+        )
+        .unwrap();
     }
     let here = |name: &&str| {
         let text = text(&format!("config/{name}.toml")).unwrap();
@@ -113,7 +149,10 @@ fn production(files: &[&str]) -> Config {
         fs::write(&path, text.replace("/run/secrets", directory.path().to_str().unwrap())).unwrap();
         path
     };
-    let sources = Sources { files: files.iter().map(here).collect(), env: Vec::new() };
+    let sources = Sources {
+        files: files.iter().map(here).collect(),
+        env: Vec::new(),
+    };
     app::load(&sources).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
@@ -134,5 +173,9 @@ fn names(service: &Value, key: &str) -> Vec<String> {
 }
 
 fn strings(list: &Value) -> Vec<String> {
-    list.as_array().into_iter().flatten().map(|item| item.as_str().unwrap().to_owned()).collect()
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .map(|item| item.as_str().unwrap().to_owned())
+        .collect()
 }

@@ -15,7 +15,10 @@ const PLACE: &str = "POST /calls";
 #[async_trait]
 impl Calls for Voz {
     fn offers(&self) -> &'static [Offer] {
-        &[Offer { operation: Capability::Say, options: &[Capability::MaxDuration] }]
+        &[Offer {
+            operation: Capability::Say,
+            options: &[Capability::MaxDuration],
+        }]
     }
 
     fn operation(&self, _call: &NewCall) -> &'static str {
@@ -31,9 +34,13 @@ impl Calls for Voz {
 }
 
 fn body(call: &NewCall) -> Option<String> {
-    let Script::Actions(actions) = &call.script else { return None };
+    let Script::Actions(actions) = &call.script else {
+        return None;
+    };
     let [action] = actions.as_slice() else { return None };
-    let ActionKind::Say { text, .. } = &action.what else { return None };
+    let ActionKind::Say { text, .. } = &action.what else {
+        return None;
+    };
     let number = call.to.number()?;
     let body = json!({
         "to": number.digits(),

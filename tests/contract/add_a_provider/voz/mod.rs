@@ -13,7 +13,10 @@ use switchboard::providers::port::{Calls, KeyUsage, Provider, Webhooks};
 use switchboard::upstream::{self, Credential, Upstream};
 
 const BASE_URL: &str = "https://api.voz.example";
-const CREDENTIAL: Credential = Credential { header: "authorization", prefix: "Bearer " };
+const CREDENTIAL: Credential = Credential {
+    header: "authorization",
+    prefix: "Bearer ",
+};
 
 /// One account at Voz.
 pub struct Voz {
@@ -32,7 +35,10 @@ impl Voz {
         let base_url = account.settings.read(|_| account.base_url.clone().or_else(usual))?;
         let base_url = base_url.ok_or_else(|| Faults(Vec::new()))?;
         let way = upstream::Settings::of(account, base_url, CREDENTIAL);
-        Ok(Self { account: account.name.clone(), upstream: Upstream::new(way, clock) })
+        Ok(Self {
+            account: account.name.clone(),
+            upstream: Upstream::new(way, clock),
+        })
     }
 }
 

@@ -40,10 +40,26 @@ fn facts(event: Event) -> CallFacts {
         ..CallFacts::default()
     };
     match event.state.as_str() {
-        "ringing" => CallFacts { status: Some(CallStatus::Ringing), ringing_at: at, ..facts },
-        "answered" => CallFacts { status: Some(CallStatus::InProgress), answered_at: at, ..facts },
-        "ended" => CallFacts { status: Some(CallStatus::Completed), ended_at: at, ..facts },
-        "missed" => CallFacts { status: Some(CallStatus::NoAnswer), ended_at: at, ..facts },
+        "ringing" => CallFacts {
+            status: Some(CallStatus::Ringing),
+            ringing_at: at,
+            ..facts
+        },
+        "answered" => CallFacts {
+            status: Some(CallStatus::InProgress),
+            answered_at: at,
+            ..facts
+        },
+        "ended" => CallFacts {
+            status: Some(CallStatus::Completed),
+            ended_at: at,
+            ..facts
+        },
+        "missed" => CallFacts {
+            status: Some(CallStatus::NoAnswer),
+            ended_at: at,
+            ..facts
+        },
         // A word nobody knows says only that there is such a call.
         _ => facts,
     }

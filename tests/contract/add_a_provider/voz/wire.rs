@@ -33,11 +33,15 @@ pub fn placed(answer: &Answer) -> Result<ProviderRef, Rejection> {
 }
 
 fn refused(answer: &Answer) -> Rejection {
-    let Ok(told) = serde_json::from_slice::<Refused>(&answer.body) else { return Rejection::refused(Refusal::Unknown) };
+    let Ok(told) = serde_json::from_slice::<Refused>(&answer.body) else {
+        return Rejection::refused(Refusal::Unknown);
+    };
     let refusal = match told.code {
         11 => Refusal::Invalid,
         12 => Refusal::Policy,
         _ => Refusal::Unknown,
     };
-    Rejection::refused(refusal).with_code(told.code.to_string()).with_message(told.message)
+    Rejection::refused(refusal)
+        .with_code(told.code.to_string())
+        .with_message(told.message)
 }

@@ -7,13 +7,17 @@ mod budget;
 mod client;
 mod credentials;
 mod exchange;
+mod link;
 mod reading;
 mod wire;
 
 pub use client::{Settings, Upstream};
 pub use credentials::KeyUsage;
+pub use reqwest::Method;
+
 pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed};
+pub use link::{Found, Link};
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 mod tests;

@@ -70,7 +70,10 @@ impl App {
     ///
     /// # Errors
     /// Where one of them cannot be opened.
-    #[expect(clippy::disallowed_methods, reason = "the tasks that the application itself waits for when it stops")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the tasks that the application itself waits for when it stops"
+    )]
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let now = Timestamp::from_millis(clock.now_ms());
@@ -85,7 +88,10 @@ impl App {
         let management = listen(config.server.management_bind)?;
         let (address, management_address) = (local(&public)?, local(&management)?);
         let api = || Api::new(Arc::clone(&gateway), Arc::clone(&auth));
-        let servers = [api::server(api(), public), api::management(api(), metrics.clone(), management)];
+        let servers = [
+            api::server(api(), public),
+            api::management(api(), metrics.clone(), management),
+        ];
         let mut running = Vec::new();
         for server in servers {
             let server = server.map_err(StartError::Server)?;
@@ -98,7 +104,15 @@ impl App {
         );
         let workers = tokio::spawn(work.map(drop));
         let drain = config.server.drain;
-        Ok(Self { address, management_address, gateway, servers: running, workers, stop, drain })
+        Ok(Self {
+            address,
+            management_address,
+            gateway,
+            servers: running,
+            workers,
+            stop,
+            drain,
+        })
     }
 
     /// Stops taking requests, sees through what has begun, for at most the configured time, and ends.
@@ -142,4 +156,3 @@ fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
     listener.local_addr().map_err(StartError::Server)
 }
-

@@ -55,14 +55,8 @@ pub mod metric {
 
 const COUNTERS: [(&str, &str); 6] = [
     (metric::HTTP_REQUESTS, "Requests answered."),
-    (
-        metric::VERIFICATIONS,
-        "Verifications, by the status they reached.",
-    ),
-    (
-        metric::GUARD_DECISIONS,
-        "Decisions of the verification guard.",
-    ),
+    (metric::VERIFICATIONS, "Verifications, by the status they reached."),
+    (metric::GUARD_DECISIONS, "Decisions of the verification guard."),
     (metric::EVENTS, "Events published."),
     (metric::DELIVERIES, "Tries to deliver an event."),
     (
@@ -72,15 +66,9 @@ const COUNTERS: [(&str, &str); 6] = [
 ];
 
 const GAUGES: [(&str, &str); 9] = [
-    (
-        metric::ACCOUNT_HEALTHY,
-        "1 while the account is usable, else 0.",
-    ),
+    (metric::ACCOUNT_HEALTHY, "1 while the account is usable, else 0."),
     (metric::ACCOUNT_BALANCE, "Credit left at the provider."),
-    (
-        metric::CALLS_UNSETTLED,
-        "Calls whose outcome is not yet known.",
-    ),
+    (metric::CALLS_UNSETTLED, "Calls whose outcome is not yet known."),
     (metric::WEBHOOK_LAST_RECEIVED, "When the last webhook came."),
     (metric::DELIVERIES_DEAD, "Deliveries given up."),
     (metric::KEY_LAST_ACCEPTED, "When the key was last accepted."),
@@ -96,10 +84,7 @@ const GAUGES: [(&str, &str); 9] = [
 ];
 
 const HISTOGRAMS: [(&str, &str); 3] = [
-    (
-        metric::HTTP_REQUEST_DURATION,
-        "Time to answer a request, in seconds.",
-    ),
+    (metric::HTTP_REQUEST_DURATION, "Time to answer a request, in seconds."),
     (
         metric::OVERHEAD_DURATION,
         "Time to answer without the wait for providers, in seconds.",
@@ -138,11 +123,7 @@ where
 {
     let lines = fmt::layer().with_writer(writer);
     let lines = match format {
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
-            .boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
         LogFormat::Pretty => lines.boxed(),
     };
     let level = LevelFilter::from_level(level);
@@ -194,11 +175,7 @@ pub fn mask_digits(text: &str) -> String {
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
         let (before, number) = rest.split_at(start);
-        let (number, after) = number.split_at(
-            number
-                .find(|c| !belongs_to_number(c))
-                .unwrap_or(number.len()),
-        );
+        let (number, after) = number.split_at(number.find(|c| !belongs_to_number(c)).unwrap_or(number.len()));
         masked.push_str(before);
         mask_number(number, &mut masked);
         rest = after;
@@ -301,10 +278,7 @@ mod tests {
         for (text, masked) in [
             ("", ""),
             ("Saldo insuficiente", "Saldo insuficiente"),
-            (
-                "número 5511987654321 inválido",
-                "número ************* inválido",
-            ),
+            ("número 5511987654321 inválido", "número ************* inválido"),
             ("+55 (11) 98765-4321!", "+** (**) *****-****!"),
             ("pin=36355&id=12", "pin=*****&id=12"),
             ("pin 1 2 3 4", "pin * * * *"),

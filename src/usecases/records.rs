@@ -70,7 +70,9 @@ impl Gateway {
     ) -> Result<(Call, T), Error> {
         let key = keys::call(id);
         let current = existing(self.store.get(&key).await?)?;
-        let (held, done) = self.change((&key, self.config.retention.calls), current, change).await?;
+        let (held, done) = self
+            .change((&key, self.config.retention.calls), current, change)
+            .await?;
         Ok((held.object, done))
     }
 
@@ -80,7 +82,8 @@ impl Gateway {
         change: impl FnMut(&mut Ledger) -> Result<Change<T>, Error>,
     ) -> Result<(Held<Ledger>, T), Error> {
         let key = keys::verification(current.object.verification.id);
-        self.change((&key, self.config.retention.verifications), current, change).await
+        self.change((&key, self.config.retention.verifications), current, change)
+            .await
     }
 
     /// Applies `change` to an object, as it is known and then as it is found, until no one else changed it meanwhile.
@@ -99,12 +102,19 @@ impl Gateway {
                 Change::Write(done) => done,
             };
             let value = encode(&current.object)?;
-            match self.store.put(key, value, Some(keep), Expect::Version(current.version)).await? {
+            match self
+                .store
+                .put(key, value, Some(keep), Expect::Version(current.version))
+                .await?
+            {
                 Put::Stored(version) => return Ok((Held { version, ..current }, done)),
                 Put::Conflict(found) => current = existing(found)?,
             }
         }
-        Err(Error::new(Problem::Overloaded, "Too many changes of one object at once.").retry_after(Duration::from_secs(1)))
+        Err(
+            Error::new(Problem::Overloaded, "Too many changes of one object at once.")
+                .retry_after(Duration::from_secs(1)),
+        )
     }
 }
 
@@ -116,5 +126,8 @@ fn existing<O: DeserializeOwned>(stored: Option<Stored>) -> Result<Held<O>, Erro
 }
 
 fn held<O: DeserializeOwned>(stored: &Stored) -> Result<Held<O>, Error> {
-    Ok(Held { object: decode(stored)?, version: stored.version })
+    Ok(Held {
+        object: decode(stored)?,
+        version: stored.version,
+    })
 }

@@ -29,20 +29,35 @@ impl Gateway {
     ///
     /// # Errors
     /// An error means no code was sent. Where the provider's answer was lost the answer is not an error but uncertain.
-    pub async fn start_verification(&self, caller: &Caller, new: NewVerification) -> Result<Accepted<Verification>, Error> {
+    pub async fn start_verification(
+        &self,
+        caller: &Caller,
+        new: NewVerification,
+    ) -> Result<Accepted<Verification>, Error> {
         Self::acting(caller)?;
         let mut ledger = self.ledger_of(caller, &new);
         if self.test_code(&new.to).is_some() {
             self.record_test_send(&mut ledger.verification, new.channel);
             self.write_new(&ledger).await?;
-            return Ok(Accepted { object: ledger.verification, certain: true });
+            return Ok(Accepted {
+                object: ledger.verification,
+                certain: true,
+            });
         }
         self.allowed_destination(&new.to)?;
         let choice = self.choose_for_code(caller, new.channel, new.account.as_ref())?;
         self.count(&self.send_limits(&caller.tenant, &new.to)).await?;
         let version = self.write_new(&ledger).await?;
         match self.send_code(&mut ledger.verification, &choice, new.channel).await {
-            Ok(certain) => Ok(Accepted { object: self.store_send(Held { object: ledger, version }).await, certain }),
+            Ok(certain) => Ok(Accepted {
+                object: self
+                    .store_send(Held {
+                        object: ledger,
+                        version,
+                    })
+                    .await,
+                certain,
+            }),
             Err(error) => {
                 self.withdraw(&ledger.verification).await;
                 Err(error)
@@ -63,8 +78,17 @@ impl Gateway {
         };
         let operation = entry.provider.codes().map_or("", |codes| codes.operation());
         let limits = self.limit_states(&self.send_limits(&caller.tenant, &new.to)).await?;
-        let would = Would { account: account.clone(), operation: operation.to_owned() };
-        Ok(Preview { dry_run: true, routing, would, limits, permission: None })
+        let would = Would {
+            account: account.clone(),
+            operation: operation.to_owned(),
+        };
+        Ok(Preview {
+            dry_run: true,
+            routing,
+            would,
+            limits,
+            permission: None,
+        })
     }
 
     /// Sends a code again under the same verification; neither its attempts nor its time are renewed.
@@ -90,11 +114,17 @@ impl Gateway {
         let verification = &mut held.object.verification;
         let Some(choice) = choice else {
             self.record_test_send(verification, channel);
-            return Ok(Accepted { object: self.store_send(held).await, certain: true });
+            return Ok(Accepted {
+                object: self.store_send(held).await,
+                certain: true,
+            });
         };
         self.count(&self.send_limits(&caller.tenant, &verification.to)).await?;
         let certain = self.send_code(verification, &choice, channel).await?;
-        Ok(Accepted { object: self.store_send(held).await, certain })
+        Ok(Accepted {
+            object: self.store_send(held).await,
+            certain,
+        })
     }
 
     /// Compares a code. Right once: the answer `valid: true` comes exactly once in a verification's life.
@@ -103,7 +133,12 @@ impl Gateway {
     /// `verification-closed`, `verification-not-checkable`, `invalid-input` for what is no code; none of these counts an
     /// attempt. `provider-unavailable` where the provider cannot compare; the attempt is given back only if no request can
     /// have reached it.
-    pub async fn check_verification(&self, caller: &Caller, id: VerificationId, code: &str) -> Result<CheckResult, Error> {
+    pub async fn check_verification(
+        &self,
+        caller: &Caller,
+        id: VerificationId,
+        code: &str,
+    ) -> Result<CheckResult, Error> {
         Self::acting(caller)?;
         let held = self.own_ledger(caller, id).await?;
         let digits = held.object.verification.code_length;
@@ -170,9 +205,23 @@ impl Gateway {
     ///
     /// # Errors
     /// `invalid-cursor`, `cursor-expired`.
-    pub async fn verifications(&self, caller: &Caller, query: VerificationQuery, paging: Paging) -> Result<Page<Verification>, Error> {
-        let set = if caller.reads_all() { keys::verifications_all() } else { keys::verifications_of(&caller.tenant) };
-        let listing = Listing { set, query: named(&query), window: query.window, key: &|member| keys::verification(member) };
+    pub async fn verifications(
+        &self,
+        caller: &Caller,
+        query: VerificationQuery,
+        paging: Paging,
+    ) -> Result<Page<Verification>, Error> {
+        let set = if caller.reads_all() {
+            keys::verifications_all()
+        } else {
+            keys::verifications_of(&caller.tenant)
+        };
+        let listing = Listing {
+            set,
+            query: named(&query),
+            window: query.window,
+            key: &|member| keys::verification(member),
+        };
         let now = self.now();
         self.page(caller, listing, &paging, |bytes| {
             let mut verification = serde_json::from_slice::<Ledger>(bytes).ok()?.verification;
@@ -196,7 +245,13 @@ impl Gateway {
     }
 
     fn choose_for_code(&self, caller: &Caller, channel: Channel, named: Option<&AccountName>) -> Result<Choice, Error> {
-        choose::for_code(&self.accounts, &self.config.routing.verifications, &caller.tenant, channel, named)
+        choose::for_code(
+            &self.accounts,
+            &self.config.routing.verifications,
+            &caller.tenant,
+            channel,
+            named,
+        )
     }
 
     fn test_code(&self, number: &PhoneNumber) -> Option<&crate::config::Secret> {
@@ -206,7 +261,9 @@ impl Gateway {
     fn ledger_of(&self, caller: &Caller, new: &NewVerification) -> Ledger {
         let settings = &self.config.verification;
         let now = self.now();
-        let ttl = new.ttl_seconds.map_or(settings.ttl, |seconds| Duration::from_secs(seconds.into()));
+        let ttl = new
+            .ttl_seconds
+            .map_or(settings.ttl, |seconds| Duration::from_secs(seconds.into()));
         let verification = Verification {
             id: new.id,
             tenant: caller.tenant.clone(),
@@ -227,7 +284,10 @@ impl Gateway {
             routing: None,
             attempts: Vec::new(),
         };
-        Ledger { verification, comparing: 0 }
+        Ledger {
+            verification,
+            comparing: 0,
+        }
     }
 
     async fn write_new(&self, ledger: &Ledger) -> Result<Version, Error> {
@@ -235,7 +295,11 @@ impl Gateway {
         let verification = &ledger.verification;
         let (id, at) = (verification.id.to_string(), verification.created_at.as_millis());
         let oldest = Some(at.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
-        let (key, of, all) = (keys::verification(&id), keys::verifications_of(&verification.tenant), keys::verifications_all());
+        let (key, of, all) = (
+            keys::verification(&id),
+            keys::verifications_of(&verification.tenant),
+            keys::verifications_all(),
+        );
         let write = self.store.put(&key, encode(ledger)?, Some(keep), Expect::Absent);
         let (written, (), ()) = futures_util::future::try_join3(
             write,
@@ -245,16 +309,24 @@ impl Gateway {
         .await?;
         match written {
             Put::Stored(version) => Ok(version),
-            Put::Conflict(_) => Err(Error::new(Problem::RequestInProgress, "This verification was already begun or given up.")
-                .retry_after(Duration::from_secs(1))),
+            Put::Conflict(_) => Err(Error::new(
+                Problem::RequestInProgress,
+                "This verification was already begun or given up.",
+            )
+            .retry_after(Duration::from_secs(1))),
         }
     }
 
     async fn withdraw(&self, verification: &Verification) {
         let id = verification.id.to_string();
-        let (key, of, all) = (keys::verification(&id), keys::verifications_of(&verification.tenant), keys::verifications_all());
+        let (key, of, all) = (
+            keys::verification(&id),
+            keys::verifications_of(&verification.tenant),
+            keys::verifications_all(),
+        );
         let removed = self.store.remove(&key, Expect::Any);
-        let gone = futures_util::future::join3(removed, self.store.unindex(&of, &id), self.store.unindex(&all, &id)).await;
+        let gone =
+            futures_util::future::join3(removed, self.store.unindex(&of, &id), self.store.unindex(&all, &id)).await;
         if let Err(error) = gone.0 {
             tracing::warn!(%error, verification = %id, "a verification of which nothing came could not be taken back");
         }
@@ -298,14 +370,24 @@ impl Gateway {
     }
 
     /// Sends a code through the first account that takes it; says whether it was surely taken.
-    async fn send_code(&self, verification: &mut Verification, choice: &Choice, channel: Channel) -> Result<bool, Error> {
+    async fn send_code(
+        &self,
+        verification: &mut Verification,
+        choice: &Choice,
+        channel: Channel,
+    ) -> Result<bool, Error> {
         let mut skipped: Vec<Skipped> = Vec::new();
         for (index, (account, entry)) in choice.candidates().iter().enumerate() {
             let last = index + 1 == choice.candidates().len();
             let sent = self.send_through(verification, account, entry, channel).await;
             let failure = match sent {
                 Ok(reference) => {
-                    self.record_send(verification, entry, (channel, Some(reference)), choice.routing(index, &skipped));
+                    self.record_send(
+                        verification,
+                        entry,
+                        (channel, Some(reference)),
+                        choice.routing(index, &skipped),
+                    );
                     return Ok(true);
                 }
                 Err(failure) => failure,
@@ -317,9 +399,15 @@ impl Gateway {
             if last || !failure.allows_another_account() {
                 return Err(Error::from_failure(&failure, account, entry.provider.kind()));
             }
-            skipped.push(Skipped { account: account.clone(), reason: failure.outcome().to_string() });
+            skipped.push(Skipped {
+                account: account.clone(),
+                reason: failure.outcome().to_string(),
+            });
         }
-        Err(Error::new(Problem::ProviderUnavailable, "No account could send the code."))
+        Err(Error::new(
+            Problem::ProviderUnavailable,
+            "No account could send the code.",
+        ))
     }
 
     async fn send_through(
@@ -329,10 +417,19 @@ impl Gateway {
         entry: &Entry,
         channel: Channel,
     ) -> Result<ProviderRef, Failure> {
-        let Some(codes) = entry.provider.codes() else { return Err(Failure::new(FailureKind::NotSent, "")) };
+        let Some(codes) = entry.provider.codes() else {
+            return Err(Failure::new(FailureKind::NotSent, ""));
+        };
         let (at, began) = (self.now(), Instant::now());
         let brand = verification.brand.clone().unwrap_or_default();
-        let sent = codes.send(NewCode { to: &verification.to, channel, brand: &brand, length: verification.code_length }).await;
+        let sent = codes
+            .send(NewCode {
+                to: &verification.to,
+                channel,
+                brand: &brand,
+                length: verification.code_length,
+            })
+            .await;
         let failure = sent.as_ref().err();
         verification.attempts.push(Attempt {
             at,
@@ -353,7 +450,11 @@ impl Gateway {
         routing: Option<Routing>,
     ) {
         let (channel, provider_ref) = sent;
-        let status = if provider_ref.is_some() { SendStatus::Accepted } else { SendStatus::Unknown };
+        let status = if provider_ref.is_some() {
+            SendStatus::Accepted
+        } else {
+            SendStatus::Unknown
+        };
         let send = Send {
             at: self.now(),
             channel,
@@ -396,9 +497,11 @@ impl Gateway {
             .change_ledger(held, |ledger| match ledger.take_attempt(now) {
                 Ok(()) => Ok(Change::Write(())),
                 Err(Closed::Closed) => Err(closed(&ledger.verification)),
-                Err(Closed::NotCheckable) => {
-                    Err(about(Problem::VerificationNotCheckable, "No send of this verification can be checked.", &ledger.verification))
-                }
+                Err(Closed::NotCheckable) => Err(about(
+                    Problem::VerificationNotCheckable,
+                    "No send of this verification can be checked.",
+                    &ledger.verification,
+                )),
             })
             .await?;
         Ok(held)
@@ -423,16 +526,18 @@ impl Gateway {
         }
         match failed {
             None => Ok(false),
-            Some(failure) if reached && failure.kind == FailureKind::NotSent => {
-                Err(Failure { kind: FailureKind::Interrupted, ..failure })
-            }
+            Some(failure) if reached && failure.kind == FailureKind::NotSent => Err(Failure {
+                kind: FailureKind::Interrupted,
+                ..failure
+            }),
             Some(failure) => Err(failure),
         }
     }
 
     async fn compare_with(&self, send: &Send, code: &Code) -> Result<bool, Failure> {
         let entry = send.account.as_ref().and_then(|account| self.accounts.get(account));
-        let (Some(codes), Some(reference)) = (entry.and_then(|entry| entry.provider.codes()), &send.provider_ref) else {
+        let (Some(codes), Some(reference)) = (entry.and_then(|entry| entry.provider.codes()), &send.provider_ref)
+        else {
             return Err(Failure::new(FailureKind::NotSent, ""));
         };
         codes.check(reference, code).await
@@ -442,7 +547,11 @@ impl Gateway {
         let mut error = Error::new(Problem::ProviderUnavailable, "The provider cannot check the code now.")
             .retry_after(failure.retry_after.unwrap_or(Duration::from_secs(1)))
             .about("verification", summary(verification));
-        if let Some(entry) = verification.routing.as_ref().and_then(|routing| self.accounts.get(&routing.account)) {
+        if let Some(entry) = verification
+            .routing
+            .as_ref()
+            .and_then(|routing| self.accounts.get(&routing.account))
+        {
             error = error.at(&entry.config.name, entry.provider.kind());
         }
         error
@@ -458,7 +567,11 @@ fn about(problem: Problem, detail: &str, verification: &Verification) -> Error {
 }
 
 fn closed(verification: &Verification) -> Error {
-    about(Problem::VerificationClosed, "The verification takes no more checks.", verification)
+    about(
+        Problem::VerificationClosed,
+        "The verification takes no more checks.",
+        verification,
+    )
 }
 
 fn too_soon(verification: &Verification, wait: i64, now: crate::domain::time::Timestamp) -> Error {

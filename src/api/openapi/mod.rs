@@ -79,7 +79,11 @@ pub fn document() -> Document {
 }
 
 fn operations(document: &mut Document) -> impl Iterator<Item = &mut Operation> {
-    document.paths.paths.values_mut().flat_map(|path| path.get.iter_mut().chain(path.post.iter_mut()))
+    document
+        .paths
+        .paths
+        .values_mut()
+        .flat_map(|path| path.get.iter_mut().chain(path.post.iter_mut()))
 }
 
 fn add_bearer(document: &mut Document) {
@@ -88,7 +92,10 @@ fn add_bearer(document: &mut Document) {
         "A JWT with exp, iss, aud, sub and the tenant, signed with a configured key. Its scopes, in one claim: {}.",
         scopes.join(" ")
     );
-    let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(description));
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some(description));
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
 }

@@ -3,7 +3,8 @@
 //! By our identifier echoed in a tag; else by the party called, the kind of call and the time, for the two providers that give
 //! no identifier when a call starts.
 
-use super::call::Call;
+use super::address::Address;
+use super::call::{Call, CallKind, LegSide};
 use super::facts::CallFacts;
 
 /// How long before its creation here a provider may date a call, in seconds: clocks differ, and Zenvia's legs are dated a second early.
@@ -25,11 +26,13 @@ pub fn choose<'a>(facts: &CallFacts, waiting: impl IntoIterator<Item = &'a Call>
 
 fn fits(facts: &CallFacts, call: &Call) -> bool {
     let same_direction = facts.direction.is_none_or(|direction| direction == call.direction);
-    let same_kind = facts.kind.is_none_or(|kind| kind == call.kind);
-    let called = match (&facts.to, &call.to) {
-        (Some(theirs), Some(ours)) => theirs.same_party(ours),
-        _ => false,
-    };
+    // What an agent is asked to dial, a call centre lists among the calls of its queues, and the agent only as leg A.
+    let agents = matches!(call.to, Some(Address::Agent(_)));
+    let same_kind = facts.kind.is_none_or(|kind| kind == call.kind || (agents && kind == CallKind::Queue));
+    let leg_a = facts.legs.iter().find(|leg| leg.side == LegSide::Caller);
+    let rung = [facts.to.as_ref(), leg_a.and_then(|leg| leg.address.as_ref())];
+    let is_rung = |ours: &Address| rung.into_iter().flatten().any(|theirs| theirs.same_party(ours));
+    let called = call.to.as_ref().is_some_and(is_rung);
     let in_time = facts.created_at.is_none_or(|told| {
         told >= call.created_at.plus_seconds(-EARLY_SECONDS) && told <= call.created_at.plus_seconds(LATE_SECONDS)
     });
@@ -40,10 +43,9 @@ fn fits(facts: &CallFacts, call: &Call) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::domain::phone::Region;
-    use crate::domain::address::Address;
-    use crate::domain::call::{CallKind, Direction, ProviderRef};
+    use crate::domain::call::{Direction, Leg, ProviderRef};
     use crate::domain::ids::CallId;
+    use crate::domain::phone::Region;
     use crate::domain::time::Timestamp;
 
     fn placed(to: &str, seconds: i64) -> Call {
@@ -88,5 +90,27 @@ mod tests {
     fn news_of_another_time_is_not_ours() {
         let calls = [placed("whatsapp:+5511988887777", -1_000)];
         assert_eq!(choose(&news("whatsapp:+5511988887777"), &calls), None);
+    }
+
+    #[test]
+    fn an_agent_s_call_is_found_among_the_queues_by_the_agent_on_leg_a() {
+        let agent = Address::parse("agent:john.snow", Region::BR).ok();
+        let mut ours = Call { kind: CallKind::Connect, ..placed("whatsapp:+5511988887777", 0) };
+        ours.to.clone_from(&agent);
+        let leg = Leg {
+            side: LegSide::Caller,
+            address: agent,
+            status: None,
+            started_at: None,
+            answered_at: None,
+            talk_seconds: None,
+            billed_seconds: None,
+            price: None,
+            hangup: None,
+        };
+        let listed = CallFacts { kind: Some(CallKind::Queue), legs: vec![leg], ..news("+5511988887777") };
+        assert_eq!(choose(&listed, [&ours]).map(|call| call.id), Some(ours.id));
+        let of_another = CallFacts { legs: vec![], ..listed };
+        assert_eq!(choose(&of_another, [&ours]), None);
     }
 }

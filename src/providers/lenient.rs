@@ -205,15 +205,9 @@ mod tests {
     fn numbers_come_as_numbers_or_as_text() {
         let object = object(r#"{"a":30,"b":"30","c":41.0,"d":41.2,"e":-1,"f":1e400,"g":"x"}"#);
         let integers = ["a", "b", "c", "d", "e", "f", "g"].map(|key| object.integer(key));
-        assert_eq!(
-            integers,
-            [Some(30), Some(30), Some(41), None, Some(-1), None, None]
-        );
+        assert_eq!(integers, [Some(30), Some(30), Some(41), None, Some(-1), None, None]);
         let seconds = ["a", "b", "c", "d", "e", "f", "g"].map(|key| object.seconds(key));
-        assert_eq!(
-            seconds,
-            [Some(30), Some(30), Some(41), Some(42), None, None, None]
-        );
+        assert_eq!(seconds, [Some(30), Some(30), Some(41), Some(42), None, None, None]);
     }
 
     #[test]

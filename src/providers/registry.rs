@@ -52,6 +52,12 @@ impl Accounts {
         if faults.is_empty() { Ok(Self(entries)) } else { Err(Faults(faults)) }
     }
 
+    /// The accounts of a test, whose providers are its own.
+    #[cfg(test)]
+    pub(crate) fn of(entries: BTreeMap<AccountName, Entry>) -> Self {
+        Self(entries)
+    }
+
     /// The account of that name.
     pub fn get(&self, name: &AccountName) -> Option<&Entry> {
         self.0.get(name)

@@ -14,12 +14,8 @@ pub fn account(settings: &str) -> Account {
         keys = [ {{ id = "1", secret = "env::KEY" }} ]
         {settings}"#
     );
-    let env = [
-        ("JWT", "a-secret-of-more-than-thirty-two-bytes"),
-        ("KEY", "token-1"),
-    ];
-    let mut config =
-        Config::from_toml_with(&text, &env).unwrap_or_else(|faults| panic!("{faults}"));
+    let env = [("JWT", "a-secret-of-more-than-thirty-two-bytes"), ("KEY", "token-1")];
+    let mut config = Config::from_toml_with(&text, &env).unwrap_or_else(|faults| panic!("{faults}"));
     config.accounts.remove("tested").unwrap()
 }
 

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RANGE};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Client, ClientBuilder, Method, redirect, tls};
 use url::Url;
 use url::form_urlencoded;
@@ -14,6 +14,9 @@ use uuid::Uuid;
 
 use super::exchange::{Body, Exchange};
 use crate::domain::error::{Failure, FailureKind};
+
+/// Some providers answer a refused credential with a page or a redirect to a log-in unless JSON comes first.
+const JSON_FIRST: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.5");
 
 /// Shorter than providers keep a connection open, so that a request rarely meets one that is closing.
 const IDLE_CONNECTION: Duration = Duration::from_secs(4);
@@ -62,6 +65,7 @@ fn builder(connecting: Connecting) -> ClientBuilder {
     let idle = if connecting.fresh { 0 } else { usize::MAX };
     Client::builder()
         .user_agent(concat!("switchboard/", env!("CARGO_PKG_VERSION")))
+        .default_headers(HeaderMap::from_iter([(ACCEPT, JSON_FIRST)]))
         .no_proxy()
         .redirect(redirect::Policy::none())
         .tls_version_min(tls::Version::TLS_1_2)

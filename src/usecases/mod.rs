@@ -15,6 +15,9 @@ mod records;
 mod redact;
 pub mod requests;
 mod take_webhook;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;
 mod verify;
 mod work;
 

@@ -90,10 +90,7 @@ mod tests {
             id: CallId::generate(),
             to: parse(to),
             from: None,
-            script: Script::Actions(vec![Action {
-                what,
-                on_digit: None,
-            }]),
+            script: Script::Actions(vec![Action { what, on_digit: None }]),
             record: false,
             hang_up_on_machine: false,
             collect_digits: false,
@@ -107,10 +104,7 @@ mod tests {
     #[test]
     fn an_agent_call_is_sent_with_the_national_number_and_our_label() {
         let mut call = call("agent:john.snow", "+5584999010101", None);
-        let label = format!(
-            r#"[{{"label":"tag","type":"text","value":"order-7 {}"}}]"#,
-            call.id
-        );
+        let label = format!(r#"[{{"label":"tag","type":"text","value":"order-7 {}"}}]"#, call.id);
         let expected = vec![
             ("from", "john.snow".to_owned()),
             ("to", "84999010101".to_owned()),
@@ -118,10 +112,7 @@ mod tests {
         ];
         assert_eq!(form(&call).unwrap(), expected);
         call.max_duration_seconds = Some(90);
-        assert_eq!(
-            form(&call).unwrap().last().unwrap(),
-            &("max_duration", "90".to_owned())
-        );
+        assert_eq!(form(&call).unwrap().last().unwrap(), &("max_duration", "90".to_owned()));
     }
 
     #[test]

@@ -38,11 +38,7 @@ pub(super) const QUEUE: Report = Report {
 const REPORT: Format<Report> = Format {
     what: "a report of Evolux: dialer or queue",
     example: DIALER.name,
-    parse: |text| {
-        [DIALER, QUEUE]
-            .into_iter()
-            .find(|report| report.name == text)
-    },
+    parse: |text| [DIALER, QUEUE].into_iter().find(|report| report.name == text),
 };
 
 /// The settings only Evolux has.
@@ -66,8 +62,7 @@ impl Settings {
             let reports = reader.list("reports", &REPORT);
             let contact_status = reader.switch("contact_status", true);
             if account.base_url.is_none() {
-                let remedy =
-                    "write the tenant's own address, such as \"https://natal.evolux.net.br\"";
+                let remedy = "write the tenant's own address, such as \"https://natal.evolux.net.br\"";
                 reader.fault("base_url", "is missing", remedy);
             }
             let reports = if reports.is_empty() {
@@ -112,8 +107,7 @@ mod tests {
 
     #[test]
     fn every_fault_is_told() {
-        let text =
-            "provider = 'evolux'\ncontact_status = 'no'\nreports = ['agents']\nnumber_id = '1'";
+        let text = "provider = 'evolux'\ncontact_status = 'no'\nreports = ['agents']\nnumber_id = '1'";
         let expected = ["reports[0]", "contact_status", "base_url", "number_id"];
         assert_eq!(
             faulty(Settings::read(&account(text))),

@@ -18,9 +18,7 @@ const TRANSFER: &str = "POST /api/v1/calls/{uuid}/transfer";
 impl Control for Evolux {
     fn controls(&self, kind: CallKind) -> &'static [Capability] {
         match kind {
-            CallKind::Connect | CallKind::Campaign | CallKind::Queue => {
-                &[Capability::Hangup, Capability::Transfer]
-            }
+            CallKind::Connect | CallKind::Campaign | CallKind::Queue => &[Capability::Hangup, Capability::Transfer],
             _ => &[],
         }
     }
@@ -28,19 +26,15 @@ impl Control for Evolux {
     async fn hang_up(&self, call: Target<'_>) -> Result<(), Failure> {
         let uuid = segment(call.reference.uuid.as_deref(), HANG_UP)?;
         // Without the parameter the call goes on into the survey.
-        let exchange = Exchange::post(HANG_UP, format!("/api/v1/calls/{uuid}/hangup"), Body::Empty)
-            .query("skip_survey", "true");
+        let exchange =
+            Exchange::post(HANG_UP, format!("/api/v1/calls/{uuid}/hangup"), Body::Empty).query("skip_survey", "true");
         self.upstream.exchange(exchange, judge::done).await
     }
 
     async fn transfer(&self, call: Target<'_>, to: &Address, leg: LegSide) -> Result<(), Failure> {
         let uuid = segment(call.reference.uuid.as_deref(), TRANSFER)?;
         let body = transfer(&dialled(to, TRANSFER)?, leg);
-        let exchange = Exchange::post(
-            TRANSFER,
-            format!("/api/v1/calls/{uuid}/transfer"),
-            Body::Json(body),
-        );
+        let exchange = Exchange::post(TRANSFER, format!("/api/v1/calls/{uuid}/transfer"), Body::Json(body));
         self.upstream.exchange(exchange, judge::done).await
     }
 }

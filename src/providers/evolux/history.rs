@@ -20,24 +20,15 @@ impl History for Evolux {
         &self.settings.reports
     }
 
-    async fn page(
-        &self,
-        report: &str,
-        query: &ReportQuery,
-        page: usize,
-    ) -> Result<ReportPage, Failure> {
+    async fn page(&self, report: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure> {
         let (exchange, read) = self.reading(report, query, page)?;
         let read = self
             .upstream
-            .exchange(exchange, |answer| {
-                judge::read(answer, |envelope| envelope.page(read))
-            })
+            .exchange(exchange, |answer| judge::read(answer, |envelope| envelope.page(read)))
             .await;
         match read {
             // Servers before 6.16 have no queue report.
-            Err(failure) if failure.kind == FailureKind::Refused(Refusal::NotFound) => {
-                Ok(ReportPage::default())
-            }
+            Err(failure) if failure.kind == FailureKind::Refused(Refusal::NotFound) => Ok(ReportPage::default()),
             read => read,
         }
     }
@@ -71,33 +62,18 @@ impl History for Evolux {
         if report == QUEUE.name {
             return self.queue_call(Some(id)).await;
         }
-        Err(Failure::new(
-            FailureKind::Refused(Refusal::NotFound),
-            READ_DIALER,
-        ))
+        Err(Failure::new(FailureKind::Refused(Refusal::NotFound), READ_DIALER))
     }
 }
 
 impl Evolux {
-    fn reading(
-        &self,
-        report: &str,
-        query: &ReportQuery,
-        page: usize,
-    ) -> Result<(Exchange, ReadRow), Failure> {
+    fn reading(&self, report: &str, query: &ReportQuery, page: usize) -> Result<(Exchange, ReadRow), Failure> {
         if report == DIALER.name {
-            Ok((
-                dialer(query, page, self.settings.contact_status),
-                wire::dialer_row,
-            ))
+            Ok((dialer(query, page, self.settings.contact_status), wire::dialer_row))
         } else if report == QUEUE.name {
             Ok((queue(query, page), wire::queue_row))
         } else {
-            Err(refused(
-                Refusal::Invalid,
-                READ_DIALER,
-                "there is no such report",
-            ))
+            Err(refused(Refusal::Invalid, READ_DIALER, "there is no such report"))
         }
     }
 }

@@ -8,16 +8,11 @@ use crate::upstream::{Answer, Rejection};
 ///
 /// # Errors
 /// The rejection the answer is, or a broken one where `what` is not in it: servers have answered 200 over an incomplete body.
-pub(super) fn read<T>(
-    answer: &Answer,
-    what: impl FnOnce(&Envelope<'_>) -> Option<T>,
-) -> Result<T, Rejection> {
+pub(super) fn read<T>(answer: &Answer, what: impl FnOnce(&Envelope<'_>) -> Option<T>) -> Result<T, Rejection> {
     let envelope = Envelope::parse(&answer.body);
     let told = envelope.as_ref().and_then(|envelope| envelope.status);
     let status = told.map_or(answer.status, |told| told.max(answer.status));
-    let message = envelope
-        .as_ref()
-        .and_then(|envelope| envelope.message.as_deref());
+    let message = envelope.as_ref().and_then(|envelope| envelope.message.as_deref());
     if !(200..300).contains(&status) {
         return Err(rejection(status, message));
     }
@@ -89,32 +84,20 @@ mod tests {
     #[case(400, meta(400, "Missing to param."), Refused(Refusal::Invalid))]
     #[case(400, meta(400, "Missing from param."), Refused(Refusal::Invalid))]
     #[case(400, meta(200, "OK"), Refused(Refusal::Invalid))]
-    #[case(
-        422,
-        meta(422, "Queue archived not requested"),
-        Refused(Refusal::Invalid)
-    )]
+    #[case(422, meta(422, "Queue archived not requested"), Refused(Refusal::Invalid))]
     #[case(402, meta(402, "Payment required"), Refused(Refusal::Credit))]
     #[case(404, meta(404, "Not found"), Refused(Refusal::NotFound))]
     #[case(404, "<html>nginx</html>".to_owned(), Refused(Refusal::Unknown))]
     #[case(409, meta(409, "Conflict"), Refused(Refusal::Unknown))]
     #[case(429, String::new(), Busy)]
-    #[case(
-        500,
-        meta(500, "Data insertion may break a database constraint"),
-        Broken
-    )]
+    #[case(500, meta(500, "Data insertion may break a database constraint"), Broken)]
     #[case(200, meta(503, "x"), Broken)]
     #[case(502, "<html>502</html>".to_owned(), Broken)]
     #[case(302, String::new(), Broken)]
     #[case(200, "\u{1}%%% not json".to_owned(), Broken)]
     #[case(200, String::new(), Broken)]
     #[case(200, "{}".to_owned(), Broken)]
-    fn every_other_answer_has_its_class(
-        #[case] status: u16,
-        #[case] body: String,
-        #[case] kind: FailureKind,
-    ) {
+    fn every_other_answer_has_its_class(#[case] status: u16, #[case] body: String, #[case] kind: FailureKind) {
         assert_eq!(judged(status, &body), Err(kind));
     }
 

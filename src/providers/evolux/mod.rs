@@ -85,13 +85,9 @@ fn dialled(party: &Address, operation: &'static str) -> Result<String, Failure> 
         Address::Extension(extension) => Some(extension.as_str()),
         Address::Agent(_) | Address::Whatsapp(_) | Address::Other(_) => None,
     };
-    digits.map(str::to_owned).ok_or_else(|| {
-        refused(
-            Refusal::Invalid,
-            operation,
-            "only Brazilian numbers and extensions",
-        )
-    })
+    digits
+        .map(str::to_owned)
+        .ok_or_else(|| refused(Refusal::Invalid, operation, "only Brazilian numbers and extensions"))
 }
 
 /// An identifier as part of a path; what could lead elsewhere names nothing.
@@ -102,13 +98,8 @@ fn segment<'a>(id: Option<&'a str>, operation: &'static str) -> Result<&'a str, 
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
-    id.filter(plain).ok_or_else(|| {
-        refused(
-            Refusal::NotFound,
-            operation,
-            "the call has no such identifier",
-        )
-    })
+    id.filter(plain)
+        .ok_or_else(|| refused(Refusal::NotFound, operation, "the call has no such identifier"))
 }
 
 /// A refusal before anything was sent.

@@ -33,10 +33,7 @@ impl Calls for Positus {
         };
         let body = Body::Json(wire::make(to, &session.sdp, &self.settings));
         self.upstream
-            .exchange(
-                Exchange::post(MAKE, self.path("make"), body).fresh(),
-                judge::made,
-            )
+            .exchange(Exchange::post(MAKE, self.path("make"), body).fresh(), judge::made)
             .await
     }
 }
@@ -52,7 +49,6 @@ impl Control for Positus {
 
     async fn hang_up(&self, call: Target<'_>) -> Result<(), Failure> {
         let body = Body::Json(wire::about(call_id(call, HANG_UP)?));
-        self.act(Exchange::post(HANG_UP, self.path("hang-up"), body))
-            .await
+        self.act(Exchange::post(HANG_UP, self.path("hang-up"), body)).await
     }
 }

@@ -21,8 +21,7 @@ const NUMBER_ID: Format<String> = Format {
     example: "5dbbbf01-2f92-4389-b512-45de86c4a66f",
     // It becomes part of a path.
     parse: |text| {
-        let plain =
-            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         plain.then(|| text.to_owned())
     },
 };
@@ -42,10 +41,7 @@ const FORM: Format<Form> = Format {
             ("session", Form::Session),
             ("connection", Form::Connection),
         ];
-        known
-            .into_iter()
-            .find(|(word, _)| *word == text)
-            .map(|(_, form)| form)
+        known.into_iter().find(|(word, _)| *word == text).map(|(_, form)| form)
     },
 };
 
@@ -87,9 +83,7 @@ impl Settings {
             let number_id = reader.required("number_id", &NUMBER_ID);
             let number = reader.required("number", &E164);
             let forward_url = reader.optional("forward_url", &HTTP_URL);
-            let sdp_type = reader
-                .optional("sdp_type", &SDP_TYPE)
-                .unwrap_or(SessionType::Offer);
+            let sdp_type = reader.optional("sdp_type", &SDP_TYPE).unwrap_or(SessionType::Offer);
             let form = reader.optional("body", &FORM).unwrap_or(Form::Both);
             Some(Self {
                 base_url: account.base_url.clone().or_else(|| BASE_URL.parse().ok())?,
@@ -111,8 +105,7 @@ mod tests {
     use super::*;
     use crate::providers::testing::{account, faulty};
 
-    const BASE: &str =
-        "provider = 'positus'\nnumber_id = '5dbbbf01-2f92'\nnumber = '+551122361741'\n";
+    const BASE: &str = "provider = 'positus'\nnumber_id = '5dbbbf01-2f92'\nnumber = '+551122361741'\n";
 
     #[test]
     fn a_number_and_its_key_are_enough() {
@@ -134,14 +127,8 @@ mod tests {
         );
         let settings = Settings::read(&account(&text)).unwrap();
         assert_eq!(settings.base_url.as_str(), "http://127.0.0.1:9103/v2");
-        assert_eq!(
-            (settings.sdp_type, settings.form),
-            (SessionType::Answer, Form::Session)
-        );
-        assert_eq!(
-            settings.forward_url.unwrap().as_str(),
-            "https://chat.example.com/in"
-        );
+        assert_eq!((settings.sdp_type, settings.form), (SessionType::Answer, Form::Session));
+        assert_eq!(settings.forward_url.unwrap().as_str(), "https://chat.example.com/in");
     }
 
     #[test]

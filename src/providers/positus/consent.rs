@@ -16,8 +16,7 @@ const READ: &str = "GET /calls/call-permissions";
 #[async_trait]
 impl Consent for Positus {
     async fn permission(&self, user: &PhoneNumber) -> Result<Permission, Failure> {
-        let exchange =
-            Exchange::get(READ, self.path("call-permissions")).query("user_wa_id", user.digits());
+        let exchange = Exchange::get(READ, self.path("call-permissions")).query("user_wa_id", user.digits());
         self.upstream
             .exchange(exchange, |answer| judge::read(answer, permission))
             .await
@@ -36,8 +35,7 @@ fn permission(body: &Object<'_>) -> Option<Permission> {
         .find(|action| action.text("action_name").as_deref() == Some("start_call"))?;
     let allowed = start.flag("can_perform_action")?;
     let given = calling.object("permission");
-    let ends =
-        |given: &Object<'_>| unix(given, "expiration_time").or_else(|| unix(given, "expiration"));
+    let ends = |given: &Object<'_>| unix(given, "expiration_time").or_else(|| unix(given, "expiration"));
     Some(Permission {
         allowed,
         status: given.as_ref().and_then(|given| given.string("status")),
@@ -49,11 +47,8 @@ fn permission(body: &Object<'_>) -> Option<Permission> {
 /// When the last of the limits that are used up is lifted.
 fn resets_at(start: &Object<'_>) -> Option<Timestamp> {
     let limits = start.objects("limits").into_iter();
-    let used_up =
-        limits.filter(|limit| limit.integer("current_usage") >= limit.integer("max_allowed"));
-    used_up
-        .filter_map(|limit| unix(&limit, "limit_expiration_time"))
-        .max()
+    let used_up = limits.filter(|limit| limit.integer("current_usage") >= limit.integer("max_allowed"));
+    used_up.filter_map(|limit| unix(&limit, "limit_expiration_time")).max()
 }
 
 #[cfg(test)]
@@ -90,9 +85,7 @@ mod tests {
             resets_at: Some(Timestamp::from_seconds(1_748_639_740)),
         };
         assert_eq!(
-            read(include_str!(
-                "../../../tests/fixtures/positus/permission_limit.json"
-            )),
+            read(include_str!("../../../tests/fixtures/positus/permission_limit.json")),
             Some(expected)
         );
     }

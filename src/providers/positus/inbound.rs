@@ -15,13 +15,11 @@ const REJECT: &str = "POST /calls/reject";
 impl Inbound for Positus {
     async fn accept(&self, call: Target<'_>, session: &Session) -> Result<(), Failure> {
         let body = Body::Json(wire::accept(call_id(call, ACCEPT)?, &session.sdp));
-        self.act(Exchange::post(ACCEPT, self.path("accept"), body))
-            .await
+        self.act(Exchange::post(ACCEPT, self.path("accept"), body)).await
     }
 
     async fn reject(&self, call: Target<'_>) -> Result<(), Failure> {
         let body = Body::Json(wire::about(call_id(call, REJECT)?));
-        self.act(Exchange::post(REJECT, self.path("reject"), body))
-            .await
+        self.act(Exchange::post(REJECT, self.path("reject"), body)).await
     }
 }

@@ -13,30 +13,30 @@ use crate::upstream::{Answer, Rejection};
 pub(super) const CODES: &[(RangeInclusive<i64>, FailureKind)] = &[
     (4..=4, Busy),                                         // the application's rate limit
     (10..=10, Refused(Refusal::Credential)),               // the token lacks the permission
-    (100..=100, Refused(Refusal::Invalid)), // a parameter, or the session description
-    (190..=190, Refused(Refusal::Credential)), // the token has expired
-    (200..=299, Refused(Refusal::Credential)), // the token lacks a permission
-    (613..=613, Busy),                      // too many reads of a permission
-    (1008..=1008, Refused(Refusal::Invalid)), // a parameter is missing
-    (80007..=80007, Busy),                  // the business account's rate limit
-    (130_429..=130_429, Busy),              // the number's throughput
-    (131_009..=131_009, Refused(Refusal::Invalid)), // a parameter's value
-    (131_026..=131_026, Refused(Refusal::Invalid)), // the receiver's application is too old
-    (131_042..=131_042, Refused(Refusal::Credit)), // a payment problem
-    (131_044..=131_044, Refused(Refusal::Credit)), // a payment problem of calling
-    (138_000..=138_000, Refused(Refusal::Policy)), // calling is not enabled for the number
-    (138_001..=138_001, Refused(Refusal::Invalid)), // the receiver cannot receive calls
-    (138_002..=138_002, Busy),              // more than 1000 calls at once
-    (138_003..=138_003, Refused(Refusal::Human)), // the receiver is in a call with us already
-    (138_004..=138_004, Refused(Refusal::Technical)), // could not connect
-    (138_005..=138_005, Busy),              // the number's call rate
-    (138_006..=138_006, Refused(Refusal::Permission)), // the receiver has not allowed calls
-    (138_007..=138_007, Refused(Refusal::Technical)), // the session description came too late
-    (138_009..=138_009, Refused(Refusal::Policy)), // too many requests for permission
-    (138_012..=138_012, Refused(Refusal::Policy)), // the receiver's calls of 24 hours are spent
-    (138_013..=138_013, Busy),              // too many reads of a permission, formerly
-    (138_017..=138_017, Refused(Refusal::Policy)), // the permission is permanent already
-    (138_018..=138_018, Refused(Refusal::Policy)), // calling cannot be enabled for the number
+    (100..=100, Refused(Refusal::Invalid)),                // a parameter, or the session description
+    (190..=190, Refused(Refusal::Credential)),             // the token has expired
+    (200..=299, Refused(Refusal::Credential)),             // the token lacks a permission
+    (613..=613, Busy),                                     // too many reads of a permission
+    (1008..=1008, Refused(Refusal::Invalid)),              // a parameter is missing
+    (80007..=80007, Busy),                                 // the business account's rate limit
+    (130_429..=130_429, Busy),                             // the number's throughput
+    (131_009..=131_009, Refused(Refusal::Invalid)),        // a parameter's value
+    (131_026..=131_026, Refused(Refusal::Invalid)),        // the receiver's application is too old
+    (131_042..=131_042, Refused(Refusal::Credit)),         // a payment problem
+    (131_044..=131_044, Refused(Refusal::Credit)),         // a payment problem of calling
+    (138_000..=138_000, Refused(Refusal::Policy)),         // calling is not enabled for the number
+    (138_001..=138_001, Refused(Refusal::Invalid)),        // the receiver cannot receive calls
+    (138_002..=138_002, Busy),                             // more than 1000 calls at once
+    (138_003..=138_003, Refused(Refusal::Human)),          // the receiver is in a call with us already
+    (138_004..=138_004, Refused(Refusal::Technical)),      // could not connect
+    (138_005..=138_005, Busy),                             // the number's call rate
+    (138_006..=138_006, Refused(Refusal::Permission)),     // the receiver has not allowed calls
+    (138_007..=138_007, Refused(Refusal::Technical)),      // the session description came too late
+    (138_009..=138_009, Refused(Refusal::Policy)),         // too many requests for permission
+    (138_012..=138_012, Refused(Refusal::Policy)),         // the receiver's calls of 24 hours are spent
+    (138_013..=138_013, Busy),                             // too many reads of a permission, formerly
+    (138_017..=138_017, Refused(Refusal::Policy)),         // the permission is permanent already
+    (138_018..=138_018, Refused(Refusal::Policy)),         // calling cannot be enabled for the number
     (2_593_090..=2_593_090, Refused(Refusal::Permission)), // the receiver has not allowed calls, as a subcode
 ];
 
@@ -51,13 +51,8 @@ pub(super) fn made(answer: &Answer) -> Result<Option<ProviderRef>, Rejection> {
         return Ok(None);
     }
     read(answer, |body| {
-        let listed = body
-            .objects("calls")
-            .first()
-            .and_then(|call| call.string("id"));
-        let id = listed
-            .or_else(|| body.string("call_id"))
-            .or_else(|| body.string("id"));
+        let listed = body.objects("calls").first().and_then(|call| call.string("id"));
+        let id = listed.or_else(|| body.string("call_id")).or_else(|| body.string("id"));
         (id.is_some() || body.flag("success") == Some(true)).then(|| id.map(ProviderRef::id))
     })
 }
@@ -66,10 +61,7 @@ pub(super) fn made(answer: &Answer) -> Result<Option<ProviderRef>, Rejection> {
 ///
 /// # Errors
 /// The rejection the answer is, or a broken one where `what` is not in it.
-pub(super) fn read<T>(
-    answer: &Answer,
-    what: impl FnOnce(&Object<'_>) -> Option<T>,
-) -> Result<T, Rejection> {
+pub(super) fn read<T>(answer: &Answer, what: impl FnOnce(&Object<'_>) -> Option<T>) -> Result<T, Rejection> {
     let body = Object::parse(&answer.body);
     let success = (200..300).contains(&answer.status);
     match body {
@@ -121,9 +113,7 @@ fn kind(status: u16, told: &Told) -> FailureKind {
                 402 => Refused(Refusal::Credit),
                 404 => Refused(Refusal::NotFound),
                 429 => Busy,
-                400 | 422 if told.code.is_none() && told.message.is_some() => {
-                    Refused(Refusal::Invalid)
-                }
+                400 | 422 if told.code.is_none() && told.message.is_some() => Refused(Refusal::Invalid),
                 _ => unknown,
             }),
     }
@@ -186,10 +176,7 @@ mod tests {
             assert_eq!(judged(400, &body), kind, "{body}");
             assert_eq!(judged(200, &body), kind, "{body}");
             assert_eq!(judged(500, &body), Broken, "{body}");
-            assert_eq!(
-                done(&answer(400, &body)).unwrap_err().code,
-                Some(code.to_string())
-            );
+            assert_eq!(done(&answer(400, &body)).unwrap_err().code, Some(code.to_string()));
         }
     }
 
@@ -227,11 +214,7 @@ mod tests {
     #[case(302, "", Broken)]
     #[case(502, "<html>502 Bad Gateway</html>", Broken)]
     #[case(503, r#"{"message":"Service Unavailable"}"#, Broken)]
-    fn an_answer_without_a_code_goes_by_its_status(
-        #[case] status: u16,
-        #[case] body: &str,
-        #[case] kind: FailureKind,
-    ) {
+    fn an_answer_without_a_code_goes_by_its_status(#[case] status: u16, #[case] body: &str, #[case] kind: FailureKind) {
         assert_eq!(judged(status, body), kind);
     }
 

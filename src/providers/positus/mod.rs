@@ -43,10 +43,7 @@ impl Positus {
 
     /// The path of one of the number's calling endpoints.
     fn path(&self, action: &str) -> String {
-        format!(
-            "/whatsapp/numbers/{}/calls/{action}",
-            self.settings.number_id
-        )
+        format!("/whatsapp/numbers/{}/calls/{action}", self.settings.number_id)
     }
 
     async fn act(&self, exchange: Exchange) -> Result<(), Failure> {

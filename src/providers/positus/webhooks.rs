@@ -51,10 +51,7 @@ fn parse(body: &[u8], own: &PhoneNumber) -> Result<Vec<News>, Unreadable> {
     match (facts.is_empty(), unread) {
         (true, true) => Err(Unreadable::Malformed),
         (true, false) => Err(Unreadable::NotOurs),
-        (false, _) => Ok(facts
-            .into_iter()
-            .map(|facts| News::Call(Box::new(facts)))
-            .collect()),
+        (false, _) => Ok(facts.into_iter().map(|facts| News::Call(Box::new(facts))).collect()),
     }
 }
 
@@ -64,9 +61,7 @@ fn unwrapped<'a>(body: &Object<'a>) -> Vec<Object<'a>> {
         .objects("entry")
         .into_iter()
         .flat_map(|entry| entry.objects("changes"));
-    changes
-        .filter_map(|change| change.object("value"))
-        .collect()
+    changes.filter_map(|change| change.object("value")).collect()
 }
 
 /// Statuses of chat messages come the same way.
@@ -115,12 +110,7 @@ fn call_facts(call: &Object<'_>, errors: &[String], own: &PhoneNumber) -> Option
 }
 
 /// Who started the call; where it is not told, our number tells by its place.
-fn direction(
-    call: &Object<'_>,
-    from: Option<&Address>,
-    to: Option<&Address>,
-    own: &PhoneNumber,
-) -> Option<Direction> {
+fn direction(call: &Object<'_>, from: Option<&Address>, to: Option<&Address>, own: &PhoneNumber) -> Option<Direction> {
     let own = Address::Whatsapp(own.clone());
     let is_own = |party: Option<&Address>| party.is_some_and(|party| party.same_party(&own));
     match call.text("direction").as_deref() {
@@ -185,9 +175,7 @@ fn terminated(call: &Object<'_>, facts: CallFacts, errors: &[String]) -> CallFac
         talk_seconds: talked.filter(|_| answered),
         hangup: Some(hangup(
             status,
-            word.into_iter()
-                .chain(errors.into_iter().cloned())
-                .collect(),
+            word.into_iter().chain(errors.into_iter().cloned()).collect(),
         )),
         ..facts
     }

@@ -65,11 +65,7 @@ impl Told {
         {
             return Self::of(&error);
         }
-        let of_field = || {
-            body.object("errors")?
-                .entries()
-                .find_map(|(_, told)| first_text(told))
-        };
+        let of_field = || body.object("errors")?.entries().find_map(|(_, told)| first_text(told));
         let message = of_field()
             .or_else(|| body.string("message"))
             .or_else(|| body.string("error"));
@@ -81,9 +77,7 @@ impl Told {
 
     /// Reads one error object.
     pub fn of(error: &Object<'_>) -> Self {
-        let words = ["title", "message"]
-            .iter()
-            .find_map(|key| error.string(key));
+        let words = ["title", "message"].iter().find_map(|key| error.string(key));
         let details = error
             .string("details")
             .or_else(|| error.object("error_data")?.string("details"))
@@ -99,9 +93,7 @@ impl Told {
 
 fn first_text(value: &serde_json::value::RawValue) -> Option<String> {
     use crate::providers::lenient::{list, text};
-    let first = list(value)
-        .and_then(|items| items.into_iter().next())
-        .unwrap_or(value);
+    let first = list(value).and_then(|items| items.into_iter().next()).unwrap_or(value);
     text(first).map(|text| text.into_owned())
 }
 
@@ -136,10 +128,7 @@ mod tests {
         assert_eq!(made(Form::Session, SessionType::Offer), one);
         let other = json!({ "to": "5543999011234", "connection": connection });
         assert_eq!(made(Form::Connection, SessionType::Offer), other);
-        assert_eq!(
-            made(Form::Both, SessionType::Answer)["session"]["sdp_type"],
-            "answer"
-        );
+        assert_eq!(made(Form::Both, SessionType::Answer)["session"]["sdp_type"], "answer");
     }
 
     #[test]
@@ -164,9 +153,7 @@ mod tests {
             of(None, None, "Unauthenticated.")
         );
         assert_eq!(
-            told(
-                r#"{"errors":[{"code":1008,"title":"Required parameter is missing","details":"to"}],"message":"no"}"#
-            ),
+            told(r#"{"errors":[{"code":1008,"title":"Required parameter is missing","details":"to"}],"message":"no"}"#),
             of(Some(1008), None, "Required parameter is missing: to"),
         );
         assert_eq!(
@@ -180,15 +167,10 @@ mod tests {
             ),
         );
         assert_eq!(
-            told(
-                r#"{"message":"The given data was invalid.","errors":{"to":["The to field is required."]}}"#
-            ),
+            told(r#"{"message":"The given data was invalid.","errors":{"to":["The to field is required."]}}"#),
             of(None, None, "The to field is required."),
         );
         assert_eq!(told(r#"{"success":false}"#), Told::default());
-        assert_eq!(
-            told(r#"{"error":"nope","errors":[]}"#),
-            of(None, None, "nope")
-        );
+        assert_eq!(told(r#"{"error":"nope","errors":[]}"#), of(None, None, "nope"));
     }
 }

@@ -27,6 +27,7 @@ async fn a_read_has_its_path_below_the_base_and_its_query_encoded_in_order() {
         "{request}"
     );
     assert!(request.contains("user-agent: switchboard/"), "{request}");
+    assert!(request.contains("\r\naccept: application/json, */*;q=0.5\r\n"), "{request}");
     assert!(!request.contains("content-type"), "{request}");
 }
 

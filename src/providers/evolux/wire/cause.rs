@@ -107,11 +107,7 @@ fn number(text: &str) -> Option<u16> {
 
 /// Lower case without accents, words parted by single spaces: `NORMAL_CLEARING` and `Normal clearing` are one.
 pub(super) fn fold(text: &str) -> String {
-    let plain: String = text
-        .chars()
-        .flat_map(char::to_lowercase)
-        .map(without_accent)
-        .collect();
+    let plain: String = text.chars().flat_map(char::to_lowercase).map(without_accent).collect();
     plain
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -147,10 +143,7 @@ mod tests {
     fn every_cause_is_written_folded_and_once() {
         for (position, (words, _)) in CAUSES.iter().enumerate() {
             assert_eq!(&fold(words), words);
-            assert!(
-                CAUSES[..position].iter().all(|(other, _)| other != words),
-                "{words}"
-            );
+            assert!(CAUSES[..position].iter().all(|(other, _)| other != words), "{words}");
         }
     }
 
@@ -166,11 +159,7 @@ mod tests {
         for text in ["Desligamento normal", "Normal clearing", "NORMAL_CLEARING"] {
             assert_eq!(
                 told(&[text]),
-                (
-                    Some("normal_clearing".into()),
-                    Some(16),
-                    CallStatus::NoAnswer
-                ),
+                (Some("normal_clearing".into()), Some(16), CallStatus::NoAnswer),
                 "{text}"
             );
         }
@@ -190,11 +179,7 @@ mod tests {
         }
         assert_eq!(
             told(&["Número não existe"]),
-            (
-                Some("unallocated_number".into()),
-                Some(1),
-                CallStatus::Failed
-            )
+            (Some("unallocated_number".into()), Some(1), CallStatus::Failed)
         );
     }
 
@@ -203,11 +188,7 @@ mod tests {
         let cancelled = told(&["Cancelada pelo originador", "Normal clearing"]);
         assert_eq!(
             cancelled,
-            (
-                Some("normal_clearing".into()),
-                Some(16),
-                CallStatus::Canceled
-            )
+            (Some("normal_clearing".into()), Some(16), CallStatus::Canceled)
         );
         let odd = told(&["Usuário ocupado", "Something else"]);
         assert_eq!(odd, (Some("user_busy".into()), Some(17), CallStatus::Busy));
@@ -216,10 +197,7 @@ mod tests {
     #[test]
     fn an_unknown_text_is_kept_and_names_no_cause() {
         assert_eq!(told(&["Motivo novo"]), (None, None, CallStatus::Failed));
-        assert_eq!(
-            told(&["Cancelada pelo originador"]),
-            (None, None, CallStatus::Canceled)
-        );
+        assert_eq!(told(&["Cancelada pelo originador"]), (None, None, CallStatus::Canceled));
         assert_eq!(hangup(vec![], None), None);
     }
 }

@@ -24,14 +24,10 @@ pub(in crate::providers::evolux) fn row(raw: &RawValue) -> Option<Row> {
         campaign: named_under(&row, "campaign"),
         subscriber: row.object("subscriber").map(|told| Subscriber {
             external_id: told.string("external_id"),
-            number: told
-                .text("number")
-                .and_then(|number| Address::from_provider(&number)),
+            number: told.text("number").and_then(|number| Address::from_provider(&number)),
             name: told.string("name"),
         }),
-        custom_fields: row
-            .object("custom_fields")
-            .map(|fields| custom_fields(&fields)),
+        custom_fields: row.object("custom_fields").map(|fields| custom_fields(&fields)),
         survey: row.object("survey").map(|told| Survey {
             csat: told.integer("csat"),
             nps: told.integer("nps"),
@@ -72,12 +68,10 @@ fn facts(row: &Object<'_>, id: &str) -> CallFacts {
         talk_seconds,
         billed_seconds: row.seconds("billable_duration"),
         hangup: cause::hangup(causes, row.text("end_by").and_then(|text| ended_by(&text))),
-        recording: row
-            .has("download_audio")
-            .then(|| match row.text("download_audio") {
-                Some(_) => RecordingState::Available,
-                None => RecordingState::None,
-            }),
+        recording: row.has("download_audio").then(|| match row.text("download_audio") {
+            Some(_) => RecordingState::Available,
+            None => RecordingState::None,
+        }),
         ..CallFacts::default()
     }
 }

@@ -60,8 +60,7 @@ impl<'a> Envelope<'a> {
         };
         let rows: Vec<Row> = rows.into_iter().map(read).collect::<Option<_>>()?;
         let told = self.pagination.as_ref();
-        let ended =
-            told.is_some_and(|told| told.has("next_url") && told.text("next_url").is_none());
+        let ended = told.is_some_and(|told| told.has("next_url") && told.text("next_url").is_none());
         Some(ReportPage {
             more: !rows.is_empty() && !ended,
             total: told.and_then(|told| u64::try_from(told.integer("total")?).ok()),
@@ -75,9 +74,9 @@ impl<'a> Envelope<'a> {
     }
 
     fn is_empty(&self) -> bool {
-        self.pagination.as_ref().is_some_and(|told| {
-            told.integer("items") == Some(0) || told.integer("total") == Some(0)
-        })
+        self.pagination
+            .as_ref()
+            .is_some_and(|told| told.integer("items") == Some(0) || told.integer("total") == Some(0))
     }
 }
 

@@ -5,9 +5,7 @@ use serde_json::value::RawValue;
 
 use super::{cause, moment, named, time_of};
 use crate::domain::address::Address;
-use crate::domain::call::{
-    CallKind, CallStatus, Direction, Leg, LegSide, ProviderRef, RecordingState,
-};
+use crate::domain::call::{CallKind, CallStatus, Direction, Leg, LegSide, ProviderRef, RecordingState};
 use crate::domain::facts::CallFacts;
 use crate::domain::hangup::HangupBy;
 use crate::domain::history::{Row, Survey};
@@ -38,9 +36,7 @@ pub(in crate::providers::evolux) fn row(raw: &RawValue) -> Option<Row> {
 }
 
 fn facts(row: &Object<'_>, id: &str) -> CallFacts {
-    let direction = row
-        .text("call_type_description")
-        .and_then(|text| direction(&text));
+    let direction = row.text("call_type_description").and_then(|text| direction(&text));
     let times = Times::read(row);
     let ended_by = row
         .text("end_by_description")
@@ -64,12 +60,10 @@ fn facts(row: &Object<'_>, id: &str) -> CallFacts {
         ended_at: times.left,
         talk_seconds: times.talked,
         hangup: cause::hangup(causes, ended_by),
-        recording: row
-            .has("download_audio")
-            .then(|| match row.text("download_audio") {
-                Some(_) => RecordingState::Available,
-                None => RecordingState::None,
-            }),
+        recording: row.has("download_audio").then(|| match row.text("download_audio") {
+            Some(_) => RecordingState::Available,
+            None => RecordingState::None,
+        }),
         ..CallFacts::default()
     }
 }
@@ -85,9 +79,7 @@ struct Times {
 impl Times {
     fn read(row: &Object<'_>) -> Self {
         let date = row.text("date_join");
-        let day = date
-            .as_deref()
-            .and_then(|text| text.get(..10)?.parse::<Date>().ok());
+        let day = date.as_deref().and_then(|text| text.get(..10)?.parse::<Date>().ok());
         let at = |key, earlier: Option<Timestamp>| {
             let text = row.text(key)?;
             let same_day = || time_of(day, &text);
@@ -121,9 +113,7 @@ impl Times {
             (false, false) => CallStatus::Ringing,
             (true, false) => match (cause::unanswered(causes), by) {
                 (CallStatus::Failed, Some(HangupBy::Agent)) => CallStatus::Canceled,
-                (CallStatus::Failed, Some(HangupBy::Caller | HangupBy::Callee)) => {
-                    CallStatus::NoAnswer
-                }
+                (CallStatus::Failed, Some(HangupBy::Caller | HangupBy::Callee)) => CallStatus::NoAnswer,
                 (status, _) => status,
             },
         }
@@ -172,10 +162,7 @@ fn legs(
             leg(LegSide::Caller, Some(agent)),
             leg(LegSide::Callee, receiver.clone()),
         ],
-        Some(Direction::Inbound) => vec![
-            leg(LegSide::Caller, caller.clone()),
-            leg(LegSide::Callee, Some(agent)),
-        ],
+        Some(Direction::Inbound) => vec![leg(LegSide::Caller, caller.clone()), leg(LegSide::Callee, Some(agent))],
         None => Vec::new(),
     }
 }
@@ -195,6 +182,5 @@ fn leg(side: LegSide, address: Option<Address>) -> Leg {
 }
 
 fn address(row: &Object<'_>, keys: &[&str]) -> Option<Address> {
-    keys.iter()
-        .find_map(|key| Address::from_provider(&row.text(key)?))
+    keys.iter().find_map(|key| Address::from_provider(&row.text(key)?))
 }

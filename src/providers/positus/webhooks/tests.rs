@@ -7,11 +7,9 @@ use super::*;
 use crate::domain::time::Timestamp;
 
 const CONNECT: &str = include_str!("../../../../tests/fixtures/positus/connect_documented.json");
-const TERMINATE: &str =
-    include_str!("../../../../tests/fixtures/positus/terminate_documented.json");
+const TERMINATE: &str = include_str!("../../../../tests/fixtures/positus/terminate_documented.json");
 const META_CONNECT: &str = include_str!("../../../../tests/fixtures/positus/meta_connect.json");
-const META_FAILED: &str =
-    include_str!("../../../../tests/fixtures/positus/meta_terminate_failed.json");
+const META_FAILED: &str = include_str!("../../../../tests/fixtures/positus/meta_terminate_failed.json");
 const STATUSES: &str = include_str!("../../../../tests/fixtures/positus/statuses.json");
 const CHAT: &str = include_str!("../../../../tests/fixtures/positus/chat_message.json");
 const COEX: &str = include_str!("../../../../tests/fixtures/positus/coex_history.json");
@@ -149,10 +147,7 @@ fn statuses_of_calls_are_told_from_those_of_chat() {
 #[rstest]
 #[case(r#""status":"COMPLETED","duration":7"#, CallStatus::Completed)]
 #[case(r#""status":"COMPLETED","duration":"7""#, CallStatus::Completed)]
-#[case(
-    r#""status":"COMPLETED","start_time":"10","end_time":"17""#,
-    CallStatus::Completed
-)]
+#[case(r#""status":"COMPLETED","start_time":"10","end_time":"17""#, CallStatus::Completed)]
 #[case(r#""status":"COMPLETED","duration":0"#, CallStatus::NoAnswer)]
 #[case(r#""status":"COMPLETED""#, CallStatus::NoAnswer)]
 #[case(r#""status":"REJECTED""#, CallStatus::Rejected)]
@@ -161,10 +156,7 @@ fn statuses_of_calls_are_told_from_those_of_chat() {
 #[case(r#""status":"FAILED","errors":[{"code":138007}]"#, CallStatus::Failed)]
 #[case(r#""status":"SOMETHING NEW""#, CallStatus::NoAnswer)]
 #[case(r#""reason":"none""#, CallStatus::NoAnswer)]
-fn a_terminate_ends_the_call_by_its_status_and_duration(
-    #[case] fields: &str,
-    #[case] status: CallStatus,
-) {
+fn a_terminate_ends_the_call_by_its_status_and_duration(#[case] fields: &str, #[case] status: CallStatus) {
     let body = format!(r#"{{"calls":[{{"id":"wacid.1","event":"terminate",{fields}}}]}}"#);
     let facts = only(&body);
     assert_eq!(facts.status, Some(status));
@@ -177,14 +169,8 @@ fn a_terminate_ends_the_call_by_its_status_and_duration(
 #[case("5543999011234", "551122361741", Some(Direction::Inbound))]
 #[case("554399951234", "1122361741", Some(Direction::Inbound))]
 #[case("554399951234", "5511999998888", None)]
-fn without_a_direction_our_number_tells(
-    #[case] from: &str,
-    #[case] to: &str,
-    #[case] direction: Option<Direction>,
-) {
-    let body = format!(
-        r#"{{"calls":[{{"id":"wacid.1","event":"connect","from":"{from}","to":"{to}"}}]}}"#
-    );
+fn without_a_direction_our_number_tells(#[case] from: &str, #[case] to: &str, #[case] direction: Option<Direction>) {
+    let body = format!(r#"{{"calls":[{{"id":"wacid.1","event":"connect","from":"{from}","to":"{to}"}}]}}"#);
     assert_eq!(only(&body).direction, direction);
 }
 
@@ -193,9 +179,7 @@ fn our_number_is_ours_with_and_without_the_ninth_digit() {
     let own = PhoneNumber::lenient("+5511988887777").unwrap();
     let body = br#"{"calls":[{"id":"wacid.1","event":"connect","from":"551188887777","to":"554399951234"}]}"#;
     let news = parse(body, &own).unwrap();
-    assert!(
-        matches!(&news[..], [News::Call(facts)] if facts.direction == Some(Direction::Outbound))
-    );
+    assert!(matches!(&news[..], [News::Call(facts)] if facts.direction == Some(Direction::Outbound)));
 }
 
 #[test]
@@ -219,11 +203,7 @@ fn bodies_without_calls_are_another_s() {
     let workspace = r#"{"event":"template.approved","workspace":{"id":"1"}}"#;
     let delivered = r#"{"statuses":[{"id":"wamid.1","status":"delivered"}]}"#;
     for body in [CHAT, COEX, workspace, delivered, r#"{"calls":[]}"#, "{}"] {
-        assert_eq!(
-            parse(body.as_bytes(), &own()),
-            Err(Unreadable::NotOurs),
-            "{body}"
-        );
+        assert_eq!(parse(body.as_bytes(), &own()), Err(Unreadable::NotOurs), "{body}");
     }
 }
 
@@ -238,11 +218,7 @@ fn what_cannot_be_read_is_malformed() {
         r#"{"calls":[null]}"#,
         "{\"calls\":",
     ] {
-        assert_eq!(
-            parse(body.as_bytes(), &own()),
-            Err(Unreadable::Malformed),
-            "{body}"
-        );
+        assert_eq!(parse(body.as_bytes(), &own()), Err(Unreadable::Malformed), "{body}");
     }
 }
 

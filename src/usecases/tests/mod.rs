@@ -1,0 +1,9 @@
+//! The rules over a store in memory and providers that do as told.
+
+mod bed;
+mod choosing;
+mod history;
+mod idempotency;
+mod placing;
+mod verifying;
+mod webhooks;

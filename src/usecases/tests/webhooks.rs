@@ -1,0 +1,130 @@
+//! News finds its call, or makes one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use super::bed::{Bed, NOON, SAY, Scripted, bed, caller, failed, say};
+use crate::domain::address::Address;
+use crate::domain::call::{Call, CallKind, CallStatus, Direction, ProviderRef, SettledBy};
+use crate::domain::error::{FailureKind, Problem};
+use crate::domain::facts::CallFacts;
+use crate::domain::ids::CallId;
+use crate::domain::phone::Region;
+use crate::domain::time::Timestamp;
+use crate::providers::port::News;
+use crate::usecases::requests::{CallQuery, Paging, PlaceCall};
+
+async fn place(bed: &Bed) -> Call {
+    let request = PlaceCall { call: say("+5511988887777"), request_id: "r".into() };
+    bed.gateway.place_call(&caller("acme"), request).await.unwrap().object
+}
+
+fn facts(id: &str, status: CallStatus) -> CallFacts {
+    CallFacts {
+        reference: Some(ProviderRef::id(id)),
+        status: Some(status),
+        kind: Some(CallKind::Say),
+        direction: Some(Direction::Outbound),
+        to: Address::parse("+5511988887777", Region::BR).ok(),
+        created_at: Some(Timestamp::from_millis(NOON)),
+        ..CallFacts::default()
+    }
+}
+
+async fn tell(bed: &Bed, provider: &Scripted, facts: CallFacts) {
+    provider.will_tell(vec![News::Call(Box::new(facts))]);
+    bed.gateway.take_webhook("one", None, "hook", Bytes::from_static(b"{}")).await.unwrap();
+}
+
+/// Applies what was taken, until `done`.
+async fn apply(bed: &Bed, done: impl AsyncFn() -> bool) {
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn(Arc::clone(&bed.gateway).follow_inbox(stop.clone()));
+    let waited = tokio::time::timeout(Duration::from_secs(10), async {
+        while !done().await {
+            tokio::task::yield_now().await;
+        }
+    });
+    waited.await.expect("the webhook is applied");
+    stop.cancel();
+    worker.await.unwrap();
+}
+
+async fn settles(bed: &Bed, id: CallId, status: CallStatus) -> Call {
+    apply(bed, async || bed.gateway.call(&caller("*"), id, false).await.unwrap().status == status).await;
+    bed.gateway.call(&caller("*"), id, false).await.unwrap()
+}
+
+#[tokio::test]
+async fn news_is_tied_by_the_providers_name() {
+    let one = Scripted::new("one", SAY);
+    one.will_place(Ok(Some(ProviderRef::id("7"))));
+    let bed = bed(&[&one], "");
+    let call = place(&bed).await;
+    tell(&bed, &one, facts("7", CallStatus::Completed)).await;
+    let settled = settles(&bed, call.id, CallStatus::Completed).await;
+    assert_eq!(settled.settled_by, Some(SettledBy::Webhook));
+}
+
+#[tokio::test]
+async fn a_lost_call_is_settled_by_its_party_and_time() {
+    let one = Scripted::new("one", SAY);
+    one.will_place(Err(failed(FailureKind::Interrupted)));
+    let bed = bed(&[&one], "");
+    let call = place(&bed).await;
+    assert_eq!(call.status, CallStatus::Unknown);
+    tell(&bed, &one, facts("8", CallStatus::Busy)).await;
+    let settled = settles(&bed, call.id, CallStatus::Busy).await;
+    assert_eq!(settled.provider_ref, Some(ProviderRef::id("8")));
+    assert_eq!(one.placed().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_call_is_settled_by_its_echoed_name() {
+    let one = Scripted::new("one", SAY);
+    one.will_place(Err(failed(FailureKind::Broken)));
+    let bed = bed(&[&one], "");
+    let call = place(&bed).await;
+    let echoed = CallFacts { echoed: Some(call.id), to: None, ..facts("9", CallStatus::NoAnswer) };
+    tell(&bed, &one, echoed).await;
+    settles(&bed, call.id, CallStatus::NoAnswer).await;
+}
+
+#[tokio::test]
+async fn news_of_a_call_that_was_not_placed_here_makes_one_of_the_owner() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let inbound = CallFacts { direction: Some(Direction::Inbound), kind: Some(CallKind::Did), ..facts("10", CallStatus::Completed) };
+    for _ in 0..2 {
+        tell(&bed, &one, inbound.clone()).await;
+    }
+    let list = async || {
+        let paging = Paging { limit: 10, cursor: None };
+        bed.gateway.calls(&caller("owner"), CallQuery::default(), paging).await.unwrap().data
+    };
+    apply(&bed, async || list().await.iter().any(|call| call.status == CallStatus::Completed)).await;
+    let calls = list().await;
+    assert_eq!(calls.len(), 1, "told twice, one call");
+    assert_eq!((calls[0].direction, calls[0].kind), (Direction::Inbound, CallKind::Did));
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_like_an_unknown_account() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let body = || Bytes::from_static(b"{}");
+    for (account, kind, secret) in [("one", None, "wrong"), ("two", None, "hook"), ("one", Some("x"), "hook"), ("ONE", None, "hook")] {
+        let error = bed.gateway.take_webhook(account, kind, secret, body()).await.unwrap_err();
+        assert_eq!(error.problem, Problem::NotFound);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_taken_all_the_same() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    assert!(bed.gateway.take_webhook("one", None, "hook", Bytes::from_static(b"garbage")).await.is_ok());
+}

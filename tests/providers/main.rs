@@ -1,0 +1,6 @@
+//! Adapters against the running simulators, over real HTTP: every operation, and what can go wrong on the way.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+mod evolux;
+mod positus;

@@ -69,6 +69,7 @@ impl App {
     ///
     /// # Errors
     /// Where one of them cannot be opened.
+    #[expect(clippy::disallowed_methods, reason = "the tasks that the application itself waits for when it stops")]
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let now = Timestamp::from_millis(clock.now_ms());

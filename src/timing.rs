@@ -67,7 +67,7 @@ fn add(waited: Duration, which: impl Fn(&Totals) -> &AtomicU64) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::disallowed_methods)]
 mod tests {
     use super::*;
 

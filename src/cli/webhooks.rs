@@ -36,6 +36,7 @@ pub(super) fn urls(config: &Config, account: &AccountName) -> anyhow::Result<Vec
     })
 }
 
+#[expect(clippy::disallowed_methods, reason = "a command runs by the clock of the machine")]
 fn secret(account: &Account) -> anyhow::Result<&str> {
     let ring = account.webhook_keys.as_ref();
     let key = ring.and_then(|ring| ring.signing(jiff::Timestamp::now()));

@@ -25,6 +25,7 @@ pub struct Sources {
 
 impl Sources {
     /// Takes the files together with the environment of this process, less what is not UTF-8.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     pub fn from_process(files: Vec<PathBuf>) -> Self {
         let env = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

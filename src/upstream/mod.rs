@@ -12,8 +12,10 @@ mod wire;
 
 pub use client::{Settings, Upstream};
 pub use credentials::KeyUsage;
+pub use reqwest::Method;
+
 pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed};
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 mod tests;

@@ -99,6 +99,7 @@ impl Outgoing {
     ///
     /// # Errors
     /// Returns what went wrong on the way; [`Fault::of`] tells what that means.
+    #[expect(clippy::disallowed_methods, reason = "the one place that sends a request to a provider")]
     pub(super) async fn send(
         &self,
         client: &Client,

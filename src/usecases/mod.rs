@@ -16,7 +16,7 @@ mod redact;
 pub mod requests;
 mod take_webhook;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 mod tests;
 mod verify;
 mod work;

@@ -48,7 +48,7 @@ impl Gateway {
         let (born, mut walk) = self.begin_or_continue(caller, &query, &name, (&paging, sources.len()))?;
         for (index, place) in &walk.active {
             let below = lowest(place.clone(), walk.last.clone());
-            sources[*index].start(Window { since: walk.since, until: walk.until.min(walk.as_of) }, below);
+            sources[*index].start(Window { since: walk.since, until: walk.until.min(after(walk.as_of)) }, below);
         }
         let (data, complete) = self.merge(caller, &query, (&mut sources, &mut walk), paging.limit).await?;
         let exhausted = data.len() < paging.limit;
@@ -212,6 +212,11 @@ fn walk_name(query: &HistoryQuery, sources: &[Source]) -> String {
     let window = query.window.map_or(String::new(), |window| format!("{}/{}", window.since, window.until));
     let names: Vec<_> = sources.iter().map(Source::name).collect();
     plain_name(&[&named(query), &window, &names.join(" ")])
+}
+
+/// The first instant after `at`: a window that ends there still holds what happened at it.
+fn after(at: Timestamp) -> Timestamp {
+    Timestamp::from_millis(at.as_millis() + 1)
 }
 
 fn lowest(one: Option<Place>, other: Option<Place>) -> Option<Place> {

@@ -1,6 +1,6 @@
 //! What a store promises, asked of every backend, and what each backend adds.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod bed;
 mod cluster;

@@ -40,7 +40,7 @@ fn every_operation_says_what_it_does_and_what_it_asks_for() {
     for (path, method, operation) in each_operation(&document) {
         let named = |key: &str| operation[key].as_str().is_some_and(|text| !text.is_empty());
         assert!(named("summary") && named("description") && named("operationId"), "{method} {path}");
-        assert!(ids.insert(operation["operationId"].clone()), "{method} {path}");
+        assert!(ids.insert(operation["operationId"].to_string()), "{method} {path}");
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             assert!(parameter["description"].is_string() && parameter["schema"].is_object(), "{method} {path} {}", parameter["name"]);
         }

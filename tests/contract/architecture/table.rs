@@ -1,0 +1,72 @@
+//! The table that the imports are held to. `ARCHITECTURE.md` draws it.
+
+/// A file or folder of `src/`, or all folders of one kind.
+pub struct Room {
+    /// Its path; `*` at its end stands for any folder that is not named itself.
+    pub name: &'static str,
+    /// The rooms it may import from besides itself; `*` for all.
+    pub sees: &'static [&'static str],
+}
+
+impl Room {
+    /// Whether a path leads into this room.
+    pub fn holds(&self, path: &[String]) -> bool {
+        let mut path = path.iter();
+        self.name.split('/').all(|part| path.next().is_some_and(|step| part == "*" || part == step))
+    }
+}
+
+const fn room(name: &'static str, sees: &'static [&'static str]) -> Room {
+    Room { name, sees }
+}
+
+const PROVIDER: &[&str] =
+    &["clock", "config", "domain", "providers", "providers/lenient", "providers/port", "providers/testing", "upstream"];
+
+const USE_CASES: &[&str] = &[
+    "clock",
+    "config",
+    "domain",
+    "providers/choose",
+    "providers/port",
+    "providers/registry",
+    "seal",
+    "store",
+    "telemetry",
+    "timing",
+];
+
+/// Every room of the house, from the ground up.
+pub const ROOMS: &[Room] = &[
+    room("domain", &[]),
+    room("clock", &[]),
+    room("timing", &[]),
+    room("simulators", &[]),
+    room("config", &["domain"]),
+    room("telemetry", &["config"]),
+    room("seal", &["config", "domain"]),
+    room("store", &["clock", "config", "domain"]),
+    room("upstream", &["clock", "config", "domain", "telemetry", "timing"]),
+    room("providers", &[]),
+    room("providers/lenient", &["domain"]),
+    room("providers/testing", &["config"]),
+    room("providers/port", &["config", "domain", "upstream"]),
+    room("providers/*", PROVIDER),
+    room("providers/registry", &["clock", "config", "domain", "providers/port", "providers/*"]),
+    room("providers/choose", &["config", "domain", "providers/port", "providers/registry"]),
+    room("usecases", USE_CASES),
+    room("api", &["config", "domain", "telemetry", "timing", "usecases"]),
+    room("app", &["api", "clock", "config", "domain", "providers/registry", "seal", "store", "telemetry", "usecases"]),
+    room("cli", &["*"]),
+];
+
+/// Crates that lead outside, and the rooms that are their only doors.
+pub const DOORS: &[(&str, &[&str])] = &[
+    ("reqwest", &["upstream", "simulators"]),
+    ("hyper", &["upstream", "simulators"]),
+    ("deadpool_redis", &["store"]),
+    ("redb", &["store"]),
+    ("actix_web", &["api", "app"]),
+    ("utoipa_swagger_ui", &["api"]),
+    ("clap", &["cli"]),
+];

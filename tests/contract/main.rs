@@ -1,0 +1,9 @@
+//! What the repository promises about itself: its architecture, its licences, its texts, its deployment.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod architecture;
+mod deployment;
+mod licences;
+mod readme;
+mod repository;
+mod text;

@@ -10,7 +10,7 @@ use switchboard::simulators::positus::Number;
 use tempfile::TempDir;
 
 use super::client::Client;
-use super::providers::{EVOLUX, Providers, TOKEN, WHATSAPP, ZENVIA};
+use super::providers::{EVOLUX, PROVIDER_TOKEN, Providers, WHATSAPP, ZENVIA};
 use super::tokens::Tokens;
 
 const HOOK: &str = "the-secret-part-of-webhook-urls-0001";
@@ -40,7 +40,7 @@ impl Home {
         let tokens = Tokens::new(path);
         for (name, secret) in [
             ("seal", "0123456789abcdef0123456789abcdef"),
-            ("provider", TOKEN),
+            ("provider", PROVIDER_TOKEN),
             ("hook", HOOK),
         ] {
             fs::write(path.join(name), secret).unwrap();

@@ -22,7 +22,7 @@ mod tokens;
 pub use client::{Answer, Asked, Client, http};
 pub use home::Home;
 pub use process::Process;
-pub use providers::{EVOLUX, Providers, WHATSAPP, ZENVIA};
+pub use providers::{EVOLUX, PROVIDER_TOKEN, Providers, WHATSAPP, ZENVIA};
 pub use tokens::Tokens;
 
 use std::time::Duration;

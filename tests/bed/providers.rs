@@ -15,7 +15,7 @@ pub const EVOLUX: &str = "evolux-natal";
 /// The account at Positus.
 pub const WHATSAPP: &str = "whatsapp";
 /// What the simulated providers accept.
-pub(super) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub const PROVIDER_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// The kinds of webhook that a simulated Zenvia sends by itself or when told to.
 const KINDS: [&str; 14] = [
@@ -45,12 +45,12 @@ pub struct Providers {
 impl Providers {
     pub async fn start() -> Self {
         let positus = positus::Options {
-            tokens: vec![TOKEN.into()],
+            tokens: vec![PROVIDER_TOKEN.into()],
             pace: positus::Pace::quick(),
             ..Default::default()
         };
         let evolux = evolux::Options {
-            tokens: vec![TOKEN.into()],
+            tokens: vec![PROVIDER_TOKEN.into()],
             pace: evolux::Pace::quick(),
             ..Default::default()
         };
@@ -64,7 +64,7 @@ impl Providers {
     /// One more account at Zenvia, behind a server of its own.
     pub async fn another_zenvia() -> zenvia::Handle {
         let options = zenvia::Options {
-            tokens: vec![TOKEN.into()],
+            tokens: vec![PROVIDER_TOKEN.into()],
             pace: zenvia::Pace::quick(),
             ..Default::default()
         };

@@ -40,9 +40,10 @@ impl Gateway {
         self.allowed_destination(&new.to)?;
         let choice = self.choose_for_code(caller, new.channel, new.account.as_ref())?;
         self.count(&self.send_limits(&caller.tenant, &new.to)).await?;
-        self.write_new(&ledger).await?;
+        let intent = self.intended(&ledger, &choice, new.channel);
+        self.write_new(&intent).await?;
         match self.send_code(&mut ledger.verification, &choice, new.channel).await {
-            Ok(certain) => Ok(Accepted { object: self.store_send(ledger).await, certain }),
+            Ok(certain) => Ok(self.store_send(ledger, certain, intent.verification).await),
             Err(error) => {
                 self.withdraw(&ledger.verification).await;
                 Err(error)
@@ -87,12 +88,14 @@ impl Gateway {
         };
         let mut ledger = self.claim_resend(id).await?;
         let Some(choice) = choice else {
+            let stored = ledger.verification.clone();
             self.record_test_send(&mut ledger.verification, channel);
-            return Ok(Accepted { object: self.store_send(ledger).await, certain: true });
+            return Ok(self.store_send(ledger, true, stored).await);
         };
         self.count(&self.send_limits(&caller.tenant, &ledger.verification.to)).await?;
+        let stored = ledger.verification.clone();
         let certain = self.send_code(&mut ledger.verification, &choice, channel).await?;
-        Ok(Accepted { object: self.store_send(ledger).await, certain })
+        Ok(self.store_send(ledger, certain, stored).await)
     }
 
     /// Compares a code. Right once: the answer `valid: true` comes exactly once in a verification's life.
@@ -364,8 +367,19 @@ impl Gateway {
         verification.add_send(send, self.resend_after());
     }
 
-    /// Writes a send. The code is on its way, so a store that fails now does not make an error of it.
-    async fn store_send(&self, sent: Ledger) -> Verification {
+    /// A verification as it is written before its code is sent: who dies on the way leaves a send whose outcome is unknown.
+    fn intended(&self, ledger: &Ledger, choice: &Choice, channel: Channel) -> Ledger {
+        let mut intent = ledger.clone();
+        if let Some((_, entry)) = choice.candidates().first() {
+            self.record_send(&mut intent.verification, entry, (channel, None), choice.routing(0, &[]));
+        }
+        intent
+    }
+
+    /// Writes a send over what is `stored`.
+    ///
+    /// The code is on its way, so a store that fails now makes no error of it: the answer is what is stored, and uncertain.
+    async fn store_send(&self, sent: Ledger, certain: bool, stored: Verification) -> Accepted<Verification> {
         let news = &sent.verification;
         let written = self
             .change_ledger(news.id, None, |ledger| {
@@ -380,10 +394,10 @@ impl Gateway {
             })
             .await;
         match written {
-            Ok((ledger, ())) => ledger.verification,
+            Ok((ledger, ())) => Accepted { object: ledger.verification, certain },
             Err(error) => {
                 tracing::error!(%error, verification = %news.id, "a send could not be stored");
-                sent.verification
+                Accepted { object: stored, certain: false }
             }
         }
     }

@@ -81,3 +81,59 @@ fn too_large(bounds: Bounds) -> Error {
     Error::new(Problem::BodyTooLarge, format!("The body has more than {} bytes.", bounds.bytes))
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use actix_web::FromRequest;
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    async fn read_with(request: TestRequest, bytes: usize) -> Result<Bytes, Error> {
+        let (request, mut payload) = request.to_http_parts();
+        let payload = Payload::from_request(&request, &mut payload).await.unwrap();
+        read(&request, payload, Bounds { bytes, time: Duration::from_secs(60) }).await
+    }
+
+    #[actix_web::test]
+    async fn a_body_is_read_up_to_its_bound() {
+        assert_eq!(read_with(TestRequest::post().set_payload("12345"), 5).await.unwrap(), "12345");
+        let error = read_with(TestRequest::post().set_payload("123456"), 5).await.unwrap_err();
+        assert_eq!(error.problem, Problem::BodyTooLarge);
+    }
+
+    #[actix_web::test]
+    async fn an_announced_length_over_the_bound_is_refused_before_anything_is_read() {
+        let request = TestRequest::post().insert_header((CONTENT_LENGTH, "6"));
+        assert_eq!(read_with(request, 5).await.unwrap_err().problem, Problem::BodyTooLarge);
+    }
+
+    #[actix_web::test]
+    async fn a_body_that_never_comes_is_given_up() {
+        tokio::time::pause();
+        let stream = futures_util::stream::pending::<Result<Bytes, actix_web::error::PayloadError>>();
+        let mut payload: actix_web::dev::Payload = actix_web::dev::Payload::Stream { payload: Box::pin(stream) };
+        let request = TestRequest::post().to_http_request();
+        let payload = Payload::from_request(&request, &mut payload).await.unwrap();
+        let bounds = Bounds { bytes: 5, time: Duration::from_secs(60) };
+        assert_eq!(read(&request, payload, bounds).await.unwrap_err().problem, Problem::RequestTimeout);
+    }
+
+    #[test]
+    fn only_plain_json_is_taken() {
+        let request = |content_type: &str, coding: &str| {
+            TestRequest::post()
+                .insert_header((CONTENT_TYPE, content_type))
+                .insert_header((CONTENT_ENCODING, coding))
+                .to_http_request()
+        };
+        for taken in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\""] {
+            assert!(require_json(&request(taken, "identity")).is_ok(), "{taken}");
+        }
+        for refused in ["text/plain", "application/json; charset=latin1", "application/jsonp", "application/x-www-form-urlencoded", ""] {
+            assert!(require_json(&request(refused, "identity")).is_err(), "{refused}");
+        }
+        assert!(require_json(&request("application/json", "gzip")).is_err());
+        assert!(require_json(&TestRequest::post().to_http_request()).is_err());
+    }
+}

@@ -16,7 +16,7 @@ use crate::config::{Key, KeyRing};
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, LegSide, ProviderRef};
-use crate::domain::error::Failure;
+use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::domain::facts::CallFacts;
 use crate::domain::history::{Row, Window};
 use crate::domain::money::Money;
@@ -169,7 +169,6 @@ pub trait Control: Send + Sync {
 }
 
 fn unsupported(operation: &'static str) -> Failure {
-    use crate::domain::error::{FailureKind, Refusal};
     Failure::new(FailureKind::Refused(Refusal::Invalid), operation)
 }
 
@@ -208,6 +207,15 @@ pub trait Recordings: Send + Sync {
     /// # Errors
     /// `NoRecording` or `NotFound` where there is none.
     async fn open(&self, call: Target<'_>, range: Option<&str>) -> Result<Recording, Failure>;
+
+    /// Opens a recording by the link that the provider told, such as a voicemail's. No credential goes along.
+    ///
+    /// # Errors
+    /// `NoRecording` where the link gives none, or is to a host that may not be asked.
+    async fn open_link(&self, link: &str, range: Option<&str>) -> Result<Recording, Failure> {
+        let _ = (link, range);
+        Err(Failure::new(FailureKind::Refused(Refusal::NoRecording), "GET link"))
+    }
 }
 
 /// Takes or declines incoming calls.

@@ -12,6 +12,7 @@ use url::Url;
 use super::budget::{Budget, pause};
 use super::credentials::{Credentials, HeldKey, KeyUsage};
 use super::exchange::{Answer, Credential, Exchange, Rejection, Streamed};
+use super::link::{Finding, Found, Link};
 use super::reading::{Opening, Reading, Whole};
 use super::wire::{self, Connecting, Fault, Outgoing};
 use crate::clock::Clock;
@@ -113,6 +114,37 @@ impl Upstream {
     ) -> Result<Streamed, Failure> {
         let idle = self.timeout;
         self.run(exchange, Opening { judge, idle }).await
+    }
+
+    /// As [`Upstream::open`], but a redirect is told instead of judged.
+    ///
+    /// # Errors
+    /// Returns the failure of the last try, as [`Upstream::exchange`] does.
+    pub async fn find(
+        &self,
+        exchange: Exchange,
+        judge: impl Fn(&Answer) -> Rejection + Send + Sync,
+    ) -> Result<Found, Failure> {
+        let idle = self.timeout;
+        self.run(exchange, Finding(Opening { judge, idle })).await
+    }
+
+    /// Opens audio at a link, once and without a credential; redirects are not followed.
+    ///
+    /// # Errors
+    /// `NoRecording` where the link gives none; else as [`Upstream::open`].
+    pub async fn open_link(&self, link: Link) -> Result<Streamed, Failure> {
+        let operation = link.operation;
+        let budget = Budget::new(self.timeout);
+        let _place = self.enter(operation, &budget).await?;
+        let opening = link.open(budget.connect, self.timeout, self.now());
+        let late = || Fault::new(FailureKind::Interrupted, operation, "no answer in time");
+        let opened = timeout_at(budget.deadline, opening).await;
+        opened.unwrap_or_else(|_| Err(late())).map_err(|fault| {
+            let (account, cause) = (&*self.account, &fault.cause);
+            tracing::warn!(account, operation, cause, "a recording's link gave nothing");
+            fault.failure
+        })
     }
 
     /// Tells of each key, in ring order, what became of it since this was made.

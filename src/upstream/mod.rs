@@ -7,6 +7,7 @@ mod budget;
 mod client;
 mod credentials;
 mod exchange;
+mod link;
 mod reading;
 mod wire;
 
@@ -15,6 +16,7 @@ pub use credentials::KeyUsage;
 pub use reqwest::Method;
 
 pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed};
+pub use link::{Found, Link};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]

@@ -4,3 +4,4 @@
 mod common;
 mod evolux;
 mod positus;
+mod zenvia;

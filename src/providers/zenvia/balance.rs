@@ -14,6 +14,8 @@ const BALANCE: &str = "GET /saldo";
 impl Balance for Zenvia {
     async fn balance(&self) -> Result<Money, Failure> {
         let exchange = Exchange::get(BALANCE, path(BALANCE));
-        self.upstream.exchange(exchange, |answer| judge::object(answer, |data| data.money("saldo"))).await
+        self.upstream
+            .exchange(exchange, |answer| judge::object(answer, |data| data.money("saldo")))
+            .await
     }
 }

@@ -24,9 +24,18 @@ const OFFERS: &[Offer] = &[
             Capability::Extension,
         ],
     },
-    Offer { operation: Capability::Say, options: TORPEDO },
-    Offer { operation: Capability::Play, options: TORPEDO },
-    Offer { operation: Capability::Flow, options: TORPEDO },
+    Offer {
+        operation: Capability::Say,
+        options: TORPEDO,
+    },
+    Offer {
+        operation: Capability::Play,
+        options: TORPEDO,
+    },
+    Offer {
+        operation: Capability::Flow,
+        options: TORPEDO,
+    },
 ];
 
 /// What every torpedo can do; none can be scheduled.
@@ -73,15 +82,34 @@ fn body(call: &NewCall) -> Result<Value, Unsayable> {
         return Err("this provider takes no session");
     };
     let body = match actions.as_slice() {
-        [Action { what: ActionKind::Connect { to, from }, on_digit: None }] => connect(call, to, from.as_ref())?,
-        [Action { what: ActionKind::Say { text, voice }, on_digit: None }] => {
-            torpedo(call, json!({ "mensagem": text, "tipo_voz": voice_name(voice.as_deref())? }))?
-        }
-        [Action { what: ActionKind::Play { url }, on_digit: None }] => torpedo(call, json!({ "url_audio": url }))?,
+        [
+            Action {
+                what: ActionKind::Connect { to, from },
+                on_digit: None,
+            },
+        ] => connect(call, to, from.as_ref())?,
+        [
+            Action {
+                what: ActionKind::Say { text, voice },
+                on_digit: None,
+            },
+        ] => torpedo(
+            call,
+            json!({ "mensagem": text, "tipo_voz": voice_name(voice.as_deref())? }),
+        )?,
+        [
+            Action {
+                what: ActionKind::Play { url },
+                on_digit: None,
+            },
+        ] => torpedo(call, json!({ "url_audio": url }))?,
         actions => {
             let digits = call.collect_digits || actions.iter().any(|action| action.on_digit.is_some());
             let dados: Result<Vec<_>, _> = actions.iter().map(|what| action(call, what, digits)).collect();
-            torpedo(call, json!({ "dados": dados?, "tags": call.provider_tag(), "resposta_usuario": yes(digits) }))?
+            torpedo(
+                call,
+                json!({ "dados": dados?, "tags": call.provider_tag(), "resposta_usuario": yes(digits) }),
+            )?
         }
     };
     Ok(without_nulls(body))
@@ -139,7 +167,9 @@ fn yes(flag: bool) -> Option<bool> {
 }
 
 fn voice_name(asked: Option<&str>) -> Result<Option<&'static str>, Unsayable> {
-    asked.map(|asked| voice(asked).ok_or("this provider has no such voice")).transpose()
+    asked
+        .map(|asked| voice(asked).ok_or("this provider has no such voice"))
+        .transpose()
 }
 
 fn optional_party(address: Option<&Address>) -> Result<Option<String>, Unsayable> {

@@ -38,14 +38,16 @@ impl Codes for Zenvia {
 
     async fn check(&self, reference: &ProviderRef, code: &Code) -> Result<bool, Failure> {
         let id = reference.id.as_deref().unwrap_or_default();
-        let exchange = Exchange::get(CHECK, path(CHECK)).query("id", id).query("pin", code.expose());
+        let exchange = Exchange::get(CHECK, path(CHECK))
+            .query("id", id)
+            .query("pin", code.expose());
         self.upstream.exchange(exchange, verdict).await
     }
 }
 
 /// `valido` or `invalido`; the documentation's prose has them with accents. A code they no longer know is wrong.
 fn verdict(answer: &Answer) -> Result<bool, Rejection> {
-    let read = judge::object(answer, |data| match plain(&data.text("resultado")?).as_str() {
+    let read = judge::object(answer, |data| match plain(&data.string("resultado")?).as_str() {
         "valido" => Some(true),
         "invalido" => Some(false),
         _ => None,
@@ -62,12 +64,19 @@ mod tests {
     use super::*;
 
     fn check(status: u16, body: &str) -> Result<bool, FailureKind> {
-        let answer = Answer { status, retry_after: None, body: body.to_owned().into() };
+        let answer = Answer {
+            status,
+            retry_after: None,
+            body: body.to_owned().into(),
+        };
         verdict(&answer).map_err(|rejection| rejection.kind)
     }
 
     fn result(word: &str) -> Result<bool, FailureKind> {
-        check(200, &format!(r#"{{"sucesso":true,"motivo":0,"dados":{{"resultado":{word}}}}}"#))
+        check(
+            200,
+            &format!(r#"{{"sucesso":true,"motivo":0,"dados":{{"resultado":{word}}}}}"#),
+        )
     }
 
     #[test]
@@ -82,7 +91,13 @@ mod tests {
 
     #[test]
     fn a_verification_they_do_not_know_has_no_right_code() {
-        assert_eq!(check(404, r#"{"status":404,"sucesso":false,"motivo":60,"mensagem":"não encontrado"}"#), Ok(false));
+        assert_eq!(
+            check(
+                404,
+                r#"{"status":404,"sucesso":false,"motivo":60,"mensagem":"não encontrado"}"#
+            ),
+            Ok(false)
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The settings only an account of this provider has.
+//! The settings of an account at this provider.
 
 use url::Url;
 
@@ -15,7 +15,7 @@ const REPORT: Format<&'static Report> = Format {
     parse: |name| resource::of_report(name).map(|resource| &resource.report),
 };
 
-/// An account's own settings.
+/// What the adapter needs of an account.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Where the API is.
@@ -23,19 +23,34 @@ pub struct Settings {
     /// The reports its history is read from.
     pub reports: Vec<Report>,
     /// Hosts, besides the API's own, that recordings may be fetched from.
-    pub recording_hosts: Vec<String>,
+    recording_hosts: Vec<String>,
 }
 
 impl Settings {
-    /// Reads the settings; `reports` absent means all of them.
+    /// Reads the settings; `reports` absent or empty means all of them.
     pub fn read(account: &Account) -> Result<Self, Faults> {
         let named = account.settings.read(|reader| reader.list("reports", &REPORT))?;
         let wanted = |report: &&Report| named.is_empty() || named.contains(report);
         let base_url = account.base_url.clone().or_else(|| BASE_URL.parse().ok());
         Ok(Self {
             base_url: base_url.ok_or_else(|| Faults(Vec::new()))?,
-            reports: RESOURCES.iter().map(|resource| &resource.report).filter(wanted).copied().collect(),
+            reports: RESOURCES
+                .iter()
+                .map(|resource| &resource.report)
+                .filter(wanted)
+                .copied()
+                .collect(),
             recording_hosts: account.recording_hosts.clone(),
         })
+    }
+
+    /// Whether a recording may be fetched from there: where the API is, or a host that the configuration names.
+    pub fn may_fetch(&self, url: &Url) -> bool {
+        let web = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
+        let own = self.base_url.origin() == url.origin();
+        let named = url
+            .host_str()
+            .is_some_and(|host| self.recording_hosts.iter().any(|known| known == host));
+        web && (own || named)
     }
 }

@@ -28,7 +28,10 @@ impl Control for Zenvia {
 
     async fn hang_up(&self, call: Target<'_>) -> Result<(), Failure> {
         let path = path_to(HANG_UP, call.reference)?;
-        let exchange = Exchange { method: Method::DELETE, ..Exchange::post(HANG_UP, path, Body::Empty) };
+        let exchange = Exchange {
+            method: Method::DELETE,
+            ..Exchange::post(HANG_UP, path, Body::Empty)
+        };
         self.upstream.exchange(exchange, judge::done).await
     }
 
@@ -37,7 +40,8 @@ impl Control for Zenvia {
             LegSide::Caller => "origem",
             LegSide::Callee => "destino",
         };
-        self.act(TRANSFER, call, to, |number| json!({ "numero": number, "perna": leg })).await
+        self.act(TRANSFER, call, to, |number| json!({ "numero": number, "perna": leg }))
+            .await
     }
 
     async fn monitor(&self, call: Target<'_>, to: &Address, mode: MonitorMode) -> Result<(), Failure> {
@@ -46,7 +50,8 @@ impl Control for Zenvia {
             MonitorMode::Whisper => 2,
             MonitorMode::Barge => 3,
         };
-        self.act(MONITOR, call, to, |number| json!({ "numero": number, "modo": mode })).await
+        self.act(MONITOR, call, to, |number| json!({ "numero": number, "modo": mode }))
+            .await
     }
 }
 

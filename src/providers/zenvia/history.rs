@@ -36,7 +36,11 @@ impl History for Zenvia {
             .query("posicao", page.saturating_mul(limit).to_string())
             .query("limite", limit.to_string());
         let read = |data: Option<&RawValue>| read_page(resource, data);
-        match self.upstream.exchange(exchange, |answer| judge::with_data(answer, read)).await {
+        match self
+            .upstream
+            .exchange(exchange, |answer| judge::with_data(answer, read))
+            .await
+        {
             Err(failure) if is_absent(&failure) => Ok(ReportPage::default()),
             read => read,
         }
@@ -44,7 +48,8 @@ impl History for Zenvia {
 
     async fn row(&self, report: &str, id: &str, _near: Timestamp) -> Result<Row, Failure> {
         let resource = find(report)?;
-        self.get(resource, &ProviderRef::id(id), |json| row(resource, json)).await
+        self.get(resource, &ProviderRef::id(id), |object| row(resource, object))
+            .await
     }
 }
 
@@ -53,40 +58,45 @@ fn find(report: &str) -> Result<&'static Resource, Failure> {
 }
 
 fn is_absent(failure: &Failure) -> bool {
-    matches!(failure.kind, FailureKind::Refused(_)) && failure.code.as_deref().is_some_and(|code| ABSENT.contains(&code))
+    matches!(failure.kind, FailureKind::Refused(_))
+        && failure.code.as_deref().is_some_and(|code| ABSENT.contains(&code))
 }
 
 /// The first and last day in São Paulo that the window touches: whole days are the only dates every client sends.
 fn days(window: Window) -> (String, String) {
-    let day = |at: Timestamp| at.to_jiff().to_zoned(Clock::SaoPaulo.zone()).strftime("%Y-%m-%d").to_string();
+    let day = |at: Timestamp| {
+        at.to_jiff()
+            .to_zoned(Clock::SaoPaulo.zone())
+            .strftime("%Y-%m-%d")
+            .to_string()
+    };
     let last = Timestamp::from_millis(window.until.as_millis().saturating_sub(1)).max(window.since);
     (day(window.since), day(last))
 }
 
 /// A page that is full may be followed by another: most reports do not tell how many rows there are.
 fn read_page(resource: &Resource, data: Option<&RawValue>) -> Option<ReportPage> {
-    let json = data.map_or("null", RawValue::get);
     // An empty PHP array is written where an object is meant.
-    if matches!(json, "null" | "[]") {
+    let data = data.filter(|data| !matches!(data.get(), "null" | "[]"));
+    let Some(data) = data else {
         return Some(ReportPage::default());
-    }
-    let data = Object::parse(json)?;
-    let listed = data.array("relatorio")?;
+    };
+    let data = Object::of(data)?;
+    let listed = data.list("relatorio")?;
     Some(ReportPage {
-        rows: listed.iter().filter_map(|listed| row(resource, listed.get())).collect(),
+        rows: listed.iter().filter_map(|listed| row(resource, listed)).collect(),
         more: listed.len() >= resource.report.page_size,
-        total: data.count("total"),
+        total: data.integer("total").and_then(|total| u64::try_from(total).ok()),
     })
 }
 
 /// Reads a row; one without an identifier is not a call.
-fn row(resource: &Resource, json: &str) -> Option<Row> {
-    let object = Object::parse(json)?;
-    let facts = normalize::facts(resource.kind, &object)?;
+fn row(resource: &Resource, listed: &RawValue) -> Option<Row> {
+    let facts = normalize::facts(resource.kind, &Object::of(listed)?)?;
     Some(Row {
         id: facts.reference.as_ref()?.id.clone()?,
         facts,
-        raw: json.to_owned(),
+        raw: listed.get().to_owned(),
         ..Row::default()
     })
 }

@@ -8,7 +8,7 @@ use crate::domain::error::{FailureKind, Refusal};
 use crate::upstream::{Answer, Rejection};
 
 /// What each documented `motivo` but 0 (success) means here.
-pub const REASONS: &[(u64, FailureKind)] = &[
+pub const REASONS: &[(i64, FailureKind)] = &[
     (8, FailureKind::Refused(Refusal::Policy)), // the account lacks the permission or is disabled
     (9, FailureKind::Refused(Refusal::Credit)), // no balance
     (10, FailureKind::Refused(Refusal::Invalid)), // a parameter is missing
@@ -31,30 +31,24 @@ pub fn done(answer: &Answer) -> Result<(), Rejection> {
 
 /// Reads the identifier of what was made. Without one it may have been made all the same.
 pub fn created(answer: &Answer) -> Result<ProviderRef, Rejection> {
-    object(answer, |data| data.text("id").map(ProviderRef::id))
+    object(answer, |data| data.string("id").map(ProviderRef::id))
 }
 
 /// Reads `dados` as an object with `read`; an answer it cannot use is broken.
-pub fn object<T>(
-    answer: &Answer,
-    read: impl FnOnce(&Object<'_>) -> Option<T>,
-) -> Result<T, Rejection> {
-    with_data(answer, |data| read(&Object::parse(data?.get())?))
+pub fn object<T>(answer: &Answer, read: impl FnOnce(&Object<'_>) -> Option<T>) -> Result<T, Rejection> {
+    with_data(answer, |data| read(&Object::of(data?)?))
 }
 
 /// Reads `dados`, which may be `null` or absent, with `read`; an answer it cannot use is broken.
-pub fn with_data<T>(
-    answer: &Answer,
-    read: impl FnOnce(Option<&RawValue>) -> Option<T>,
-) -> Result<T, Rejection> {
+pub fn with_data<T>(answer: &Answer, read: impl FnOnce(Option<&RawValue>) -> Option<T>) -> Result<T, Rejection> {
     let text = body_text(&answer.body);
-    let envelope = Object::parse(&text);
+    let envelope = Object::parse(text.as_bytes());
     if !(200..300).contains(&answer.status) {
         return Err(rejection(answer.status, envelope.as_ref()));
     }
     let envelope = envelope.ok_or_else(Rejection::broken)?;
     match envelope.flag("sucesso") {
-        Some(true) => read(envelope.raw("dados")).ok_or_else(Rejection::broken),
+        Some(true) => read(envelope.get("dados")).ok_or_else(Rejection::broken),
         Some(false) => Err(rejection(answer.status, Some(&envelope))),
         None => Err(Rejection::broken()),
     }
@@ -63,24 +57,30 @@ pub fn with_data<T>(
 /// Reads an answer that is not success.
 pub fn rejected(answer: &Answer) -> Rejection {
     let text = body_text(&answer.body);
-    rejection(answer.status, Object::parse(&text).as_ref())
+    rejection(answer.status, Object::parse(text.as_bytes()).as_ref())
 }
 
 fn rejection(status: u16, envelope: Option<&Object<'_>>) -> Rejection {
-    let reason = envelope.and_then(|envelope| envelope.count("motivo"));
+    let reason = envelope.and_then(|envelope| envelope.integer("motivo"));
     let reason = reason.filter(|reason| *reason != 0);
-    let mut rejection = Rejection { kind: kind(status, reason), ..Rejection::broken() };
+    let mut rejection = Rejection {
+        kind: kind(status, reason),
+        ..Rejection::broken()
+    };
     if let Some(reason) = reason {
         rejection = rejection.with_code(reason.to_string());
     }
-    match envelope.and_then(|envelope| envelope.text("mensagem")) {
+    match envelope.and_then(|envelope| envelope.string("mensagem")) {
         Some(message) => rejection.with_message(message),
         None => rejection,
     }
 }
 
-fn kind(status: u16, reason: Option<u64>) -> FailureKind {
-    let known = REASONS.iter().find(|(known, _)| Some(*known) == reason).map(|(_, kind)| *kind);
+fn kind(status: u16, reason: Option<i64>) -> FailureKind {
+    let known = REASONS
+        .iter()
+        .find(|(known, _)| Some(*known) == reason)
+        .map(|(_, kind)| *kind);
     match status {
         429 => FailureKind::Busy,
         // "Not implemented" is said before anything is done; any other 5xx tells nothing.
@@ -102,10 +102,14 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, body: body.to_owned().into() }
+        Answer {
+            status,
+            retry_after: None,
+            body: body.to_owned().into(),
+        }
     }
 
-    fn refusal(status: u16, reason: u64) -> FailureKind {
+    fn refusal(status: u16, reason: i64) -> FailureKind {
         let body = format!(r#"{{"status":{status},"sucesso":false,"motivo":{reason},"mensagem":"x","dados":null}}"#);
         let rejection = done(&answer(status, &body)).unwrap_err();
         assert_eq!(rejection.code, (reason != 0).then(|| reason.to_string()));
@@ -115,7 +119,10 @@ mod tests {
     #[test]
     fn every_documented_reason_has_its_class_whatever_the_status_of_the_refusal() {
         let documented = [8, 9, 10, 11, 20, 30, 40, 50, 60, 70, 80, 90, 100];
-        assert_eq!(REASONS.iter().map(|(reason, _)| *reason).collect::<Vec<_>>(), documented);
+        assert_eq!(
+            REASONS.iter().map(|(reason, _)| *reason).collect::<Vec<_>>(),
+            documented
+        );
         for (reason, kind) in REASONS {
             for status in [200, 400, 403, 404, 405, 409] {
                 assert_eq!(refusal(status, *reason), *kind, "{status} {reason}");
@@ -175,8 +182,14 @@ mod tests {
     #[test]
     fn a_success_without_what_was_asked_for_is_broken() {
         let id = |body| created(&answer(200, body)).map_err(|rejection| rejection.kind);
-        assert_eq!(id(r#"{"sucesso":true,"motivo":0,"dados":{"id":12345}}"#), Ok(ProviderRef::id("12345")));
-        assert_eq!(id(r#"{"sucesso":true,"motivo":0,"dados":{"id":"12345"}}"#), Ok(ProviderRef::id("12345")));
+        assert_eq!(
+            id(r#"{"sucesso":true,"motivo":0,"dados":{"id":12345}}"#),
+            Ok(ProviderRef::id("12345"))
+        );
+        assert_eq!(
+            id(r#"{"sucesso":true,"motivo":0,"dados":{"id":"12345"}}"#),
+            Ok(ProviderRef::id("12345"))
+        );
         for body in [
             "",
             "<html>",
@@ -199,6 +212,9 @@ mod tests {
     fn a_message_keeps_no_number() {
         let body = r#"{"sucesso":false,"motivo":11,"mensagem":"numero_destino +5511988887777 inválido"}"#;
         let message = rejected(&answer(405, body)).message.unwrap();
-        assert!(message.starts_with("numero_destino") && !message.contains("8888"), "{message}");
+        assert!(
+            message.starts_with("numero_destino") && !message.contains("8888"),
+            "{message}"
+        );
     }
 }

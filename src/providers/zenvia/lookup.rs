@@ -1,6 +1,7 @@
 //! Tells a call's state when asked.
 
 use async_trait::async_trait;
+use serde_json::value::RawValue;
 
 use super::resource::{self, Resource};
 use super::wire::Object;
@@ -20,42 +21,53 @@ impl Lookup for Zenvia {
     async fn fetch(&self, call: Target<'_>) -> Result<CallFacts, Failure> {
         let unknown = || invalid("GET /{kind}/{id}", "this provider has no calls of this kind");
         let resource = resource::of_kind(call.kind).ok_or_else(unknown)?;
-        self.get(resource, call.reference, |json| normalize::facts(call.kind, &Object::parse(json)?)).await
+        self.get(resource, call.reference, |object| {
+            normalize::facts(call.kind, &Object::of(object)?)
+        })
+        .await
     }
 }
 
 impl Zenvia {
-    /// Gets the object that `reference` names and reads its JSON text.
+    /// Gets the object that `reference` names and reads it.
     pub(super) async fn get<T: Send>(
         &self,
         resource: &Resource,
         reference: &ProviderRef,
-        read: impl Fn(&str) -> Option<T> + Send + Sync,
+        read: impl Fn(&RawValue) -> Option<T> + Send + Sync,
     ) -> Result<T, Failure> {
         let exchange = Exchange::get(resource.get, path_to(resource.get, reference)?);
         self.upstream
-            .exchange(exchange, |answer| judge::with_data(answer, |data| read(the_object(data?.get())?)))
+            .exchange(exchange, |answer| {
+                judge::with_data(answer, |data| read(the_object(data?)?))
+            })
             .await
     }
 }
 
 /// The object in `dados`; a received call is documented to come as the only row of a report.
-fn the_object(json: &str) -> Option<&str> {
-    match Object::parse(json)?.array("relatorio") {
-        None => Some(json),
-        Some(rows) => Some(rows.first()?.get()),
+fn the_object(data: &RawValue) -> Option<&RawValue> {
+    match Object::of(data)?.list("relatorio") {
+        None => Some(data),
+        Some(rows) => rows.first().copied(),
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_object_may_come_as_the_only_row_of_a_report() {
-        assert_eq!(the_object(r#"{"id":1}"#), Some(r#"{"id":1}"#));
-        assert_eq!(the_object(r#"{"total":1,"relatorio":[{"id":2}]}"#), Some(r#"{"id":2}"#));
-        assert_eq!(the_object(r#"{"relatorio":[]}"#), None);
-        assert_eq!(the_object("[]"), None);
+        for (data, object) in [
+            (r#"{"id":1}"#, Some(r#"{"id":1}"#)),
+            (r#"{"total":1,"relatorio":[{"id":2}]}"#, Some(r#"{"id":2}"#)),
+            (r#"{"relatorio":[]}"#, None),
+            ("[]", None),
+        ] {
+            let raw: &RawValue = serde_json::from_str(data).unwrap();
+            assert_eq!(the_object(raw).map(RawValue::get), object, "{data}");
+        }
     }
 }

@@ -31,7 +31,10 @@ use crate::upstream::{self, Credential, KeyUsage, Upstream};
 pub use voices::VOICES;
 
 /// How an account's token is sent.
-const CREDENTIAL: Credential = Credential { header: "access-token", prefix: "" };
+const CREDENTIAL: Credential = Credential {
+    header: "access-token",
+    prefix: "",
+};
 
 /// An account at Zenvia.
 pub struct Zenvia {
@@ -48,7 +51,11 @@ impl Zenvia {
     pub fn new(account: &Account, clock: Arc<dyn Clock>) -> Result<Self, Faults> {
         let settings = config::Settings::read(account)?;
         let way = upstream::Settings::of(account, settings.base_url.clone(), CREDENTIAL);
-        Ok(Self { account: account.name.clone(), upstream: Upstream::new(way, clock), settings })
+        Ok(Self {
+            account: account.name.clone(),
+            upstream: Upstream::new(way, clock),
+            settings,
+        })
     }
 }
 
@@ -114,5 +121,8 @@ fn path_to(operation: &'static str, reference: &ProviderRef) -> Result<String, F
 /// A refusal of ours, made before anything is sent, because `why`.
 fn invalid(operation: &'static str, why: &str) -> Failure {
     let failure = Failure::new(FailureKind::Refused(Refusal::Invalid), operation);
-    Failure { message: Some(why.to_owned()), ..failure }
+    Failure {
+        message: Some(why.to_owned()),
+        ..failure
+    }
 }

@@ -55,7 +55,12 @@ const TAGGED: &[Filter] = &[Filter::From, Filter::To, Filter::Number, Filter::Ta
 
 const fn report(name: &'static str, kinds: &'static [CallKind], filters: &'static [Filter]) -> Report {
     // The most that `limite` takes.
-    Report { name, kinds, filters, page_size: 200 }
+    Report {
+        name,
+        kinds,
+        filters,
+        page_size: 200,
+    }
 }
 
 /// The resource that holds calls of a kind.

@@ -57,13 +57,18 @@ pub fn sample(name: &str) -> &'static str {
 
 /// `dados` of a sample that is an envelope.
 pub fn data(name: &str) -> String {
-    Object::parse(sample(name)).unwrap().raw("dados").unwrap().get().to_owned()
+    Object::parse(sample(name).as_bytes())
+        .unwrap()
+        .get("dados")
+        .unwrap()
+        .get()
+        .to_owned()
 }
 
 /// The rows of a sample that is a report.
 pub fn rows(name: &str) -> Vec<String> {
     let data = data(name);
-    let rows = Object::parse(&data).unwrap().array("relatorio").unwrap();
+    let rows = Object::parse(data.as_bytes()).unwrap().list("relatorio").unwrap();
     rows.iter().map(|row| row.get().to_owned()).collect()
 }
 

@@ -10,22 +10,22 @@ use crate::providers::port::Signal;
 
 /// Reads the event of an extension's call; its stamps are local.
 pub fn extension(object: &Object<'_>) -> Option<Signal> {
-    let subject = object.text("id")?;
+    let subject = object.string("id")?;
     let stamps = event_stamps(object);
     let part = Part::read(object, stamps);
-    let duration = object.seconds("duracao");
+    let duration = object.duration("duracao");
     let data = json!({
-        "extension": object.text("ramal").map(Address::Extension),
+        "extension": object.string("ramal").map(Address::Extension),
         "from": object.address("numero_origem"),
         "status": part.status,
-        "provider_status": object.text("status"),
+        "provider_status": object.string("status"),
         "active": object.flag("ativo"),
-        "tag": object.text("tags"),
+        "tag": object.string("tags"),
         "created_at": part.started_at,
         "answered_at": part.answered_at,
         "ended_at": part.ended_at,
         "duration_seconds": duration,
-        "talk_seconds": object.seconds("duracao_falada"),
+        "talk_seconds": object.duration("duracao_falada"),
         "hangup": part.hangup(),
     });
     // `duracao_segundos` runs from the creation to the event.
@@ -36,8 +36,8 @@ pub fn extension(object: &Object<'_>) -> Option<Signal> {
 
 /// Reads the event of a conference; its stamp is UTC.
 pub fn conference(object: &Object<'_>) -> Option<Signal> {
-    let subject = object.text("conferencia_id")?;
-    let word = object.text("evento_conferencia");
+    let subject = object.string("conferencia_id")?;
+    let word = object.string("evento_conferencia");
     let kind = match word.as_deref().map(plain).as_deref() {
         Some("entrou") => "conference.joined",
         Some("saiu") => "conference.left",
@@ -46,7 +46,7 @@ pub fn conference(object: &Object<'_>) -> Option<Signal> {
     let at = object.time("data_criacao", Clock::Utc);
     let data = json!({
         "conference_id": subject,
-        "call_id": object.text("chamada_id"),
+        "call_id": object.string("chamada_id"),
         "party": object.address("numero"),
         "provider_event": word,
         "recorded": object.flag("gravar_audio"),
@@ -57,20 +57,20 @@ pub fn conference(object: &Object<'_>) -> Option<Signal> {
 
 /// Reads the news of a text message's delivery.
 pub fn sms_status(object: &Object<'_>) -> Option<Signal> {
-    let subject = object.text("id")?;
-    let word = object.text("status_envio").or_else(|| object.text("status"));
+    let subject = object.string("id")?;
+    let word = object.string("status_envio").or_else(|| object.string("status"));
     let created_at = object.time("data_criacao", Clock::SaoPaulo);
     let status_at = object.time("data_status", Clock::SaoPaulo);
-    let replies = object.array("respostas").unwrap_or_default();
+    let replies = object.list("respostas").unwrap_or_default();
     let data = json!({
         "sms_id": subject,
         "to": object.address("numero_destino"),
-        "text": object.text("mensagem"),
+        "text": object.string("mensagem"),
         "status": word.as_deref().and_then(sms_word),
         "provider_status": word,
         "price": object.money("preco"),
         "reply_expected": object.flag("resposta_usuario"),
-        "replies": replies.iter().filter_map(|reply| Object::parse(reply.get())).map(|reply| reply_data(&reply)).collect::<Vec<_>>(),
+        "replies": replies.iter().filter_map(|reply| Object::of(reply)).map(|reply| reply_data(&reply)).collect::<Vec<_>>(),
         "created_at": created_at,
         "status_at": status_at,
     });
@@ -79,16 +79,16 @@ pub fn sms_status(object: &Object<'_>) -> Option<Signal> {
 
 /// Reads a reply to a text message; its subject is the message replied to.
 pub fn sms_reply(object: &Object<'_>) -> Option<Signal> {
-    let subject = object.text("sms_id")?;
+    let subject = object.string("sms_id")?;
     let at = object.time("data_resposta", Clock::SaoPaulo);
     signal("sms.reply", Some(subject), at, reply_data(object))
 }
 
 fn reply_data(reply: &Object<'_>) -> Value {
     json!({
-        "reply_id": reply.text("id"),
-        "sms_id": reply.text("sms_id"),
-        "text": reply.text("resposta"),
+        "reply_id": reply.string("id"),
+        "sms_id": reply.string("sms_id"),
+        "text": reply.string("resposta"),
         "received_at": reply.time("data_resposta", Clock::SaoPaulo),
     })
 }
@@ -101,22 +101,27 @@ pub fn balance(object: &Object<'_>) -> Option<Signal> {
 
 /// Reads the news of a voicemail. `provider_recording_url` is where its audio is, not to be shown.
 pub fn voicemail(object: &Object<'_>) -> Option<Signal> {
-    let subject = object.text("id")?;
+    let subject = object.string("id")?;
     let at = object.time("data_mensagem", Clock::SaoPaulo);
     let data = json!({
         "voicemail_id": subject,
         "from": object.address("numero_telefone"),
-        "to": object.text("ramal").map(Address::Extension),
-        "extension_id": object.text("ramal_id"),
+        "to": object.string("ramal").map(Address::Extension),
+        "extension_id": object.string("ramal_id"),
         "received_at": at,
-        "duration_seconds": object.seconds("duracao"),
-        "provider_recording_url": object.text("url_gravacao"),
+        "duration_seconds": object.duration("duracao"),
+        "provider_recording_url": object.recording_link(),
     });
     signal("voicemail.received", Some(subject), at, data)
 }
 
 fn signal(kind: &'static str, subject: Option<String>, at: Option<Timestamp>, data: Value) -> Option<Signal> {
-    Some(Signal { kind: kind.into(), subject, at, data })
+    Some(Signal {
+        kind: kind.into(),
+        subject,
+        at,
+        data,
+    })
 }
 
 fn sms_word(word: &str) -> Option<&'static str> {
@@ -130,3 +135,7 @@ fn sms_word(word: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

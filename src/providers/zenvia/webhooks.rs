@@ -39,7 +39,7 @@ impl Webhooks for Zenvia {
 
 fn parse(kind: &str, body: &[u8]) -> Result<News, Unreadable> {
     let text = body_text(body);
-    let object = Object::parse(&text).ok_or(Unreadable::Malformed)?;
+    let object = Object::parse(text.as_bytes()).ok_or(Unreadable::Malformed)?;
     read(kind, &object).ok_or(Unreadable::Malformed)
 }
 
@@ -65,6 +65,9 @@ fn read(kind: &str, object: &Object<'_>) -> Option<News> {
     }
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod fuzz;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

@@ -3,6 +3,7 @@
 mod credentials;
 mod fate;
 mod limits;
+mod links;
 mod provider;
 mod requests;
 mod streams;

@@ -8,19 +8,30 @@ use crate::providers::zenvia::samples::party as address;
 const ID: &str = "call_0199a2b0c3d47e5f8a9b0c1d2e3f4a5b";
 
 fn say() -> ActionKind {
-    ActionKind::Say { text: "Olá".into(), voice: None }
+    ActionKind::Say {
+        text: "Olá".into(),
+        voice: None,
+    }
 }
 
 fn spoken_by(voice: &str) -> ActionKind {
-    ActionKind::Say { text: "Olá".into(), voice: Some(voice.into()) }
+    ActionKind::Say {
+        text: "Olá".into(),
+        voice: Some(voice.into()),
+    }
 }
 
 fn play() -> ActionKind {
-    ActionKind::Play { url: "https://example.com/a.mp3".parse().unwrap() }
+    ActionKind::Play {
+        url: "https://example.com/a.mp3".parse().unwrap(),
+    }
 }
 
 fn join(to: &str, from: Option<&str>) -> ActionKind {
-    ActionKind::Connect { to: address(to).unwrap(), from: from.and_then(address) }
+    ActionKind::Connect {
+        to: address(to).unwrap(),
+        from: from.and_then(address),
+    }
 }
 
 fn call<const N: usize>(actions: [(ActionKind, Option<u8>); N]) -> NewCall {
@@ -28,7 +39,12 @@ fn call<const N: usize>(actions: [(ActionKind, Option<u8>); N]) -> NewCall {
         id: ID.parse::<CallId>().unwrap(),
         to: address("+5511988887777").unwrap(),
         from: None,
-        script: Script::Actions(actions.into_iter().map(|(what, on_digit)| Action { what, on_digit }).collect()),
+        script: Script::Actions(
+            actions
+                .into_iter()
+                .map(|(what, on_digit)| Action { what, on_digit })
+                .collect(),
+        ),
         record: false,
         hang_up_on_machine: false,
         collect_digits: false,
@@ -68,7 +84,10 @@ fn one_say_is_a_tts() {
         "detecta_caixa": true,
         "resposta_usuario": true,
     });
-    assert_eq!(sent(&with_options(call([(spoken_by("pt-BR"), None)]))), ("POST /tts", full));
+    assert_eq!(
+        sent(&with_options(call([(spoken_by("pt-BR"), None)]))),
+        ("POST /tts", full)
+    );
 }
 
 #[test]
@@ -109,9 +128,15 @@ fn one_connect_is_a_chamada() {
 
 #[test]
 fn both_legs_see_the_caller_id_of_the_call_where_the_action_has_none() {
-    let asked = NewCall { from: address("+5511333332222"), ..call([(join("+5511977776666", None), None)]) };
+    let asked = NewCall {
+        from: address("+5511333332222"),
+        ..call([(join("+5511977776666", None), None)])
+    };
     let (_, body) = sent(&asked);
-    assert_eq!((&body["bina_origem"], &body["bina_destino"]), (&json!("+5511333332222"), &json!("+5511333332222")));
+    assert_eq!(
+        (&body["bina_origem"], &body["bina_destino"]),
+        (&json!("+5511333332222"), &json!("+5511333332222"))
+    );
 }
 
 #[test]
@@ -122,7 +147,11 @@ fn several_actions_menus_and_digits_are_a_composto() {
         (join("+5511977776666", None), Some(2)),
         (ActionKind::Menu { id: "1234".into() }, Some(3)),
     ]);
-    let asked = NewCall { from: address("+5511333332222"), tag: Some("order-7".into()), ..script };
+    let asked = NewCall {
+        from: address("+5511333332222"),
+        tag: Some("order-7".into()),
+        ..script
+    };
     let expected = json!({
         "numero_destino": "+5511988887777",
         "bina": "+5511333332222",
@@ -139,7 +168,11 @@ fn several_actions_menus_and_digits_are_a_composto() {
 
     let (operation, body) = sent(&call([(say(), None), (say(), None)]));
     assert_eq!(operation, "POST /composto");
-    assert_eq!(body["dados"][0], json!({ "acao": "tts", "acao_dados": { "mensagem": "Olá" } }), "no digit is waited for");
+    assert_eq!(
+        body["dados"][0],
+        json!({ "acao": "tts", "acao_dados": { "mensagem": "Olá" } }),
+        "no digit is waited for"
+    );
 }
 
 #[test]
@@ -148,9 +181,21 @@ fn what_cannot_be_said_is_refused_before_it_is_sent() {
         call([(spoken_by("pt-PT"), None)]),
         call([(spoken_by("Polly.Camila"), None), (say(), None)]),
         call([(join("agent:john.snow", None), None)]),
-        NewCall { to: address("whatsapp:+5511988887777").unwrap(), ..call([(say(), None)]) },
-        NewCall { from: address("agent:john.snow"), ..call([(say(), None)]) },
-        NewCall { script: Script::Session(Session { kind: SessionType::Offer, sdp: "v=0\r\n".into() }), ..call([]) },
+        NewCall {
+            to: address("whatsapp:+5511988887777").unwrap(),
+            ..call([(say(), None)])
+        },
+        NewCall {
+            from: address("agent:john.snow"),
+            ..call([(say(), None)])
+        },
+        NewCall {
+            script: Script::Session(Session {
+                kind: SessionType::Offer,
+                sdp: "v=0\r\n".into(),
+            }),
+            ..call([])
+        },
     ] {
         assert!(body(&refused).is_err(), "{refused:?}");
     }
@@ -158,8 +203,17 @@ fn what_cannot_be_said_is_refused_before_it_is_sent() {
 
 #[test]
 fn every_option_offered_is_sent() {
-    let options = |operation| OFFERS.iter().find(|offer| offer.operation == operation).unwrap().options;
-    assert!(!options(Capability::Say).contains(&Capability::Schedule), "no torpedo can be scheduled");
+    let options = |operation| {
+        OFFERS
+            .iter()
+            .find(|offer| offer.operation == operation)
+            .unwrap()
+            .options
+    };
+    assert!(
+        !options(Capability::Say).contains(&Capability::Schedule),
+        "no torpedo can be scheduled"
+    );
     for offer in OFFERS {
         assert!(!offer.options.contains(&Capability::MaxDuration), "{offer:?}");
     }

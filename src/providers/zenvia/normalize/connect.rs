@@ -13,8 +13,14 @@ use crate::domain::time::Timestamp;
 pub fn connect(object: &Object<'_>) -> Option<CallFacts> {
     let over = is_over(object);
     let facts = common(object, CallKind::Connect, Direction::Outbound)?;
-    let legs = Legs::read(object, |leg| Stamps { over, started_at: started_at(leg) })?;
-    Some(CallFacts { recording: recording(object, over), ..legs.fill(facts, over) })
+    let legs = Legs::read(object, |leg| Stamps {
+        over,
+        started_at: started_at(leg),
+    })?;
+    Some(CallFacts {
+        recording: recording(object, over),
+        ..legs.fill(facts, over)
+    })
 }
 
 /// Reads the call object as it was documented for the end of a received call: leg A called, leg B was called.
@@ -42,8 +48,11 @@ pub fn call_event(object: &Object<'_>) -> Option<CallFacts> {
 
 /// An event says `ativo` while the party is connected: false before the answer too, so it tells an end only after it.
 pub fn event_stamps(part: &Object<'_>) -> Stamps {
-    let answered = part.text("status").is_some_and(|word| status::is_answered(&word));
-    Stamps { over: answered && part.flag("ativo") == Some(false), started_at: started_at(part) }
+    let answered = part.string("status").is_some_and(|word| status::is_answered(&word));
+    Stamps {
+        over: answered && part.flag("ativo") == Some(false),
+        started_at: started_at(part),
+    }
 }
 
 /// `data_inicio`; events of 2018 have the leg's `data_criacao` instead.
@@ -54,7 +63,7 @@ fn started_at(leg: &Object<'_>) -> Option<Timestamp> {
 
 /// A call that was created is not active yet, so `status_geral` speaks before `ativa`.
 fn is_over(object: &Object<'_>) -> bool {
-    match object.text("status_geral").as_deref() {
+    match object.string("status_geral").as_deref() {
         Some("finalizada") => true,
         Some("criada" | "curso") => false,
         _ => object.flag("ativa") == Some(false),
@@ -81,8 +90,14 @@ impl Legs {
             address: leg.address("numero"),
             caller_id: leg.address("bina_origem"),
         };
-        let (a, b) = (object.object("origem").map(&party), object.object("destino").map(&party));
-        (a.is_some() || b.is_some()).then(|| Self { a: a.unwrap_or_default(), b: b.unwrap_or_default() })
+        let (a, b) = (
+            object.object("origem").map(&party),
+            object.object("destino").map(&party),
+        );
+        (a.is_some() || b.is_some()).then(|| Self {
+            a: a.unwrap_or_default(),
+            b: b.unwrap_or_default(),
+        })
     }
 
     /// The call is what leg B makes of it, or leg A where it had a status and did not answer.

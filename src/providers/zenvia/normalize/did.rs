@@ -14,7 +14,10 @@ pub fn did(object: &Object<'_>, told: Told) -> Option<CallFacts> {
     let started_at = object.time("data_inicio", Clock::SaoPaulo);
     let facts = fill(object, Stamps { over, started_at })?;
     // The object has no `data_criacao`.
-    Some(CallFacts { created_at: facts.created_at.or(started_at), ..facts })
+    Some(CallFacts {
+        created_at: facts.created_at.or(started_at),
+        ..facts
+    })
 }
 
 /// Reads the event of a received call.
@@ -22,10 +25,16 @@ pub fn did(object: &Object<'_>, told: Told) -> Option<CallFacts> {
 /// In its 2018 shape, with both numbers and the extension as an object, `data_criacao` is UTC; in the shape documented
 /// since it is local. `data_atendimento` is local in both.
 pub fn did_event(object: &Object<'_>) -> Option<CallFacts> {
-    let shape_of_2018 = object.object("ramal").is_some() || object.text("numero_destino").is_some();
+    let shape_of_2018 = object.object("ramal").is_some() || object.string("numero_destino").is_some();
     let clock = if shape_of_2018 { Clock::Utc } else { Clock::SaoPaulo };
     let created_at = object.time("data_criacao", clock);
-    let facts = fill(object, Stamps { started_at: created_at, ..event_stamps(object) })?;
+    let facts = fill(
+        object,
+        Stamps {
+            started_at: created_at,
+            ..event_stamps(object)
+        },
+    )?;
     Some(CallFacts { created_at, ..facts })
 }
 
@@ -55,9 +64,9 @@ fn fill(object: &Object<'_>, stamps: Stamps) -> Option<CallFacts> {
 /// The extension that took the call: a number, a text, or an object with a course of its own.
 fn extension(object: &Object<'_>) -> Option<Leg> {
     if let Some(leg) = object.object("ramal") {
-        let address = leg.text("numero").map(Address::Extension);
+        let address = leg.string("numero").map(Address::Extension);
         return Some(Part::read(&leg, event_stamps(&leg)).into_leg(LegSide::Callee, address));
     }
-    let address = object.text("ramal").map(Address::Extension)?;
+    let address = object.string("ramal").map(Address::Extension)?;
     Some(Part::default().into_leg(LegSide::Callee, Some(address)))
 }

@@ -39,8 +39,8 @@ pub enum Told {
 
 /// What every object of a call has: its identifier, its label, whether it is recorded.
 fn common(object: &Object<'_>, kind: CallKind, direction: Direction) -> Option<CallFacts> {
-    let id = object.text("id")?;
-    let (tag, echoed) = object.text("tags").map(|tags| split_tag(&tags)).unwrap_or_default();
+    let id = object.string("id")?;
+    let (tag, echoed) = object.string("tags").map(|tags| split_tag(&tags)).unwrap_or_default();
     Some(CallFacts {
         reference: Some(ProviderRef::id(id)),
         echoed,
@@ -54,13 +54,13 @@ fn common(object: &Object<'_>, kind: CallKind, direction: Direction) -> Option<C
 
 /// A link is a recording; none is final only once the call is over.
 fn recording(object: &Object<'_>, over: bool) -> Option<RecordingState> {
-    if object.text("url_gravacao").is_some() {
+    if object.recording_link().is_some() {
         return Some(RecordingState::Available);
     }
     match object.flag("gravar_audio") {
         Some(true) => Some(RecordingState::Pending),
         Some(false) => Some(RecordingState::None),
-        None => (over && object.raw("url_gravacao").is_some()).then_some(RecordingState::None),
+        None => (over && object.get("url_gravacao").is_some()).then_some(RecordingState::None),
     }
 }
 

@@ -47,29 +47,36 @@ impl Part {
     /// Reads a part.
     pub fn read(object: &Object<'_>, stamps: Stamps) -> Self {
         let Stamps { over, started_at } = stamps;
-        let reason = object.text("motivo_desconexao");
-        let status = object.text("status").and_then(|word| status::read(&word, over));
+        let reason = object.string("motivo_desconexao");
+        let status = object.string("status").and_then(|word| status::read(&word, over));
         let status = status::with_reason(status, reason.as_deref().and_then(status::reason));
         let over = over || status.is_some_and(CallStatus::is_final);
-        let talk = object.seconds("duracao_falada");
-        let times = Times { started_at, total: object.seconds("duracao"), talk };
+        let talk = object.duration("duracao_falada");
+        let times = Times {
+            started_at,
+            total: object.duration("duracao"),
+            talk,
+        };
         Self {
             status,
             started_at,
             answered_at: answered_at(object, status, &times),
             ended_at: times.now().filter(|_| over),
             talk_seconds: talk.filter(|_| over),
-            billed_seconds: object.seconds("duracao_cobrada").filter(|_| over),
+            billed_seconds: object.duration("duracao_cobrada").filter(|_| over),
             price: object.money("preco").filter(|_| over),
             reason: reason.filter(|_| over),
             // Documented in 2018 as `maquina_origem`.
-            machine: object.text("substatus").is_some_and(|word| word.starts_with("maquina")),
+            machine: object
+                .string("substatus")
+                .is_some_and(|word| word.starts_with("maquina")),
         }
     }
 
     /// When it began to ring: parts are started by ringing, but one still being prepared has not begun.
     pub fn ringing_at(&self) -> Option<Timestamp> {
-        self.started_at.filter(|_| self.status.is_some_and(|s| s.rank() >= CallStatus::Ringing.rank()))
+        self.started_at
+            .filter(|_| self.status.is_some_and(|s| s.rank() >= CallStatus::Ringing.rank()))
     }
 
     /// Whether the party has a status and did not answer.

@@ -32,7 +32,11 @@ pub fn is_answered(word: &str) -> bool {
 pub fn with_reason(status: Option<CallStatus>, reason: Option<u8>) -> Option<CallStatus> {
     let answered = matches!(status, Some(CallStatus::Completed | CallStatus::InProgress));
     let declined = reason.is_some_and(|reason| DECLINED.contains(&reason));
-    if declined && !answered { Some(CallStatus::Rejected) } else { status }
+    if declined && !answered {
+        Some(CallStatus::Rejected)
+    } else {
+        status
+    }
 }
 
 /// The number that a `motivo_desconexao` such as `16. normal` begins with.

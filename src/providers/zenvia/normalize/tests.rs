@@ -4,7 +4,7 @@ use crate::domain::ids::CallId;
 use crate::providers::zenvia::samples::{at, brl, data, hangup, party, rows};
 
 fn read(kind: CallKind, json: &str) -> CallFacts {
-    facts(kind, &Object::parse(json).unwrap()).unwrap()
+    facts(kind, &Object::parse(json.as_bytes()).unwrap()).unwrap()
 }
 
 fn leg(side: LegSide) -> Leg {
@@ -91,7 +91,11 @@ fn a_call_a_machine_answered_that_talked_longer_than_it_lasted() {
     assert_eq!(facts.answered_by, Some(AnsweredBy::Machine));
     assert_eq!(facts.created_at, at("2016-03-31T23:33:13Z"));
     assert_eq!(facts.ringing_at, at("2016-03-31T23:33:27Z"));
-    assert_eq!(facts.ended_at, at("2016-03-31T23:34:14Z"), "both legs end in one second");
+    assert_eq!(
+        facts.ended_at,
+        at("2016-03-31T23:34:14Z"),
+        "both legs end in one second"
+    );
     assert_eq!(facts.answered_at, None);
     assert_eq!((facts.talk_seconds, facts.billed_seconds), (Some(60), Some(60)));
     assert_eq!(facts.price, brl("0.2"));
@@ -183,7 +187,10 @@ fn a_received_call() {
         billed_seconds: Some(0),
         price: brl("0"),
         recording: Some(RecordingState::Available),
-        legs: vec![Leg { address: party("ext:2000"), ..leg(LegSide::Callee) }],
+        legs: vec![Leg {
+            address: party("ext:2000"),
+            ..leg(LegSide::Callee)
+        }],
         ..CallFacts::default()
     };
     assert_eq!(read(CallKind::Did, &data("did")), expected);
@@ -223,9 +230,17 @@ fn leg_b_decides_unless_leg_a_had_a_status_and_did_not_answer() {
         (("\"preparando\"", "x"), answered, Some(CallStatus::Canceled)),
         (answered, ("\"chamando\"", "x"), Some(CallStatus::NoAnswer)),
         (("\"outra\"", "x"), answered, Some(CallStatus::Completed)),
-        (answered, ("\"ocupado\"", "21. chamada rejeitada"), Some(CallStatus::Rejected)),
+        (
+            answered,
+            ("\"ocupado\"", "21. chamada rejeitada"),
+            Some(CallStatus::Rejected),
+        ),
         (answered, ("null", "29. rejeitado"), Some(CallStatus::Rejected)),
-        (answered, ("\"atendida\"", "21. chamada rejeitada"), Some(CallStatus::Completed)),
+        (
+            answered,
+            ("\"atendida\"", "21. chamada rejeitada"),
+            Some(CallStatus::Completed),
+        ),
         (nothing, nothing, None),
         (nothing, ("\"\"", "indefinido"), None),
     ] {
@@ -257,8 +272,14 @@ fn a_live_call_tells_no_figure_that_still_grows() {
 #[test]
 fn the_last_known_reason_gives_the_cause() {
     let of = |a, b| connect_of("finalizada", [("\"atendida\"", a), ("\"atendida\"", b)]).hangup;
-    assert_eq!(of("16. normal", "17. ocupado"), hangup(Some(17), ["16. normal", "17. ocupado"]));
-    assert_eq!(of("18. sem resposta", "indefinido"), hangup(Some(18), ["18. sem resposta", "indefinido"]));
+    assert_eq!(
+        of("16. normal", "17. ocupado"),
+        hangup(Some(17), ["16. normal", "17. ocupado"])
+    );
+    assert_eq!(
+        of("18. sem resposta", "indefinido"),
+        hangup(Some(18), ["18. sem resposta", "indefinido"])
+    );
 }
 
 #[test]
@@ -267,7 +288,10 @@ fn a_torpedo_is_live_until_something_says_it_is_over() {
         let json = format!(r#"{{"id":1,"status":"atendida","duracao_cobrada_segundos":{rest}}}"#);
         read(CallKind::Say, &json).status.unwrap()
     };
-    assert_eq!(status(r#"null,"motivo_desconexao":"indefinido""#), CallStatus::InProgress);
+    assert_eq!(
+        status(r#"null,"motivo_desconexao":"indefinido""#),
+        CallStatus::InProgress
+    );
     assert_eq!(status("0"), CallStatus::InProgress);
     assert_eq!(status(r#"0,"motivo_desconexao":"16. normal""#), CallStatus::Completed);
     assert_eq!(status("60"), CallStatus::Completed);
@@ -285,8 +309,8 @@ fn our_identifier_is_taken_out_of_the_label() {
 #[test]
 fn every_documented_disconnect_reason_is_a_named_cause() {
     let documented = [
-        1, 2, 3, 4, 6, 7, 8, 14, 16, 17, 18, 19, 20, 21, 22, 23, 26, 27, 28, 29, 30, 31, 34, 41, 42, 44, 50, 52, 54, 57, 58,
-        65, 66, 69, 81, 88, 95, 96, 97, 98, 99, 100, 101, 102, 111, 127,
+        1, 2, 3, 4, 6, 7, 8, 14, 16, 17, 18, 19, 20, 21, 22, 23, 26, 27, 28, 29, 30, 31, 34, 41, 42, 44, 50, 52, 54,
+        57, 58, 65, 66, 69, 81, 88, 95, 96, 97, 98, 99, 100, 101, 102, 111, 127,
     ];
     assert_eq!(documented.len(), 46);
     for number in documented {
@@ -300,7 +324,7 @@ fn every_documented_disconnect_reason_is_a_named_cause() {
 
 #[test]
 fn an_object_that_is_no_call_is_nothing() {
-    let read = |kind, json| facts(kind, &Object::parse(json).unwrap());
+    let read = |kind, json: &str| facts(kind, &Object::parse(json.as_bytes()).unwrap());
     assert_eq!(read(CallKind::Connect, r#"{"id":1}"#), None, "no leg");
     assert_eq!(read(CallKind::Say, r#"{"status":"atendida"}"#), None, "no identifier");
     assert_eq!(read(CallKind::Whatsapp, r#"{"id":1}"#), None);

@@ -18,15 +18,24 @@ pub fn ended_torpedo(kind: CallKind, object: &Object<'_>) -> Option<CallFacts> {
 
 /// An answered torpedo is over once it was disconnected for a known reason or something was billed: in samples either may lack.
 fn has_ended(object: &Object<'_>) -> bool {
-    let answered = object.text("status").is_some_and(|word| status::is_answered(&word));
-    let disconnected = object.text("motivo_desconexao").and_then(|text| status::reason(&text)).is_some();
-    let billed = object.seconds("duracao_cobrada").is_some_and(|seconds| seconds > 0);
+    let answered = object.string("status").is_some_and(|word| status::is_answered(&word));
+    let disconnected = object
+        .string("motivo_desconexao")
+        .and_then(|text| status::reason(&text))
+        .is_some();
+    let billed = object.duration("duracao_cobrada").is_some_and(|seconds| seconds > 0);
     answered && (disconnected || billed)
 }
 
 fn read(kind: CallKind, object: &Object<'_>, over: bool) -> Option<CallFacts> {
     let facts = common(object, kind, Direction::Outbound)?;
-    let part = Part::read(object, Stamps { over, started_at: object.time("data_inicio", Clock::SaoPaulo) });
+    let part = Part::read(
+        object,
+        Stamps {
+            over,
+            started_at: object.time("data_inicio", Clock::SaoPaulo),
+        },
+    );
     let over = over || part.status.is_some_and(CallStatus::is_final);
     Some(CallFacts {
         status: part.status,
@@ -40,7 +49,7 @@ fn read(kind: CallKind, object: &Object<'_>, over: bool) -> Option<CallFacts> {
         answered_by: part.answered_by(),
         hangup: part.hangup(),
         price: part.price,
-        digits: object.text("resposta"),
+        digits: object.string("resposta"),
         recording: recording(object, over),
         ..facts
     })

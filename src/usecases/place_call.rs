@@ -264,50 +264,48 @@ impl Gateway {
             });
         }
         let scheduled = new.schedule_at.is_some();
-        let object = self
-            .after_attempt(call, |call| {
-                end_attempt(call, AttemptOutcome::Accepted, None, ms);
-                call.settled_by.get_or_insert(SettledBy::Answer);
-                if let Some(reference) = &reference {
-                    call.provider_ref = Some(reference.clone());
-                }
-                if scheduled && call.status == CallStatus::Queued {
-                    call.status = CallStatus::Scheduled;
-                }
-            })
-            .await;
-        Ok(Attempted::Done(Box::new(Accepted { object, certain: true })))
+        let change = |call: &mut Call| {
+            end_attempt(call, AttemptOutcome::Accepted, None, ms);
+            call.settled_by.get_or_insert(SettledBy::Answer);
+            if let Some(reference) = &reference {
+                call.provider_ref = Some(reference.clone());
+            }
+            if scheduled && call.status == CallStatus::Queued {
+                call.status = CallStatus::Scheduled;
+            }
+        };
+        Ok(self.after_attempt(call, true, change).await)
     }
 
     async fn lost(&self, call: Call, failure: &Failure, ms: u64) -> Result<Attempted, Error> {
-        let object = self
-            .after_attempt(call, |call| {
-                end_attempt(call, failure.outcome(), failure.code.clone(), ms);
-                if call.status == CallStatus::Queued {
-                    call.status = CallStatus::Unknown;
-                }
-            })
-            .await;
-        Ok(Attempted::Done(Box::new(Accepted { object, certain: false })))
+        let change = |call: &mut Call| {
+            end_attempt(call, failure.outcome(), failure.code.clone(), ms);
+            if call.status == CallStatus::Queued {
+                call.status = CallStatus::Unknown;
+            }
+        };
+        Ok(self.after_attempt(call, false, change).await)
     }
 
-    /// Writes what came of an attempt over whatever webhooks already told. The provider has acted, so a store that fails
-    /// now does not make an error of it: the intent is durable, and evidence will complete it.
-    async fn after_attempt(&self, mut call: Call, change: impl Fn(&mut Call)) -> Call {
+    /// Writes what came of an attempt over whatever webhooks already told.
+    ///
+    /// The provider has acted, so a store that fails now makes no error of it: the answer is the intent, which is durable,
+    /// and uncertain, until evidence completes it. What was told must be there after a crash.
+    async fn after_attempt(&self, intent: Call, certain: bool, change: impl Fn(&mut Call)) -> Attempted {
         let written = self
-            .change_call(call.id, |call| {
+            .change_call(intent.id, |call| {
                 change(call);
                 Ok(Change::Write(()))
             })
             .await;
-        match written {
-            Ok((call, ())) => call,
+        let accepted = match written {
+            Ok((object, ())) => Accepted { object, certain },
             Err(error) => {
-                tracing::error!(%error, call = %call.id, "what came of a call could not be stored");
-                change(&mut call);
-                call
+                tracing::error!(%error, call = %intent.id, "what came of a call could not be stored");
+                Accepted { object: intent, certain: false }
             }
-        }
+        };
+        Attempted::Done(Box::new(accepted))
     }
 
     /// Remembers that a provider's identifier means our call, which waits for news of its party no longer.

@@ -47,17 +47,10 @@ impl Gateway {
         self.allowed_destination(&new.to)?;
         let choice = self.choose_for_code(caller, new.channel, new.account.as_ref())?;
         self.count(&self.send_limits(&caller.tenant, &new.to)).await?;
-        let version = self.write_new(&ledger).await?;
+        let intent = self.intended(&ledger, &choice, new.channel);
+        let version = self.write_new(&intent).await?;
         match self.send_code(&mut ledger.verification, &choice, new.channel).await {
-            Ok(certain) => Ok(Accepted {
-                object: self
-                    .store_send(Held {
-                        object: ledger,
-                        version,
-                    })
-                    .await,
-                certain,
-            }),
+            Ok(certain) => Ok(self.store_send(Held { object: ledger, version }, certain, intent.verification).await),
             Err(error) => {
                 self.withdraw(&ledger.verification).await;
                 Err(error)
@@ -111,20 +104,15 @@ impl Gateway {
             None => Some(self.choose_for_code(caller, channel, account.as_ref())?),
         };
         let mut held = self.claim_resend(held).await?;
+        let stored = held.object.verification.clone();
         let verification = &mut held.object.verification;
         let Some(choice) = choice else {
             self.record_test_send(verification, channel);
-            return Ok(Accepted {
-                object: self.store_send(held).await,
-                certain: true,
-            });
+            return Ok(self.store_send(held, true, stored).await);
         };
         self.count(&self.send_limits(&caller.tenant, &verification.to)).await?;
         let certain = self.send_code(verification, &choice, channel).await?;
-        Ok(Accepted {
-            object: self.store_send(held).await,
-            certain,
-        })
+        Ok(self.store_send(held, certain, stored).await)
     }
 
     /// Compares a code. Right once: the answer `valid: true` comes exactly once in a verification's life.
@@ -467,8 +455,19 @@ impl Gateway {
         verification.add_send(send, self.resend_after());
     }
 
-    /// Writes a send. The code is on its way, so a store that fails now does not make an error of it.
-    async fn store_send(&self, sent: Held<Ledger>) -> Verification {
+    /// A verification as it is written before its code is sent: who dies on the way leaves a send whose outcome is unknown.
+    fn intended(&self, ledger: &Ledger, choice: &Choice, channel: Channel) -> Ledger {
+        let mut intent = ledger.clone();
+        if let Some((_, entry)) = choice.candidates().first() {
+            self.record_send(&mut intent.verification, entry, (channel, None), choice.routing(0, &[]));
+        }
+        intent
+    }
+
+    /// Writes a send over what is `stored`.
+    ///
+    /// The code is on its way, so a store that fails now makes no error of it: the answer is what is stored, and uncertain.
+    async fn store_send(&self, sent: Held<Ledger>, certain: bool, stored: Verification) -> Accepted<Verification> {
         let news = sent.object.verification.clone();
         let written = self
             .change_ledger(sent, |ledger| {
@@ -483,10 +482,10 @@ impl Gateway {
             })
             .await;
         match written {
-            Ok((held, ())) => held.object.verification,
+            Ok((held, ())) => Accepted { object: held.object.verification, certain },
             Err(error) => {
                 tracing::error!(%error, verification = %news.id, "a send could not be stored");
-                news
+                Accepted { object: stored, certain: false }
             }
         }
     }

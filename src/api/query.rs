@@ -65,11 +65,11 @@ impl Params {
         if since.is_none() && until.is_none() {
             return None;
         }
-        let window = Window { since: since.unwrap_or(otherwise).start, until: until.unwrap_or(otherwise).end };
-        if window.until < window.since {
+        let (since, until) = (since.unwrap_or(otherwise), until.unwrap_or(otherwise));
+        if until.last() < since.start {
             self.refuse("until", Wrong::invalid("must not be before since"));
         }
-        Some(window)
+        Some(Window { since: since.start, until: until.end })
     }
 
     /// Notes that a parameter is wrong.
@@ -164,9 +164,12 @@ mod tests {
         assert_eq!(window("").unwrap(), None);
         let both = ("2026-11-21T00:00:00.000Z".to_owned(), "2026-11-23T00:00:00.000Z".to_owned());
         assert_eq!(window("since=yesterday&until=today").unwrap(), Some(both));
-        assert_eq!(window("since=today").unwrap().unwrap().1, "9999-12-31T23:59:59.999Z");
-        assert_eq!(window("until=today").unwrap().unwrap().0, "0001-01-01T00:00:00.000Z");
+        assert_eq!(window("since=today").unwrap().unwrap().1, When::ALWAYS.end.to_string());
+        assert_eq!(window("until=today").unwrap().unwrap().0, When::ALWAYS.start.to_string());
         assert!(window("since=today&until=yesterday").is_err());
+        assert!(window("since=2026-11-22T12:00:00Z&until=2026-11-22").is_ok());
+        assert!(window("since=2026-11-22T12:00:00Z&until=2026-11-22T12:00:00Z").is_ok(), "an empty window");
+        assert!(window("since=2026-11-22T12:00:00Z&until=2026-11-22T11:59:59Z").is_err());
         assert!(window("since=today&since=today").is_err());
     }
 

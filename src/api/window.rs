@@ -25,6 +25,11 @@ pub struct When {
 impl When {
     /// All time.
     pub const ALWAYS: Self = Self { start: Timestamp::from_millis(i64::MIN), end: Timestamp::from_millis(i64::MAX) };
+
+    /// The instant itself, or the last one of the day.
+    pub fn last(self) -> Timestamp {
+        self.start.max(Timestamp::from_millis(self.end.as_millis() - 1))
+    }
 }
 
 impl Days {

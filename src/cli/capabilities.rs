@@ -76,3 +76,15 @@ fn sends(provider: &dyn Provider, channel: Channel) -> bool {
 fn yes(yes: bool) -> String {
     if yes { "yes" } else { "no" }.to_owned()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_table_is_what_the_adapters_say() {
+        let text = format!("# What each provider can do\n\nMade by `switchboard capabilities` from the adapters.\n\n{}", table().unwrap());
+        crate::cli::committed("docs/capabilities.md", &text);
+    }
+}

@@ -111,3 +111,15 @@ async fn asked_to_end() -> std::io::Result<()> {
     }
     Ok(())
 }
+
+/// Compares a generated file with the committed one; `UPDATE=1` adopts what was generated.
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
+pub(crate) fn committed(path: &str, generated: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == generated, "{} is not what is generated; adopt it with UPDATE=1", path.display());
+}

@@ -41,6 +41,7 @@ use crate::clock::Clock;
 mod embedded;
 pub mod keys;
 mod redis;
+mod timed;
 mod version;
 
 use embedded::Embedded;
@@ -131,13 +132,14 @@ pub trait Store: Send + Sync + 'static {
 ///
 /// [`StoreError::Unavailable`] if the URL is not one of these or the directory cannot be used.
 pub fn open(url: &str, clock: Arc<dyn Clock>) -> Result<SharedStore, StoreError> {
-    match url.split_once(':') {
-        Some(("memory", "")) => Ok(Arc::new(Embedded::in_memory(clock)?)),
+    let store: SharedStore = match url.split_once(':') {
+        Some(("memory", "")) => Arc::new(Embedded::in_memory(clock)?),
         Some(("embedded", directory)) if !directory.is_empty() => {
-            Ok(Arc::new(Embedded::open(Path::new(directory), clock)?))
+            Arc::new(Embedded::open(Path::new(directory), clock)?)
         }
-        _ => Ok(Arc::new(Redis::open(url)?)),
-    }
+        _ => Arc::new(Redis::open(url)?),
+    };
+    Ok(Arc::new(timed::Timed(store)))
 }
 
 /// A value and the version to expect when replacing it.

@@ -13,7 +13,6 @@ use crate::domain::address::Address;
 use crate::domain::call::{Attempt, AttemptOutcome, Call, CallStatus, Direction, ProviderRef, RecordingState, SettledBy, Skipped};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Effect, Error, Failure, Problem};
-use crate::domain::ids::CallId;
 use crate::domain::place::NewCall;
 use crate::providers::choose::{self, Choice};
 use crate::providers::port::Permission;
@@ -206,8 +205,8 @@ impl Gateway {
     }
 
     async fn placed(&self, call: Call, new: &NewCall, reference: Option<ProviderRef>, ms: u64) -> Result<Attempted, Error> {
-        if let (Some(account), Some(id)) = (&call.account, reference.as_ref().and_then(|known| known.id.as_deref())) {
-            self.bind(account, id, call.id).await.unwrap_or_else(|error| {
+        if let Some(id) = reference.as_ref().and_then(|known| known.id.as_deref()) {
+            self.bind(&call, id).await.unwrap_or_else(|error| {
                 tracing::error!(%error, call = %call.id, "a call's reference could not be stored");
             });
         }
@@ -258,10 +257,18 @@ impl Gateway {
         }
     }
 
-    /// Remembers that a provider's identifier means our call.
-    pub(super) async fn bind(&self, account: &AccountName, provider_id: &str, id: CallId) -> Result<(), Error> {
-        let key = keys::call_by_reference(account, provider_id);
-        self.store.put(&key, id.to_string().into(), Some(self.config.retention.calls), Expect::Any).await?;
+    /// Remembers that a provider's identifier means our call, which waits for news of its party no longer.
+    pub(super) async fn bind(&self, call: &Call, provider_id: &str) -> Result<(), Error> {
+        let Some(account) = &call.account else { return Ok(()) };
+        let (key, id) = (keys::call_by_reference(account, provider_id), call.id.to_string());
+        let named = self.store.put(&key, id.clone().into(), Some(self.config.retention.calls), Expect::Any);
+        let bound = async {
+            match self.awaiting_set(call) {
+                Some(set) => self.store.unindex(&set, &id).await,
+                None => Ok(()),
+            }
+        };
+        futures_util::future::try_join(named, bound).await?;
         Ok(())
     }
 }

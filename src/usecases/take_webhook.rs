@@ -168,9 +168,9 @@ impl Gateway {
         let id = match self.known_call(account, &provider_id).await? {
             Some(id) => id,
             None => match self.tie(entry, &facts).await? {
-                Some(id) => {
-                    self.bind(account, &provider_id, id).await?;
-                    id
+                Some(call) => {
+                    self.bind(&call, &provider_id).await?;
+                    call.id
                 }
                 None => self.new_call(entry, &facts, at).await?,
             },
@@ -194,11 +194,11 @@ impl Gateway {
         }
     }
 
-    async fn tie(&self, entry: &Entry, facts: &CallFacts) -> Result<Option<CallId>, Error> {
+    async fn tie(&self, entry: &Entry, facts: &CallFacts) -> Result<Option<Call>, Error> {
         let account = &entry.config.name;
         if let Some(id) = facts.echoed {
             let call = self.load_call(id).await?;
-            return Ok(call.filter(|call| call.account.as_ref() == Some(account)).map(|call| call.id));
+            return Ok(call.filter(|call| call.account.as_ref() == Some(account)));
         }
         let Some(set) = facts.to.as_ref().and_then(|to| self.awaiting(account, to)) else { return Ok(None) };
         let newest = Range { scores: 0..=i64::from(u32::MAX) * 1000, order: Order::Descending, after: None, limit: BATCH };
@@ -206,7 +206,7 @@ impl Gateway {
         let keys: Vec<_> = members.iter().map(|member| keys::call(&member.member)).collect();
         let stored = self.store.get_many(&keys).await?;
         let waiting: Vec<Call> = stored.iter().flatten().filter_map(|stored| serde_json::from_slice(&stored.value).ok()).collect();
-        Ok(binding::choose(facts, &waiting).map(|call| call.id))
+        Ok(binding::choose(facts, &waiting).cloned())
     }
 
     async fn new_call(&self, entry: &Entry, facts: &CallFacts, at: Timestamp) -> Result<CallId, Error> {
@@ -219,7 +219,7 @@ impl Gateway {
         call.provider_ref.clone_from(&facts.reference);
         self.write_intent(&call).await?;
         if let Some(id) = facts.reference.as_ref().and_then(|known| known.id.as_deref()) {
-            self.bind(&entry.config.name, id, call.id).await?;
+            self.bind(&call, id).await?;
         }
         Ok(call.id)
     }

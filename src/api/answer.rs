@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT_RANGES, HeaderValue, CONTENT_RANGE, CONTENT_TYPE, LINK, LOCATION};
+use actix_web::http::header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LINK, LOCATION};
 use serde::Serialize;
 use url::form_urlencoded;
 
@@ -18,9 +18,16 @@ use crate::usecases::requests::{Accepted, Outcome};
 /// # Errors
 /// `internal` where the object cannot be written, which no object is known to do.
 pub fn made<T: Serialize>(accepted: &Accepted<T>, path: String) -> Result<Outcome, Error> {
-    let status = if accepted.certain { StatusCode::CREATED } else { StatusCode::ACCEPTED };
+    let status = if accepted.certain {
+        StatusCode::CREATED
+    } else {
+        StatusCode::ACCEPTED
+    };
     let outcome = outcome(status, &accepted.object)?;
-    Ok(Outcome { location: Some(path), ..outcome })
+    Ok(Outcome {
+        location: Some(path),
+        ..outcome
+    })
 }
 
 /// The outcome of an act on an object that exists.
@@ -32,7 +39,11 @@ pub fn outcome(status: StatusCode, object: &impl Serialize) -> Result<Outcome, E
         tracing::error!(%error, "an answer cannot be written");
         Error::new(Problem::Internal, "The answer cannot be written.")
     })?;
-    Ok(Outcome { status: status.as_u16(), body, location: None })
+    Ok(Outcome {
+        status: status.as_u16(),
+        body,
+        location: None,
+    })
 }
 
 /// The answer that tells an outcome.
@@ -47,7 +58,9 @@ pub fn tell(outcome: Outcome) -> HttpResponse {
 /// The answer that tells an outcome again.
 pub fn tell_again(outcome: Outcome) -> HttpResponse {
     let mut response = tell(outcome);
-    response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    response
+        .headers_mut()
+        .insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     response
 }
 
@@ -55,14 +68,20 @@ pub fn tell_again(outcome: Outcome) -> HttpResponse {
 pub fn page(edge: &Edge, next_cursor: Option<&str>, body: &impl Serialize) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = next_cursor {
-        response.insert_header((LINK, next_link(edge.request().path(), edge.request().query_string(), cursor)));
+        response.insert_header((
+            LINK,
+            next_link(edge.request().path(), edge.request().query_string(), cursor),
+        ));
     }
     response.json(body)
 }
 
 fn next_link(path: &str, query: &str, cursor: &str) -> String {
     let kept = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor");
-    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("cursor", cursor).finish();
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(kept)
+        .append_pair("cursor", cursor)
+        .finish();
     format!("<{path}?{query}>; rel=\"next\"")
 }
 
@@ -70,7 +89,9 @@ fn next_link(path: &str, query: &str, cursor: &str) -> String {
 pub fn recording(recording: Recording) -> HttpResponse {
     let status = StatusCode::from_u16(recording.status).unwrap_or(StatusCode::OK);
     let mut response = HttpResponse::build(status);
-    response.insert_header((CONTENT_TYPE, recording.content_type)).insert_header((ACCEPT_RANGES, "bytes"));
+    response
+        .insert_header((CONTENT_TYPE, recording.content_type))
+        .insert_header((ACCEPT_RANGES, "bytes"));
     if let Some(range) = recording.content_range {
         response.insert_header((CONTENT_RANGE, range));
     }
@@ -86,7 +107,11 @@ mod tests {
 
     #[test]
     fn the_next_page_is_asked_for_with_the_same_parameters() {
-        let link = next_link("/calls", "number=%2B5511988887777&cursor=old&status=busy&status=failed", "n+w");
+        let link = next_link(
+            "/calls",
+            "number=%2B5511988887777&cursor=old&status=busy&status=failed",
+            "n+w",
+        );
         let query = "number=%2B5511988887777&status=busy&status=failed&cursor=n%2Bw";
         assert_eq!(link, format!("</calls?{query}>; rel=\"next\""));
     }

@@ -32,9 +32,9 @@ pub async fn read(request: &HttpRequest, payload: Payload, bounds: Bounds) -> Re
         return Err(too_large(bounds));
     }
     let time = bounds.time.min(LONGEST);
-    tokio::time::timeout(time, collect(payload, bounds)).await.unwrap_or_else(|_| {
-        Err(Error::new(Problem::RequestTimeout, "The body did not arrive in time."))
-    })
+    tokio::time::timeout(time, collect(payload, bounds))
+        .await
+        .unwrap_or_else(|_| Err(Error::new(Problem::RequestTimeout, "The body did not arrive in time.")))
 }
 
 /// Refuses a body that is not announced as plain JSON in UTF-8.
@@ -46,7 +46,10 @@ pub fn require_json(request: &HttpRequest) -> Result<(), Error> {
     if header(request, &CONTENT_TYPE).is_some_and(is_json) && !coded {
         return Ok(());
     }
-    Err(Error::new(Problem::UnsupportedMediaType, "The body must be sent as application/json, in UTF-8 and not compressed."))
+    Err(Error::new(
+        Problem::UnsupportedMediaType,
+        "The body must be sent as application/json, in UTF-8 and not compressed.",
+    ))
 }
 
 async fn collect(mut payload: Payload, bounds: Bounds) -> Result<Bytes, Error> {
@@ -72,13 +75,22 @@ fn header<'a>(request: &'a HttpRequest, name: &actix_web::http::header::HeaderNa
 /// JSON has no charset but UTF-8, so no other may be named.
 fn is_json(content_type: &str) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
-    let essence = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
-    let charset = |part: &str| part.to_ascii_lowercase().strip_prefix("charset=").map(|name| name.trim_matches('"') == "utf-8");
+    let essence = parts
+        .next()
+        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    let charset = |part: &str| {
+        part.to_ascii_lowercase()
+            .strip_prefix("charset=")
+            .map(|name| name.trim_matches('"') == "utf-8")
+    };
     essence && parts.filter_map(charset).all(|utf8| utf8)
 }
 
 fn too_large(bounds: Bounds) -> Error {
-    Error::new(Problem::BodyTooLarge, format!("The body has more than {} bytes.", bounds.bytes))
+    Error::new(
+        Problem::BodyTooLarge,
+        format!("The body has more than {} bytes.", bounds.bytes),
+    )
 }
 
 #[cfg(test)]
@@ -92,13 +104,26 @@ mod tests {
     async fn read_with(request: TestRequest, bytes: usize) -> Result<Bytes, Error> {
         let (request, mut payload) = request.to_http_parts();
         let payload = Payload::from_request(&request, &mut payload).await.unwrap();
-        read(&request, payload, Bounds { bytes, time: Duration::from_secs(60) }).await
+        read(
+            &request,
+            payload,
+            Bounds {
+                bytes,
+                time: Duration::from_secs(60),
+            },
+        )
+        .await
     }
 
     #[actix_web::test]
     async fn a_body_is_read_up_to_its_bound() {
-        assert_eq!(read_with(TestRequest::post().set_payload("12345"), 5).await.unwrap(), "12345");
-        let error = read_with(TestRequest::post().set_payload("123456"), 5).await.unwrap_err();
+        assert_eq!(
+            read_with(TestRequest::post().set_payload("12345"), 5).await.unwrap(),
+            "12345"
+        );
+        let error = read_with(TestRequest::post().set_payload("123456"), 5)
+            .await
+            .unwrap_err();
         assert_eq!(error.problem, Problem::BodyTooLarge);
     }
 
@@ -111,11 +136,19 @@ mod tests {
     #[actix_web::test]
     async fn a_body_that_never_comes_is_given_up() {
         tokio::time::pause();
-        let mut payload = actix_web::dev::Payload::Stream { payload: futures_util::stream::pending().boxed_local() };
+        let mut payload = actix_web::dev::Payload::Stream {
+            payload: futures_util::stream::pending().boxed_local(),
+        };
         let request = TestRequest::post().to_http_request();
         let payload = Payload::from_request(&request, &mut payload).await.unwrap();
-        let bounds = Bounds { bytes: 5, time: Duration::from_secs(60) };
-        assert_eq!(read(&request, payload, bounds).await.unwrap_err().problem, Problem::RequestTimeout);
+        let bounds = Bounds {
+            bytes: 5,
+            time: Duration::from_secs(60),
+        };
+        assert_eq!(
+            read(&request, payload, bounds).await.unwrap_err().problem,
+            Problem::RequestTimeout
+        );
     }
 
     #[test]
@@ -126,10 +159,21 @@ mod tests {
                 .insert_header((CONTENT_ENCODING, coding))
                 .to_http_request()
         };
-        for taken in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\""] {
+        for taken in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+        ] {
             assert!(require_json(&request(taken, "identity")).is_ok(), "{taken}");
         }
-        for refused in ["text/plain", "application/json; charset=latin1", "application/jsonp", "application/x-www-form-urlencoded", ""] {
+        for refused in [
+            "text/plain",
+            "application/json; charset=latin1",
+            "application/jsonp",
+            "application/x-www-form-urlencoded",
+            "",
+        ] {
             assert!(require_json(&request(refused, "identity")).is_err(), "{refused}");
         }
         assert!(require_json(&request("application/json", "gzip")).is_err());

@@ -45,7 +45,11 @@ pub struct Visit {
 impl Visit {
     /// Begins the note of a request.
     pub fn new(request_id: String) -> Rc<Self> {
-        Rc::new(Self { request_id, route: OnceCell::new(), tenant: OnceCell::new() })
+        Rc::new(Self {
+            request_id,
+            route: OnceCell::new(),
+            tenant: OnceCell::new(),
+        })
     }
 
     /// The pattern of the path, free of identifiers.
@@ -82,7 +86,11 @@ impl Edge {
         if let Some(route) = request.match_pattern() {
             visit.route.get_or_init(|| route);
         }
-        Some(Self { request: request.clone(), api, visit })
+        Some(Self {
+            request: request.clone(),
+            api,
+            visit,
+        })
     }
 
     /// The request itself.
@@ -115,7 +123,10 @@ impl Edge {
         if caller.may(scope) {
             return Ok(caller);
         }
-        Err(Error::new(Problem::Forbidden, format!("The token lacks the scope {scope}.")))
+        Err(Error::new(
+            Problem::Forbidden,
+            format!("The token lacks the scope {scope}."),
+        ))
     }
 
     /// Whoever sent the request, if the token allows `scope` and belongs to one tenant.
@@ -125,7 +136,10 @@ impl Edge {
     pub fn actor(&self, scope: Scope) -> Result<Arc<Caller>, Error> {
         let caller = self.caller(scope)?;
         if caller.reads_all() {
-            return Err(Error::new(Problem::Forbidden, "A token for every tenant may only read."));
+            return Err(Error::new(
+                Problem::Forbidden,
+                "A token for every tenant may only read.",
+            ));
         }
         Ok(caller)
     }
@@ -176,7 +190,7 @@ impl Edge {
         json::parse(&self.read(payload).await?)
     }
 
-    /// The body as JSON; none is an empty object.
+    /// The body as JSON; none and `null` are an empty object.
     ///
     /// # Errors
     /// As [`Edge::json`].
@@ -186,7 +200,10 @@ impl Edge {
             return Ok(Value::Object(Map::new()));
         }
         body::require_json(&self.request)?;
-        json::parse(&text)
+        match json::parse(&text)? {
+            Value::Null => Ok(Value::Object(Map::new())),
+            body => Ok(body),
+        }
     }
 
     /// The body of a webhook, as it came.
@@ -194,13 +211,19 @@ impl Edge {
     /// # Errors
     /// `body-too-large`, `request-timeout`, `invalid-body`.
     pub async fn webhook(&self, payload: web::Payload) -> Result<Bytes, Error> {
-        let bounds = Bounds { bytes: MAX_WEBHOOK, time: self.config().server.request_timeout };
+        let bounds = Bounds {
+            bytes: MAX_WEBHOOK,
+            time: self.config().server.request_timeout,
+        };
         body::read(&self.request, payload, bounds).await
     }
 
     async fn read(&self, payload: web::Payload) -> Result<Bytes, Error> {
         let server = &self.config().server;
-        let bounds = Bounds { bytes: server.max_body_bytes, time: server.request_timeout };
+        let bounds = Bounds {
+            bytes: server.max_body_bytes,
+            time: server.request_timeout,
+        };
         body::read(&self.request, payload, bounds).await
     }
 

@@ -39,7 +39,13 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
     }
     let printable = |key: &str| key.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     let key = single(headers, &IDEMPOTENCY_KEY).filter(|key| (1..=255).contains(&key.len()) && printable(key));
-    let wrong = || Error::field("Idempotency-Key", "invalid", "must be given once, with 1 to 255 printable ASCII characters");
+    let wrong = || {
+        Error::field(
+            "Idempotency-Key",
+            "invalid",
+            "must be given once, with 1 to 255 printable ASCII characters",
+        )
+    };
     key.map(|key| Some(key.to_owned())).ok_or_else(wrong)
 }
 

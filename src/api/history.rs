@@ -41,8 +41,20 @@ pub struct HistoryList {
 
 impl From<HistoryPage> for HistoryList {
     fn from(page: HistoryPage) -> Self {
-        let HistoryPage { data, next_cursor, as_of, complete, sources } = page;
-        Self { data, next_cursor, as_of, complete, sources }
+        let HistoryPage {
+            data,
+            next_cursor,
+            as_of,
+            complete,
+            sources,
+        } = page;
+        Self {
+            data,
+            next_cursor,
+            as_of,
+            complete,
+            sources,
+        }
     }
 }
 
@@ -143,13 +155,18 @@ pub async fn recording(edge: Edge) -> Result<HttpResponse, Error> {
     let id = record_id(&edge)?;
     edge.params().finish()?;
     let range = headers::range(edge.request().headers());
-    Ok(answer::recording(edge.gateway().record_recording(&caller, &id, range).await?))
+    Ok(answer::recording(
+        edge.gateway().record_recording(&caller, &id, range).await?,
+    ))
 }
 
 fn read_query(params: &mut Params, region: Region, days: &Days) -> HistoryQuery {
     let window = params.window(days, days.today().unwrap_or(When::ALWAYS));
     if window.is_some_and(|window| length(window) > LONGEST_WINDOW) {
-        params.refuse("since", Wrong::new("too_large", "must not be more than 92 days before until"));
+        params.refuse(
+            "since",
+            Wrong::new("too_large", "must not be more than 92 days before until"),
+        );
     }
     HistoryQuery {
         window,
@@ -177,26 +194,45 @@ fn length(window: Window) -> u64 {
 }
 
 fn include_raw(params: &mut Params) -> bool {
-    let raw = |text: &str| (text == "raw").then_some(true).ok_or_else(|| Wrong::invalid("must be raw"));
+    let raw = |text: &str| {
+        (text == "raw")
+            .then_some(true)
+            .ok_or_else(|| Wrong::invalid("must be raw"))
+    };
     params.one("include", raw).unwrap_or(false)
 }
 
 fn allow_raw(caller: &Caller, raw: bool) -> Result<(), Error> {
     if raw && !caller.may(Scope::HistoryRaw) {
-        return Err(Error::new(Problem::Forbidden, format!("The token lacks the scope {}.", Scope::HistoryRaw)));
+        return Err(Error::new(
+            Problem::Forbidden,
+            format!("The token lacks the scope {}.", Scope::HistoryRaw),
+        ));
     }
     Ok(())
 }
 
 /// A caller who wants another format must not take JSON for it.
 fn require_json(request: &HttpRequest) -> Result<(), Error> {
-    let accept: Vec<&str> = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok()).collect();
-    let ranges = || accept.iter().flat_map(|value| value.split(',')).filter_map(|range| range.split(';').next());
+    let accept: Vec<&str> = request
+        .headers()
+        .get_all(ACCEPT)
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    let ranges = || {
+        accept
+            .iter()
+            .flat_map(|value| value.split(','))
+            .filter_map(|range| range.split(';').next())
+    };
     let json = |range: &str| matches!(range.trim(), "*/*" | "application/*" | "application/json");
     if accept.is_empty() || ranges().any(json) {
         return Ok(());
     }
-    Err(Error::new(Problem::NotAcceptable, "The history is given as application/json."))
+    Err(Error::new(
+        Problem::NotAcceptable,
+        "The history is given as application/json.",
+    ))
 }
 
 fn record_id(edge: &Edge) -> Result<String, Error> {
@@ -224,10 +260,19 @@ mod tests {
 
     #[test]
     fn a_window_has_at_most_92_days() {
-        assert!(read("since=2026-08-01&until=2026-10-31").is_ok(), "92 days, both included");
+        assert!(
+            read("since=2026-08-01&until=2026-10-31").is_ok(),
+            "92 days, both included"
+        );
         assert!(read("since=2026-08-01&until=2026-11-01").is_err(), "93 days");
-        assert!(read("since=2018-10-01&until=2018-12-31").is_ok(), "92 days, one of which has 23 hours");
-        assert!(read("since=2018-01-20&until=2018-04-21").is_ok(), "92 days, one of which has 25 hours");
+        assert!(
+            read("since=2018-10-01&until=2018-12-31").is_ok(),
+            "92 days, one of which has 23 hours"
+        );
+        assert!(
+            read("since=2018-01-20&until=2018-04-21").is_ok(),
+            "92 days, one of which has 25 hours"
+        );
         assert!(read("since=2020-01-01").is_err());
         assert!(read("until=yesterday").is_err(), "since is today");
         assert_eq!(read("").unwrap().window, None);
@@ -242,7 +287,8 @@ mod tests {
 
     #[test]
     fn formats_other_than_json_are_refused_and_not_ignored() {
-        let accepts = |accept: &str| require_json(&TestRequest::get().insert_header((ACCEPT, accept)).to_http_request()).is_ok();
+        let accepts =
+            |accept: &str| require_json(&TestRequest::get().insert_header((ACCEPT, accept)).to_http_request()).is_ok();
         assert!(accepts("*/*") && accepts("text/csv, application/json;q=0.5") && accepts("application/*"));
         assert!(!accepts("text/csv") && !accepts("application/x-ndjson"));
         assert!(require_json(&TestRequest::get().to_http_request()).is_ok());

@@ -109,7 +109,10 @@ mod tests {
     #[test]
     fn what_is_json_is_read() {
         let value = parse(br#" {"a":[1,-2,0.5,true,null,"\u00e7\ud83d\ude00"],"b":{}} "#).unwrap();
-        assert_eq!(value, serde_json::json!({"a": [1, -2, 0.5, true, null, "ç😀"], "b": {}}));
+        assert_eq!(
+            value,
+            serde_json::json!({"a": [1, -2, 0.5, true, null, "ç😀"], "b": {}})
+        );
     }
 
     #[test]
@@ -144,7 +147,11 @@ mod tests {
 
     #[test]
     fn a_key_given_twice_is_refused_at_any_level_and_however_it_is_written() {
-        for text in [r#"{"a":1,"a":1}"#, r#"[{"b":{"a":1,"c":2,"a":3}}]"#, r#"{"a":1,"\u0061":2}"#] {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"[{"b":{"a":1,"c":2,"a":3}}]"#,
+            r#"{"a":1,"\u0061":2}"#,
+        ] {
             let error = parse(text.as_bytes()).unwrap_err();
             assert!(error.detail.contains("given twice"), "{}", error.detail);
         }
@@ -165,6 +172,10 @@ mod tests {
     #[test]
     fn the_sentence_repeats_nothing_of_the_body() {
         let error = parse(br#"{"code":"123456","code":"123456"}"#).unwrap_err();
-        assert!(!error.detail.contains("123456") && !error.detail.contains("code\""), "{}", error.detail);
+        assert!(
+            !error.detail.contains("123456") && !error.detail.contains("code\""),
+            "{}",
+            error.detail
+        );
     }
 }

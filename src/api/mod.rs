@@ -69,7 +69,10 @@ pub fn server(api: Api, listener: TcpListener) -> io::Result<Server> {
     let (workers, drain) = (settings.workers, settings.drain);
     let api = Data::new(api);
     let server = HttpServer::new(move || {
-        App::new().app_data(Data::clone(&api)).wrap(from_fn(middleware::around)).configure(routes)
+        App::new()
+            .app_data(Data::clone(&api))
+            .wrap(from_fn(middleware::around))
+            .configure(routes)
     });
     let server = if workers > 0 { server.workers(workers) } else { server };
     let server = server
@@ -95,6 +98,10 @@ pub fn management(api: Api, metrics: PrometheusHandle, listener: TcpListener) ->
             .wrap(from_fn(middleware::around))
             .configure(management_routes)
     });
-    let server = server.workers(1).client_request_timeout(HEAD_TIMEOUT).shutdown_timeout(1).disable_signals();
+    let server = server
+        .workers(1)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .shutdown_timeout(1)
+        .disable_signals();
     Ok(server.listen(listener)?.run())
 }

@@ -37,7 +37,12 @@ pub struct Object<'a> {
 
 impl<'a> Object<'a> {
     fn new(members: &'a Map<String, Value>, pointer: String, wrong: &'a mut Vec<FieldError>) -> Self {
-        Self { members, pointer, known: Vec::new(), wrong }
+        Self {
+            members,
+            pointer,
+            known: Vec::new(),
+            wrong,
+        }
     }
 
     /// Reads the object, then refuses the members it was not asked for.
@@ -45,7 +50,8 @@ impl<'a> Object<'a> {
         let value = read(&mut self);
         for name in self.members.keys().filter(|name| !self.known.contains(&name.as_str())) {
             let pointer = self.at(name);
-            self.wrong.push(FieldError::new(pointer, "unknown", "is not known here"));
+            self.wrong
+                .push(FieldError::new(pointer, "unknown", "is not known here"));
         }
         value
     }
@@ -61,7 +67,10 @@ impl<'a> Object<'a> {
     /// A text that may be absent.
     pub fn optional<T>(&mut self, name: &'static str, read: impl FnOnce(&str) -> Result<T, Wrong>) -> Option<T> {
         let value = self.member(name)?;
-        let read = value.as_str().ok_or_else(|| Wrong::invalid("must be a text")).and_then(read);
+        let read = value
+            .as_str()
+            .ok_or_else(|| Wrong::invalid("must be a text"))
+            .and_then(read);
         self.keep(name, read)
     }
 
@@ -98,7 +107,10 @@ impl<'a> Object<'a> {
         mut read: impl FnMut(&mut Object<'_>) -> Option<T>,
     ) -> Option<Vec<T>> {
         let value = self.member(name)?;
-        let items = value.as_array().ok_or_else(|| Wrong::invalid("must be a list")).and_then(|items| of_length(items, &length));
+        let items = value
+            .as_array()
+            .ok_or_else(|| Wrong::invalid("must be a list"))
+            .and_then(|items| of_length(items, &length));
         let items = self.keep(name, items)?;
         let pointer = self.at(name);
         let mut all = Some(Vec::with_capacity(items.len()));
@@ -142,7 +154,8 @@ impl<'a> Object<'a> {
         match value.as_object() {
             Some(members) => Object::new(members, pointer, self.wrong).close_after(read),
             None => {
-                self.wrong.push(FieldError::new(pointer, "invalid", "must be an object"));
+                self.wrong
+                    .push(FieldError::new(pointer, "invalid", "must be an object"));
                 None
             }
         }
@@ -169,10 +182,16 @@ impl<'a> Object<'a> {
 
 fn of_length<'v>(items: &'v [Value], length: &RangeInclusive<usize>) -> Result<&'v [Value], Wrong> {
     if items.len() < *length.start() {
-        return Err(Wrong::new("too_small", format!("must have at least {} items", length.start())));
+        return Err(Wrong::new(
+            "too_small",
+            format!("must have at least {} items", length.start()),
+        ));
     }
     if items.len() > *length.end() {
-        return Err(Wrong::new("too_long", format!("must have at most {} items", length.end())));
+        return Err(Wrong::new(
+            "too_long",
+            format!("must have at most {} items", length.end()),
+        ));
     }
     Ok(items)
 }
@@ -186,7 +205,13 @@ mod tests {
     use crate::api::values::text;
 
     fn wrong<T: std::fmt::Debug>(result: Result<T, Error>) -> Vec<(String, &'static str)> {
-        result.unwrap_err().context.fields.into_iter().map(|field| (field.pointer, field.code)).collect()
+        result
+            .unwrap_err()
+            .context
+            .fields
+            .into_iter()
+            .map(|field| (field.pointer, field.code))
+            .collect()
     }
 
     #[derive(Debug, PartialEq)]
@@ -214,7 +239,19 @@ mod tests {
     fn what_is_right_is_read() {
         let body = json!({"first": {"name": "a", "count": 9}, "rest": [{"name": "b", "count": null}], "loud": false});
         let read = items(&body).unwrap();
-        assert_eq!(read, [Item { name: "a".into(), count: Some(9) }, Item { name: "b".into(), count: None }]);
+        assert_eq!(
+            read,
+            [
+                Item {
+                    name: "a".into(),
+                    count: Some(9)
+                },
+                Item {
+                    name: "b".into(),
+                    count: None
+                }
+            ]
+        );
     }
 
     #[test]
@@ -234,7 +271,10 @@ mod tests {
             ("/loud", "invalid"),
             ("/else", "unknown"),
         ];
-        assert_eq!(wrong(items(&body)), expected.map(|(pointer, code)| (pointer.to_owned(), code)));
+        assert_eq!(
+            wrong(items(&body)),
+            expected.map(|(pointer, code)| (pointer.to_owned(), code))
+        );
     }
 
     #[test]
@@ -259,6 +299,9 @@ mod tests {
         assert_eq!(wrong(items(&json!({"rest": []}))), [("/rest".to_owned(), "too_small")]);
         let three = json!({"rest": [{"name": "a"}, {"name": "a"}, {"name": "a"}]});
         assert_eq!(wrong(items(&three)), [("/rest".to_owned(), "too_long")]);
-        assert_eq!(wrong(items(&json!({"rest": ["a"]}))), [("/rest/0".to_owned(), "invalid")]);
+        assert_eq!(
+            wrong(items(&json!({"rest": ["a"]}))),
+            [("/rest/0".to_owned(), "invalid")]
+        );
     }
 }

@@ -24,8 +24,12 @@ pub struct Params {
 impl Params {
     /// Splits a query string.
     pub fn new(query: &str) -> Self {
-        let pairs = form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name.into_owned(), value.into_owned()));
-        Self { pairs: pairs.collect(), wrong: Vec::new() }
+        let pairs =
+            form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name.into_owned(), value.into_owned()));
+        Self {
+            pairs: pairs.collect(),
+            wrong: Vec::new(),
+        }
     }
 
     /// A parameter that may be given once.
@@ -42,7 +46,9 @@ impl Params {
     /// A parameter that may be repeated: any of its values fits.
     pub fn many<T>(&mut self, name: &str, read: impl Fn(&str) -> Result<T, Wrong>) -> Vec<T> {
         let values = self.take(name);
-        let kept = values.iter().filter_map(|value| read(value).map_err(|wrong| self.refuse(name, wrong)).ok());
+        let kept = values
+            .iter()
+            .filter_map(|value| read(value).map_err(|wrong| self.refuse(name, wrong)).ok());
         kept.collect()
     }
 
@@ -53,9 +59,14 @@ impl Params {
 
     /// `limit` and `cursor`.
     pub fn paging(&mut self) -> Paging {
-        let limit = self.one("limit", values::count(1..=MAX_LIMIT)).and_then(|limit| usize::try_from(limit).ok());
+        let limit = self
+            .one("limit", values::count(1..=MAX_LIMIT))
+            .and_then(|limit| usize::try_from(limit).ok());
         let cursor = self.one("cursor", values::line(1..=512));
-        Paging { limit: limit.unwrap_or(DEFAULT_LIMIT), cursor }
+        Paging {
+            limit: limit.unwrap_or(DEFAULT_LIMIT),
+            cursor,
+        }
     }
 
     /// `since` and `until`; nothing where neither is given. The end that is not given is that of `otherwise`.
@@ -69,7 +80,10 @@ impl Params {
         if until.last() < since.start {
             self.refuse("until", Wrong::invalid("must not be before since"));
         }
-        Some(Window { since: since.start, until: until.end })
+        Some(Window {
+            since: since.start,
+            until: until.end,
+        })
     }
 
     /// Notes that a parameter is wrong.
@@ -86,7 +100,11 @@ impl Params {
             let name: Cow<'_, str> = if name.len() > 64 { "…".into() } else { name.into() };
             self.refuse(&name, Wrong::new("unknown", "is not known here"));
         }
-        if self.wrong.is_empty() { Ok(()) } else { Err(Error::invalid(self.wrong)) }
+        if self.wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::invalid(self.wrong))
+        }
     }
 
     fn take(&mut self, name: &str) -> Vec<String> {
@@ -103,13 +121,23 @@ mod tests {
     use crate::domain::call::CallStatus;
 
     fn wrong(params: Params) -> Vec<(String, &'static str)> {
-        params.finish().unwrap_err().context.fields.into_iter().map(|field| (field.pointer, field.code)).collect()
+        params
+            .finish()
+            .unwrap_err()
+            .context
+            .fields
+            .into_iter()
+            .map(|field| (field.pointer, field.code))
+            .collect()
     }
 
     #[test]
     fn a_key_is_repeated_for_several_values_and_a_comma_separates_nothing() {
         let mut params = Params::new("status=busy&status=failed&tag=a,b");
-        assert_eq!(params.many("status", word::<CallStatus>), [CallStatus::Busy, CallStatus::Failed]);
+        assert_eq!(
+            params.many("status", word::<CallStatus>),
+            [CallStatus::Busy, CallStatus::Failed]
+        );
         assert_eq!(params.many("tag", values::tag), ["a,b"]);
         params.finish().unwrap();
 
@@ -122,7 +150,12 @@ mod tests {
     fn unknown_and_repeated_parameters_are_refused() {
         let mut params = Params::new("limit=1&limit=2&what=1&access_token=x&=");
         params.paging();
-        let expected = [("limit", "duplicate"), ("what", "unknown"), ("access_token", "unknown"), ("", "unknown")];
+        let expected = [
+            ("limit", "duplicate"),
+            ("what", "unknown"),
+            ("access_token", "unknown"),
+            ("", "unknown"),
+        ];
         assert_eq!(wrong(params), expected.map(|(name, code)| (name.to_owned(), code)));
     }
 
@@ -133,7 +166,15 @@ mod tests {
             assert_eq!(params.paging().limit, limit);
             params.finish().unwrap();
         }
-        for query in ["limit=0", "limit=501", "limit=", "limit=-1", "limit=1.5", "limit=all", "cursor="] {
+        for query in [
+            "limit=0",
+            "limit=501",
+            "limit=",
+            "limit=-1",
+            "limit=1.5",
+            "limit=all",
+            "cursor=",
+        ] {
             let mut params = Params::new(query);
             params.paging();
             assert_eq!(wrong(params).len(), 1, "{query}");
@@ -155,20 +196,34 @@ mod tests {
     #[test]
     fn a_window_has_two_ends_in_their_order() {
         let zone = jiff::tz::TimeZone::UTC;
-        let days = Days::new(zone, crate::domain::time::Timestamp::parse("2026-11-22T12:00:00Z").unwrap());
+        let days = Days::new(
+            zone,
+            crate::domain::time::Timestamp::parse("2026-11-22T12:00:00Z").unwrap(),
+        );
         let window = |query: &str| {
             let mut params = Params::new(query);
             let window = params.window(&days, When::ALWAYS);
-            params.finish().map(|()| window.map(|window| (window.since.to_string(), window.until.to_string())))
+            params
+                .finish()
+                .map(|()| window.map(|window| (window.since.to_string(), window.until.to_string())))
         };
         assert_eq!(window("").unwrap(), None);
-        let both = ("2026-11-21T00:00:00.000Z".to_owned(), "2026-11-23T00:00:00.000Z".to_owned());
+        let both = (
+            "2026-11-21T00:00:00.000Z".to_owned(),
+            "2026-11-23T00:00:00.000Z".to_owned(),
+        );
         assert_eq!(window("since=yesterday&until=today").unwrap(), Some(both));
         assert_eq!(window("since=today").unwrap().unwrap().1, When::ALWAYS.end.to_string());
-        assert_eq!(window("until=today").unwrap().unwrap().0, When::ALWAYS.start.to_string());
+        assert_eq!(
+            window("until=today").unwrap().unwrap().0,
+            When::ALWAYS.start.to_string()
+        );
         assert!(window("since=today&until=yesterday").is_err());
         assert!(window("since=2026-11-22T12:00:00Z&until=2026-11-22").is_ok());
-        assert!(window("since=2026-11-22T12:00:00Z&until=2026-11-22T12:00:00Z").is_ok(), "an empty window");
+        assert!(
+            window("since=2026-11-22T12:00:00Z&until=2026-11-22T12:00:00Z").is_ok(),
+            "an empty window"
+        );
         assert!(window("since=2026-11-22T12:00:00Z&until=2026-11-22T11:59:59Z").is_err());
         assert!(window("since=today&since=today").is_err());
     }

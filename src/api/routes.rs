@@ -20,16 +20,29 @@ pub fn routes(app: &mut ServiceConfig) {
     At::path("/calls/{id}/reject").post(calls::reject).add_to(app);
     At::path("/calls/{id}/transfer").post(calls::transfer).add_to(app);
     At::path("/calls/{id}/monitor").post(calls::monitor).add_to(app);
-    At::path("/verifications").get(verifications::list).post(verifications::start).add_to(app);
+    At::path("/verifications")
+        .get(verifications::list)
+        .post(verifications::start)
+        .add_to(app);
     At::path("/verifications/{id}").get(verifications::get).add_to(app);
-    At::path("/verifications/{id}/check").post(verifications::check).add_to(app);
-    At::path("/verifications/{id}/resend").post(verifications::resend).add_to(app);
-    At::path("/verifications/{id}/cancel").post(verifications::cancel).add_to(app);
+    At::path("/verifications/{id}/check")
+        .post(verifications::check)
+        .add_to(app);
+    At::path("/verifications/{id}/resend")
+        .post(verifications::resend)
+        .add_to(app);
+    At::path("/verifications/{id}/cancel")
+        .post(verifications::cancel)
+        .add_to(app);
     At::path("/history").get(history::list).add_to(app);
     At::path("/history/{id}").get(history::get).add_to(app);
     At::path("/history/{id}/recording").get(history::recording).add_to(app);
-    At::path("/webhooks/{account}/{secret}").post(webhooks::take).add_to(app);
-    At::path("/webhooks/{account}/{kind}/{secret}").post(webhooks::take_of_kind).add_to(app);
+    At::path("/webhooks/{account}/{secret}")
+        .post(webhooks::take)
+        .add_to(app);
+    At::path("/webhooks/{account}/{kind}/{secret}")
+        .post(webhooks::take_of_kind)
+        .add_to(app);
     At::path("/accounts").get(accounts::list).add_to(app);
     At::path("/problems").get(problem::pages::list).add_to(app);
     At::path("/problems/{slug}").get(problem::pages::page).add_to(app);
@@ -62,7 +75,10 @@ struct At {
 
 impl At {
     fn path(path: &str) -> Self {
-        Self { resource: web::resource(path), allow: Vec::new() }
+        Self {
+            resource: web::resource(path),
+            allow: Vec::new(),
+        }
     }
 
     /// A `HEAD` is a `GET` whose body is not sent.
@@ -73,8 +89,13 @@ impl At {
         F::Output: Responder + 'static,
     {
         self.allow.extend(["GET", "HEAD"]);
-        let route = web::route().guard(guard::Any(guard::Get()).or(guard::Head())).to(handler);
-        Self { resource: self.resource.route(route), ..self }
+        let route = web::route()
+            .guard(guard::Any(guard::Get()).or(guard::Head()))
+            .to(handler);
+        Self {
+            resource: self.resource.route(route),
+            ..self
+        }
     }
 
     fn post<F, Args>(mut self, handler: F) -> Self
@@ -84,7 +105,10 @@ impl At {
         F::Output: Responder + 'static,
     {
         self.allow.push("POST");
-        Self { resource: self.resource.route(web::post().to(handler)), ..self }
+        Self {
+            resource: self.resource.route(web::post().to(handler)),
+            ..self
+        }
     }
 
     fn add_to(self, app: &mut ServiceConfig) {

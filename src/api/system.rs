@@ -80,8 +80,13 @@ pub async fn health(edge: Edge) -> Result<HttpResponse, Error> {
 
 /// The metrics in Prometheus' text format, for the management listener.
 pub async fn metrics(edge: Edge) -> Result<HttpResponse, Error> {
-    let handle = edge.request().app_data::<PrometheusHandle>().ok_or_else(Error::not_found)?;
-    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(handle.render()))
+    let handle = edge
+        .request()
+        .app_data::<PrometheusHandle>()
+        .ok_or_else(Error::not_found)?;
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(handle.render()))
 }
 
 /// Give the document
@@ -100,17 +105,27 @@ pub async fn document(_edge: Edge) -> HttpResponse {
 
 /// Leads to the page, whose files are found relative to its slash.
 pub async fn swagger_redirect(_edge: Edge) -> HttpResponse {
-    HttpResponse::PermanentRedirect().insert_header((LOCATION, "/swagger-ui/")).finish()
+    HttpResponse::PermanentRedirect()
+        .insert_header((LOCATION, "/swagger-ui/"))
+        .finish()
 }
 
 /// A file of the page that tries the API out, from the binary itself.
 pub async fn swagger(edge: Edge) -> Result<HttpResponse, Error> {
     static CONFIG: LazyLock<Arc<utoipa_swagger_ui::Config<'static>>> = LazyLock::new(|| {
         let config = utoipa_swagger_ui::Config::from("/openapi.json");
-        Arc::new(config.persist_authorization(true).try_it_out_enabled(true).validator_url("none"))
+        Arc::new(
+            config
+                .persist_authorization(true)
+                .try_it_out_enabled(true)
+                .validator_url("none"),
+        )
     });
     let path: String = edge.path()?;
-    let file = utoipa_swagger_ui::serve(&path, Arc::clone(&CONFIG)).ok().flatten().ok_or_else(Error::not_found)?;
+    let file = utoipa_swagger_ui::serve(&path, Arc::clone(&CONFIG))
+        .ok()
+        .flatten()
+        .ok_or_else(Error::not_found)?;
     let mut response = HttpResponse::Ok();
     if file.gzpipped {
         response.insert_header((CONTENT_ENCODING, "gzip"));

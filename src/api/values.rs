@@ -21,7 +21,10 @@ pub struct Wrong {
 impl Wrong {
     /// A wrong value.
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self {
+            code,
+            detail: detail.into(),
+        }
     }
 
     /// A value that is not of its kind.
@@ -43,10 +46,16 @@ pub fn text(length: RangeInclusive<usize>) -> impl Fn(&str) -> Result<String, Wr
     move |text| {
         let count = text.chars().count();
         if count < *length.start() {
-            return Err(Wrong::new("too_small", format!("must have at least {} characters", length.start())));
+            return Err(Wrong::new(
+                "too_small",
+                format!("must have at least {} characters", length.start()),
+            ));
         }
         if count > *length.end() {
-            return Err(Wrong::new("too_long", format!("must have at most {} characters", length.end())));
+            return Err(Wrong::new(
+                "too_long",
+                format!("must have at most {} characters", length.end()),
+            ));
         }
         if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
             return Err(Wrong::invalid("must not contain control characters"));
@@ -88,7 +97,8 @@ pub fn truth(text: &str) -> Result<bool, Wrong> {
 
 /// The name of an account.
 pub fn account(text: &str) -> Result<AccountName, Wrong> {
-    text.parse().map_err(|_| Wrong::invalid("is not the name of an account: 1 to 40 lower-case letters, digits and hyphens"))
+    text.parse()
+        .map_err(|_| Wrong::invalid("is not the name of an account: 1 to 40 lower-case letters, digits and hyphens"))
 }
 
 /// A party; numbers may be written as in `region`.
@@ -109,7 +119,8 @@ pub fn phone(region: Region) -> impl Fn(&str) -> Result<PhoneNumber, Wrong> {
 
 /// An instant with its offset.
 pub fn instant(text: &str) -> Result<Timestamp, Wrong> {
-    Timestamp::parse(text).ok_or_else(|| Wrong::invalid("is not an RFC 3339 date-time with an offset, such as 2026-11-22T18:00:00Z"))
+    Timestamp::parse(text)
+        .ok_or_else(|| Wrong::invalid("is not an RFC 3339 date-time with an offset, such as 2026-11-22T18:00:00Z"))
 }
 
 /// A whole number in decimal digits within `range`.

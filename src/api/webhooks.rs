@@ -25,7 +25,9 @@ use crate::domain::error::Error;
 pub async fn take_of_kind(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Error> {
     let (account, kind, secret): (String, String, String) = edge.path()?;
     let body = edge.webhook(payload).await?;
-    edge.gateway().take_webhook(&account, Some(&kind), &secret, body).await?;
+    edge.gateway()
+        .take_webhook(&account, Some(&kind), &secret, body)
+        .await?;
     Ok(HttpResponse::Ok().finish())
 }
 

@@ -24,7 +24,10 @@ pub struct When {
 
 impl When {
     /// All time.
-    pub const ALWAYS: Self = Self { start: Timestamp::from_millis(i64::MIN), end: Timestamp::from_millis(i64::MAX) };
+    pub const ALWAYS: Self = Self {
+        start: Timestamp::from_millis(i64::MIN),
+        end: Timestamp::from_millis(i64::MAX),
+    };
 
     /// The instant itself, or the last one of the day.
     pub fn last(self) -> Timestamp {
@@ -48,7 +51,10 @@ impl Days {
         };
         let when = match day {
             Some(day) => self.day(day),
-            None => Timestamp::parse(text).map(|instant| When { start: instant, end: instant }),
+            None => Timestamp::parse(text).map(|instant| When {
+                start: instant,
+                end: instant,
+            }),
         };
         when.ok_or_else(|| {
             Wrong::invalid("is not an RFC 3339 date-time with an offset, a date such as 2026-11-22, today or yesterday")
@@ -65,9 +71,16 @@ impl Days {
     }
 
     fn day(&self, day: Date) -> Option<When> {
-        let start = |day: Date| day.to_zoned(self.zone.clone()).ok().map(|start| Timestamp::from(start.timestamp()));
+        let start = |day: Date| {
+            day.to_zoned(self.zone.clone())
+                .ok()
+                .map(|start| Timestamp::from(start.timestamp()))
+        };
         let next = day.checked_add(1.day()).ok()?;
-        Some(When { start: start(day)?, end: start(next)? })
+        Some(When {
+            start: start(day)?,
+            end: start(next)?,
+        })
     }
 }
 
@@ -78,7 +91,10 @@ mod tests {
 
     /// 22 November 2026, 01:30 in UTC: still the 21st in São Paulo.
     fn days() -> Days {
-        Days::new(TimeZone::get("America/Sao_Paulo").unwrap(), Timestamp::parse("2026-11-22T01:30:00Z").unwrap())
+        Days::new(
+            TimeZone::get("America/Sao_Paulo").unwrap(),
+            Timestamp::parse("2026-11-22T01:30:00Z").unwrap(),
+        )
     }
 
     fn read(text: &str) -> (String, String) {
@@ -96,7 +112,10 @@ mod tests {
 
     #[test]
     fn a_day_of_a_clock_change_has_another_length() {
-        assert_eq!(read("2018-11-04"), ("2018-11-04T03:00:00.000Z".into(), "2018-11-05T02:00:00.000Z".into()));
+        assert_eq!(
+            read("2018-11-04"),
+            ("2018-11-04T03:00:00.000Z".into(), "2018-11-05T02:00:00.000Z".into())
+        );
     }
 
     #[test]
@@ -107,7 +126,17 @@ mod tests {
 
     #[test]
     fn what_is_neither_is_refused() {
-        for text in ["", "tomorrow", "Today", "2026-11-21T09:00:00", "2026-13-01", "2026-02-30", "21/11/2026", "1763730000", "20261121"] {
+        for text in [
+            "",
+            "tomorrow",
+            "Today",
+            "2026-11-21T09:00:00",
+            "2026-13-01",
+            "2026-02-30",
+            "21/11/2026",
+            "1763730000",
+            "20261121",
+        ] {
             assert!(days().read(text).is_err(), "{text}");
         }
     }

@@ -38,14 +38,19 @@ struct Keys {
 impl Keys {
     fn new(auth: &Auth) -> Arc<Self> {
         static EPOCHS: AtomicU64 = AtomicU64::new(1);
-        Arc::new(Self { epoch: EPOCHS.fetch_add(1, Ordering::Relaxed), ring: Ring::new(auth) })
+        Arc::new(Self {
+            epoch: EPOCHS.fetch_add(1, Ordering::Relaxed),
+            ring: Ring::new(auth),
+        })
     }
 }
 
 impl Authenticator {
     /// Verifies with the keys, issuer and audience of `auth`.
     pub fn new(auth: &Auth) -> Self {
-        Self { keys: ArcSwap::new(Keys::new(auth)) }
+        Self {
+            keys: ArcSwap::new(Keys::new(auth)),
+        }
     }
 
     /// Takes over another configuration; every token is verified anew.
@@ -65,7 +70,10 @@ impl Authenticator {
             if let Some(caller) = memory.recall(keys.epoch, name.as_ref(), now) {
                 return Ok(caller);
             }
-            let verified = keys.ring.verify(token, now).map_err(|refused| unauthenticated(refused.to_string()))?;
+            let verified = keys
+                .ring
+                .verify(token, now)
+                .map_err(|refused| unauthenticated(refused.to_string()))?;
             Ok(memory.remember(name.as_ref(), verified, now))
         })
     }

@@ -118,7 +118,10 @@ impl Ring {
     fn key_for(&self, header: &Map<String, Value>, now: Timestamp) -> Result<&VerifyingKey, Refused> {
         let algorithm = header.get("alg").and_then(Value::as_str).ok_or(Refused::Header)?;
         let algorithm = jsonwebtoken::Algorithm::from_str(algorithm).map_err(|_| Refused::UnknownKey)?;
-        let named = header.get("kid").map(|kid| kid.as_str().ok_or(Refused::Header)).transpose()?;
+        let named = header
+            .get("kid")
+            .map(|kid| kid.as_str().ok_or(Refused::Header))
+            .transpose()?;
         let fits = |key: &&VerifyingKey| {
             key.algorithm == algorithm && key.counts_at(now) && named.is_none_or(|id| id == key.id)
         };
@@ -140,7 +143,9 @@ impl Ring {
             return Err(Refused::Claim("aud"));
         }
         let subject = name(claims.get("sub")).ok_or(Refused::Claim("sub"))?;
-        let tenant = name(claims.get(&self.tenant_claim)).filter(|tenant| is_tenant(tenant)).ok_or(Refused::Claim("tenant"))?;
+        let tenant = name(claims.get(&self.tenant_claim))
+            .filter(|tenant| is_tenant(tenant))
+            .ok_or(Refused::Claim("tenant"))?;
         let scopes = scopes(claims.get(&self.scope_claim)).ok_or(Refused::Claim("scope"))?;
         let until = Timestamp::from_seconds(expires).plus_seconds(LEEWAY);
         if now >= until {
@@ -149,7 +154,14 @@ impl Ring {
         if begins.is_some_and(|begins| now < Timestamp::from_seconds(begins).plus_seconds(-LEEWAY)) {
             return Err(Refused::TooEarly);
         }
-        Ok(Verified { caller: Caller { tenant: tenant.to_owned(), subject: subject.to_owned(), scopes }, until })
+        Ok(Verified {
+            caller: Caller {
+                tenant: tenant.to_owned(),
+                subject: subject.to_owned(),
+                scopes,
+            },
+            until,
+        })
     }
 }
 
@@ -190,18 +202,30 @@ impl<'t> Parts<'t> {
             return Err(Refused::Malformed);
         }
         let header = decode_object(header).ok_or(Refused::Malformed)?;
-        Ok(Self { header, claims, signature, signed })
+        Ok(Self {
+            header,
+            claims,
+            signature,
+            signed,
+        })
     }
 }
 
 /// RFC 7515 §4.1.11: an extension marked critical that is not understood refuses the token, and none is understood here.
 /// `b64`, `zip` and `enc` would give the payload another meaning. Where a key could be fetched from is never read.
 fn check_header(header: &Map<String, Value>) -> Result<(), Refused> {
-    let foreign = ["crit", "b64", "zip", "enc"].iter().any(|name| header.contains_key(*name));
+    let foreign = ["crit", "b64", "zip", "enc"]
+        .iter()
+        .any(|name| header.contains_key(*name));
     let typed = header.get("typ").is_none_or(|typ| {
-        typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("at+jwt"))
+        typ.as_str()
+            .is_some_and(|typ| typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("at+jwt"))
     });
-    if foreign || !typed { Err(Refused::Header) } else { Ok(()) }
+    if foreign || !typed {
+        Err(Refused::Header)
+    } else {
+        Ok(())
+    }
 }
 
 fn decode_object(part: &str) -> Option<Map<String, Value>> {

@@ -173,12 +173,18 @@ impl NewCallBody {
 impl ActionBody {
     fn read(object: &mut Object<'_>, region: Region) -> Option<Self> {
         let kind = object.required("type", word::<ActionType>)?;
-        let on_digit = object.number("on_digit", 0..=9).and_then(|digit| u8::try_from(digit).ok());
+        let on_digit = object
+            .number("on_digit", 0..=9)
+            .and_then(|digit| u8::try_from(digit).ok());
         match kind {
             ActionType::Say => {
                 let text = object.required("text", text(1..=MAX_TEXT));
                 let voice = object.optional("voice", line(1..=64));
-                Some(Self::Say { text: text?, voice, on_digit })
+                Some(Self::Say {
+                    text: text?,
+                    voice,
+                    on_digit,
+                })
             }
             ActionType::Play => {
                 let url = object.required("url", play_url);
@@ -187,7 +193,11 @@ impl ActionBody {
             ActionType::Connect => {
                 let to = object.required("to", |text| address(region)(text).and_then(not_whatsapp));
                 let from = object.optional("from", address(region));
-                Some(Self::Connect { to: to?, from, on_digit })
+                Some(Self::Connect {
+                    to: to?,
+                    from,
+                    on_digit,
+                })
             }
             ActionType::Menu => {
                 let id = object.required("id", line(1..=64));
@@ -222,7 +232,11 @@ fn check_script(object: &mut Object<'_>, to: Option<&Address>) {
         Some(Address::Whatsapp(_)) => {
             object.demand("session");
             if object.has("actions") {
-                object.refuse("actions", "not_allowed", "does not go with a WhatsApp user, who takes a session");
+                object.refuse(
+                    "actions",
+                    "not_allowed",
+                    "does not go with a WhatsApp user, who takes a session",
+                );
             }
         }
         Some(_) => {
@@ -237,7 +251,10 @@ fn check_script(object: &mut Object<'_>, to: Option<&Address>) {
 
 fn not_whatsapp(party: Address) -> Result<Address, Wrong> {
     match party {
-        Address::Whatsapp(_) => Err(Wrong::new("not_allowed", "must not be a WhatsApp user, who can only be called with a session")),
+        Address::Whatsapp(_) => Err(Wrong::new(
+            "not_allowed",
+            "must not be a WhatsApp user, who can only be called with a session",
+        )),
         party => Ok(party),
     }
 }

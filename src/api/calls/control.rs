@@ -50,7 +50,9 @@ pub struct Monitoring {
 impl Acceptance {
     fn read(object: &mut Object<'_>) -> Option<Self> {
         object.demand("session");
-        Some(Self { session: object.object("session", read_session)? })
+        Some(Self {
+            session: object.object("session", read_session)?,
+        })
     }
 }
 
@@ -88,7 +90,11 @@ pub async fn hang_up(edge: Edge, payload: web::Payload) -> Result<HttpResponse, 
     let act = Act::begin(&edge)?;
     let body = edge.optional_json(payload).await?;
     object::read(&body, |_| Some(()))?;
-    act.run(body, |gateway, caller, id| async move { gateway.hang_up(&caller, id).await }).await
+    act.run(
+        body,
+        |gateway, caller, id| async move { gateway.hang_up(&caller, id).await },
+    )
+    .await
 }
 
 /// Accept an incoming call
@@ -112,7 +118,10 @@ pub async fn accept(edge: Edge, payload: web::Payload) -> Result<HttpResponse, E
     let act = Act::begin(&edge)?;
     let body = edge.json(payload).await?;
     let session = object::read(&body, Acceptance::read)?.session;
-    act.run(body, |gateway, caller, id| async move { gateway.accept(&caller, id, session).await }).await
+    act.run(body, |gateway, caller, id| async move {
+        gateway.accept(&caller, id, session).await
+    })
+    .await
 }
 
 /// Reject an incoming call
@@ -133,7 +142,11 @@ pub async fn reject(edge: Edge, payload: web::Payload) -> Result<HttpResponse, E
     let act = Act::begin(&edge)?;
     let body = edge.optional_json(payload).await?;
     object::read(&body, |_| Some(()))?;
-    act.run(body, |gateway, caller, id| async move { gateway.reject(&caller, id).await }).await
+    act.run(
+        body,
+        |gateway, caller, id| async move { gateway.reject(&caller, id).await },
+    )
+    .await
 }
 
 /// Move a leg of a call
@@ -158,7 +171,10 @@ pub async fn transfer(edge: Edge, payload: web::Payload) -> Result<HttpResponse,
     let body = edge.json(payload).await?;
     let region = edge.region();
     let Transfer { to, leg } = object::read(&body, |object| Transfer::read(object, region))?;
-    act.run(body, |gateway, caller, id| async move { gateway.transfer(&caller, id, to, leg).await }).await
+    act.run(body, |gateway, caller, id| async move {
+        gateway.transfer(&caller, id, to, leg).await
+    })
+    .await
 }
 
 /// Join a call
@@ -183,7 +199,10 @@ pub async fn monitor(edge: Edge, payload: web::Payload) -> Result<HttpResponse, 
     let body = edge.json(payload).await?;
     let region = edge.region();
     let Monitoring { to, mode } = object::read(&body, |object| Monitoring::read(object, region))?;
-    act.run(body, |gateway, caller, id| async move { gateway.monitor(&caller, id, to, mode).await }).await
+    act.run(body, |gateway, caller, id| async move {
+        gateway.monitor(&caller, id, to, mode).await
+    })
+    .await
 }
 
 /// An act on one call on its way.

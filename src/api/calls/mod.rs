@@ -16,8 +16,8 @@ use utoipa::ToSchema;
 use super::answer;
 use super::edge::Edge;
 use super::headers::{self, PREFERENCE_APPLIED};
-use super::openapi::{Paged, Windowed};
 use super::object;
+use super::openapi::{Paged, Windowed};
 use super::query::Params;
 use super::values::{account, address, line, tag, word};
 use super::window::{Days, When};
@@ -88,7 +88,10 @@ pub async fn place(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Er
     let (region, now) = (edge.region(), edge.gateway().now());
     let call = object::read(&body, |object| NewCallBody::read(object, region, now))?.into_call();
     let id = call.id;
-    let request = PlaceCall { call, request_id: edge.request_id().to_owned() };
+    let request = PlaceCall {
+        call,
+        request_id: edge.request_id().to_owned(),
+    };
     if dry_run {
         return Ok(HttpResponse::Ok().json(edge.gateway().preview_call(&caller, request).await?));
     }
@@ -127,7 +130,9 @@ pub async fn get(edge: Edge) -> Result<HttpResponse, Error> {
     let refresh = params.flag("refresh");
     params.finish()?;
     let call = edge.gateway().call(&caller, id, refresh).await?;
-    let Some(wait) = edge.wait() else { return Ok(HttpResponse::Ok().json(call)) };
+    let Some(wait) = edge.wait() else {
+        return Ok(HttpResponse::Ok().json(call));
+    };
     let call = edge.gateway().wait_for_news(&caller, call, wait).await?;
     Ok(HttpResponse::Ok().insert_header(applied(wait)).json(call))
 }
@@ -166,7 +171,10 @@ pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {
     let paging = params.paging();
     params.finish()?;
     let page = edge.gateway().calls(&caller, query, paging).await?;
-    let list = CallList { data: page.data, next_cursor: page.next_cursor };
+    let list = CallList {
+        data: page.data,
+        next_cursor: page.next_cursor,
+    };
     Ok(answer::page(&edge, list.next_cursor.as_deref(), &list))
 }
 
@@ -193,7 +201,9 @@ pub async fn recording(edge: Edge) -> Result<HttpResponse, Error> {
     let id = edge.id("id")?;
     edge.params().finish()?;
     let range = headers::range(edge.request().headers());
-    Ok(answer::recording(edge.gateway().call_recording(&caller, id, range).await?))
+    Ok(answer::recording(
+        edge.gateway().call_recording(&caller, id, range).await?,
+    ))
 }
 
 fn read_query(params: &mut Params, region: Region, days: &Days) -> CallQuery {
@@ -220,20 +230,28 @@ async fn repeated(edge: &Edge, caller: &Caller, once: Once) -> Result<HttpRespon
         Once::Orphaned(id) => {
             let id = id.parse().map_err(|_| Error::not_found())?;
             let object = edge.gateway().call(caller, id, false).await?;
-            Ok(answer::tell(answer::made(&Accepted { object, certain: false }, path_of(id))?))
+            Ok(answer::tell(answer::made(
+                &Accepted { object, certain: false },
+                path_of(id),
+            )?))
         }
     }
 }
 
 /// Holds the answer to a placed call back for news, if asked to. The call stands whatever becomes of the waiting.
 async fn with_news(edge: &Edge, caller: &Caller, outcome: Outcome) -> HttpResponse {
-    let Some(wait) = edge.wait() else { return answer::tell(outcome) };
+    let Some(wait) = edge.wait() else {
+        return answer::tell(outcome);
+    };
     let news = match serde_json::from_str::<Call>(&outcome.body) {
         Ok(call) => edge.gateway().wait_for_news(caller, call, wait).await.ok(),
         Err(_) => None,
     };
     let body = news.and_then(|call| serde_json::to_string(&call).ok());
-    let mut response = answer::tell(Outcome { body: body.unwrap_or_else(|| outcome.body.clone()), ..outcome });
+    let mut response = answer::tell(Outcome {
+        body: body.unwrap_or_else(|| outcome.body.clone()),
+        ..outcome
+    });
     let (name, value) = applied(wait);
     response.headers_mut().insert(name, value);
     response
@@ -241,7 +259,10 @@ async fn with_news(edge: &Edge, caller: &Caller, outcome: Outcome) -> HttpRespon
 
 fn applied(wait: Duration) -> (actix_web::http::header::HeaderName, HeaderValue) {
     let seconds = format!("wait={}", wait.as_secs());
-    (PREFERENCE_APPLIED, HeaderValue::from_str(&seconds).unwrap_or(HeaderValue::from_static("wait")))
+    (
+        PREFERENCE_APPLIED,
+        HeaderValue::from_str(&seconds).unwrap_or(HeaderValue::from_static("wait")),
+    )
 }
 
 fn path_of(id: CallId) -> String {

@@ -122,7 +122,15 @@ mod tests {
 
     #[test]
     fn only_http_is_taken() {
-        for url in ["", "a.mp3", "ftp://example.com/a", "file:///etc/passwd", "javascript:1", "http://", "data:audio/mp3;base64,AA=="] {
+        for url in [
+            "",
+            "a.mp3",
+            "ftp://example.com/a",
+            "file:///etc/passwd",
+            "javascript:1",
+            "http://",
+            "data:audio/mp3;base64,AA==",
+        ] {
             assert!(play_url(url).is_err(), "{url}");
         }
         assert!(play_url(&format!("https://example.com/{}", "a".repeat(2048))).is_err());

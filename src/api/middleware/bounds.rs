@@ -18,11 +18,20 @@ const SEPARATORS: usize = 4;
 pub fn check(request: &ServiceRequest) -> Result<(), Error> {
     let uri = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if uri > MAX_URI {
-        return Err(Error::new(Problem::UriTooLong, format!("The address has more than {MAX_URI} bytes.")));
+        return Err(Error::new(
+            Problem::UriTooLong,
+            format!("The address has more than {MAX_URI} bytes."),
+        ));
     }
-    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + SEPARATORS);
+    let fields = request
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + SEPARATORS);
     if fields.sum::<usize>() > MAX_HEADERS {
-        return Err(Error::new(Problem::HeadersTooLarge, format!("The headers have more than {MAX_HEADERS} bytes.")));
+        return Err(Error::new(
+            Problem::HeadersTooLarge,
+            format!("The headers have more than {MAX_HEADERS} bytes."),
+        ));
     }
     Ok(())
 }

@@ -38,7 +38,9 @@ pub async fn around<B: MessageBody + 'static>(
     let span = tracing::info_span!("request", request_id = visit.request_id);
     let work = timing::scope(async { (answer(request, next, &visit).await, timing::read()) });
     let (mut answer, timing) = work.instrument(span).await;
-    let response = answer.as_mut().map_or_else(|response| response, ServiceResponse::response_mut);
+    let response = answer
+        .as_mut()
+        .map_or_else(|response| response, ServiceResponse::response_mut);
     let status = response.status();
     sign(response.headers_mut(), &visit, report.server_timing(timing));
     report.end(&visit, status, timing);
@@ -54,7 +56,10 @@ async fn answer<B: MessageBody + 'static>(
     if let Err(error) = bounds::check(&request) {
         return Ok(request.into_response(problem::response(&error, &visit.request_id)));
     }
-    match AssertUnwindSafe(async { next.call(request).await }).catch_unwind().await {
+    match AssertUnwindSafe(async { next.call(request).await })
+        .catch_unwind()
+        .await
+    {
         Ok(Ok(response)) => Ok(rendered(response, visit)),
         Ok(Err(error)) => Err(problem_of(&error, visit)),
         Err(_) => {

@@ -18,12 +18,19 @@ pub struct Report {
 impl Report {
     /// Begins with the arrival of the head.
     pub fn begin(method: &Method) -> Self {
-        Self { begun: Instant::now(), method: known(method) }
+        Self {
+            begun: Instant::now(),
+            method: known(method),
+        }
     }
 
     /// The time so far for the `Server-Timing` header.
     pub fn server_timing(&self, timing: Timing) -> String {
-        let (total, upstream, store) = (millis(self.begun.elapsed()), millis(timing.upstream), millis(timing.store));
+        let (total, upstream, store) = (
+            millis(self.begun.elapsed()),
+            millis(timing.upstream),
+            millis(timing.store),
+        );
         format!("total;dur={total:.2}, upstream;dur={upstream:.2}, store;dur={store:.2}")
     }
 

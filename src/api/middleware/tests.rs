@@ -15,8 +15,14 @@ async fn send(request: TestRequest) -> HttpResponse {
     let app = App::new()
         .wrap(from_fn(around))
         .route("/ok", web::get().to(async || "fine"))
-        .route("/wrong", web::get().to(async || Err::<String, Error>(Error::new(Problem::RateLimited, "Too many."))))
-        .route("/foreign", web::get().to(async || Err::<String, _>(actix_web::error::ErrorBadGateway("secret"))))
+        .route(
+            "/wrong",
+            web::get().to(async || Err::<String, Error>(Error::new(Problem::RateLimited, "Too many."))),
+        )
+        .route(
+            "/foreign",
+            web::get().to(async || Err::<String, _>(actix_web::error::ErrorBadGateway("secret"))),
+        )
         .route("/panic", web::get().to(async || -> String { panic!("broken") }));
     let app = init_service(app).await;
     match try_call_service(&app, request.to_request()).await {
@@ -43,7 +49,10 @@ async fn every_answer_carries_its_request_and_its_time() {
         let response = send(get(path).insert_header(("x-request-id", "mine-1"))).await;
         assert_eq!(header(&response, "x-request-id"), "mine-1", "{path}");
         let timing = header(&response, "server-timing");
-        assert!(timing.starts_with("total;dur=") && timing.contains(", upstream;dur=0.00, store;dur=0.00"), "{timing}");
+        assert!(
+            timing.starts_with("total;dur=") && timing.contains(", upstream;dur=0.00, store;dur=0.00"),
+            "{timing}"
+        );
         assert_eq!(header(&response, "cache-control"), "no-store");
     }
     let made = send(get("/ok")).await;
@@ -56,7 +65,10 @@ async fn an_error_is_told_with_the_request_it_belongs_to() {
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(header(&response, "content-type"), PROBLEM_JSON);
     let body = body(response).await;
-    assert_eq!((&body["type"], &body["request_id"]), (&"/problems/rate-limited".into(), &"mine-1".into()));
+    assert_eq!(
+        (&body["type"], &body["request_id"]),
+        (&"/problems/rate-limited".into(), &"mine-1".into())
+    );
 }
 
 #[actix_web::test]
@@ -75,6 +87,12 @@ async fn a_head_has_its_bounds() {
     let status = async |request: TestRequest| send(request).await.status().as_u16();
     assert_eq!(status(get(&format!("/ok?{}", "a".repeat(8 * 1024 - 4)))).await, 200);
     assert_eq!(status(get(&format!("/ok?{}", "a".repeat(8 * 1024 - 3)))).await, 414);
-    assert_eq!(status(get("/ok").insert_header(("x-a", "a".repeat(16 * 1024 - 7)))).await, 200);
-    assert_eq!(status(get("/ok").insert_header(("x-a", "a".repeat(16 * 1024 - 6)))).await, 431);
+    assert_eq!(
+        status(get("/ok").insert_header(("x-a", "a".repeat(16 * 1024 - 7)))).await,
+        200
+    );
+    assert_eq!(
+        status(get("/ok").insert_header(("x-a", "a".repeat(16 * 1024 - 6)))).await,
+        431
+    );
 }

@@ -5,7 +5,16 @@ use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type}
 use utoipa::openapi::{OpenApi, RefOr, Required};
 
 /// Components that callers write: what may be absent there is not required.
-const WRITTEN: &[&str] = &["NewCall", "Action", "NewVerification", "Check", "Resend", "Acceptance", "Transfer", "Monitoring"];
+const WRITTEN: &[&str] = &[
+    "NewCall",
+    "Action",
+    "NewVerification",
+    "Check",
+    "Resend",
+    "Acceptance",
+    "Transfer",
+    "Monitoring",
+];
 
 /// Problems may carry an object under its noun, so theirs stays open.
 const OPEN: &str = "Problem";
@@ -15,15 +24,24 @@ const OPTIONAL: &[(&str, &str)] = &[("Record", "raw"), ("Preview", "permission")
 
 /// Closes every object: requests take no other member, and answers have each of theirs, be it `null`.
 pub fn close_schemas(document: &mut OpenApi) {
-    let Some(components) = &mut document.components else { return };
+    let Some(components) = &mut document.components else {
+        return;
+    };
     for (name, schema) in &mut components.schemas {
-        let RefOr::T(Schema::Object(object)) = schema else { continue };
+        let RefOr::T(Schema::Object(object)) = schema else {
+            continue;
+        };
         if name == OPEN || object.properties.is_empty() {
             continue;
         }
-        object.additional_properties.get_or_insert_with(|| Box::new(AdditionalProperties::FreeForm(false)));
+        object
+            .additional_properties
+            .get_or_insert_with(|| Box::new(AdditionalProperties::FreeForm(false)));
         if !WRITTEN.contains(&name.as_str()) {
-            let always = object.properties.keys().filter(|property| !OPTIONAL.contains(&(name.as_str(), property.as_str())));
+            let always = object
+                .properties
+                .keys()
+                .filter(|property| !OPTIONAL.contains(&(name.as_str(), property.as_str())));
             object.required = always.cloned().collect();
         }
     }
@@ -34,7 +52,10 @@ pub fn add_idempotency_key(operation: &mut Operation) {
     if !acts(operation) {
         return;
     }
-    let key = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(255));
     let parameter = ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
@@ -51,7 +72,9 @@ pub fn add_idempotency_key(operation: &mut Operation) {
 pub fn name_scope(operation: &mut Operation) {
     let Some(scope) = scope(operation) else { return };
     let description = operation.description.get_or_insert_default();
-    *description = format!("{}\n\nScope: `{scope}`.", description.trim_end()).trim_start().to_owned();
+    *description = format!("{}\n\nScope: `{scope}`.", description.trim_end())
+        .trim_start()
+        .to_owned();
 }
 
 /// Whether an operation is an act of a caller's.

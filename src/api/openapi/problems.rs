@@ -4,36 +4,78 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{Ref, RefOr};
+use utoipa::openapi::{Components, Ref, RefOr};
 
 use super::common::{acts, scope};
 use crate::api::problem::{PROBLEM_JSON, kind_of};
 use crate::domain::error::Problem::{self, *};
 
 /// What an account can refuse or fail at.
-const ACCOUNT: &[Problem] = &[NotSupported, ProviderRefused, ProviderMisconfigured, ProviderUnavailable];
+const ACCOUNT: &[Problem] = &[
+    NotSupported,
+    ProviderRefused,
+    ProviderMisconfigured,
+    ProviderUnavailable,
+];
 
 /// Beyond what follows from an operation's parameters and body.
 const OF_ITS_OWN: &[(&str, &[&[Problem]])] = &[
-    ("placeCall", &[ACCOUNT, &[DestinationNotAllowed, CallPermissionRequired, RateLimited, ProviderOutOfCredit]]),
+    (
+        "placeCall",
+        &[
+            ACCOUNT,
+            &[
+                DestinationNotAllowed,
+                CallPermissionRequired,
+                RateLimited,
+                ProviderOutOfCredit,
+            ],
+        ],
+    ),
     ("getCallRecording", &[ACCOUNT, &[RecordingNotAvailable, CallNotBound]]),
     ("hangUpCall", &[ACCOUNT, &[CallNotActive, CallNotBound]]),
     ("acceptCall", &[ACCOUNT, &[CallNotActive, CallNotBound]]),
     ("rejectCall", &[ACCOUNT, &[CallNotActive, CallNotBound]]),
     ("transferCall", &[ACCOUNT, &[CallNotActive, CallNotBound]]),
     ("monitorCall", &[ACCOUNT, &[CallNotActive, CallNotBound]]),
-    ("startVerification", &[ACCOUNT, &[DestinationNotAllowed, RateLimited, ProviderOutOfCredit]]),
-    ("checkVerification", &[&[VerificationClosed, VerificationNotCheckable, RateLimited, ProviderUnavailable, ProviderMisconfigured]]),
-    ("resendVerification", &[ACCOUNT, &[VerificationClosed, DestinationNotAllowed, RateLimited, ProviderOutOfCredit]]),
+    (
+        "startVerification",
+        &[ACCOUNT, &[DestinationNotAllowed, RateLimited, ProviderOutOfCredit]],
+    ),
+    (
+        "checkVerification",
+        &[&[
+            VerificationClosed,
+            VerificationNotCheckable,
+            RateLimited,
+            ProviderUnavailable,
+            ProviderMisconfigured,
+        ]],
+    ),
+    (
+        "resendVerification",
+        &[
+            ACCOUNT,
+            &[
+                VerificationClosed,
+                DestinationNotAllowed,
+                RateLimited,
+                ProviderOutOfCredit,
+            ],
+        ],
+    ),
     ("cancelVerification", &[&[VerificationClosed]]),
     ("listHistory", &[&[SourceUnavailable, NotSupported, NotAcceptable]]),
     ("getRecord", &[&[SourceUnavailable]]),
-    ("getRecordRecording", &[ACCOUNT, &[RecordingNotAvailable, SourceUnavailable]]),
+    (
+        "getRecordRecording",
+        &[ACCOUNT, &[RecordingNotAvailable, SourceUnavailable]],
+    ),
     ("takeWebhook", &[&[StoreUnavailable]]),
     ("takeWebhookOfKind", &[&[StoreUnavailable]]),
     ("getReadiness", &[&[StoreUnavailable]]),
@@ -43,21 +85,35 @@ const OF_ITS_OWN: &[(&str, &[&[Problem]])] = &[
 pub fn add_to(operation: &mut Operation) {
     let mut by_status: BTreeMap<u16, Vec<Problem>> = BTreeMap::new();
     for problem in problems_of(operation) {
-        by_status.entry(kind_of(problem).status.as_u16()).or_default().push(problem);
+        by_status
+            .entry(kind_of(problem).status.as_u16())
+            .or_default()
+            .push(problem);
     }
     for (status, problems) in by_status {
-        operation.responses.responses.insert(status.to_string(), RefOr::T(answer(status, &problems)));
+        operation
+            .responses
+            .responses
+            .insert(status.to_string(), RefOr::T(answer(status, &problems)));
     }
 }
 
 fn problems_of(operation: &Operation) -> BTreeSet<Problem> {
     let id = operation.operation_id.as_deref().unwrap_or_default();
-    let own = OF_ITS_OWN.iter().filter(|(name, _)| *name == id).flat_map(|(_, sets)| sets.iter().copied().flatten());
+    let own = OF_ITS_OWN
+        .iter()
+        .filter(|(name, _)| *name == id)
+        .flat_map(|(_, sets)| sets.iter().copied().flatten());
     let mut problems: BTreeSet<Problem> = own.copied().collect();
     problems.extend([Internal, UriTooLong, HeadersTooLarge]);
     let has = |place: fn(&Parameter) -> bool| {
         let parameters = operation.parameters.iter().flatten();
-        parameters.filter_map(|parameter| match parameter { RefOr::T(parameter) => Some(parameter), RefOr::Ref(_) => None }).any(place)
+        parameters
+            .filter_map(|parameter| match parameter {
+                RefOr::T(parameter) => Some(parameter),
+                RefOr::Ref(_) => None,
+            })
+            .any(place)
     };
     if has(|parameter| matches!(parameter.parameter_in, ParameterIn::Path)) {
         problems.insert(NotFound);
@@ -69,7 +125,12 @@ fn problems_of(operation: &Operation) -> BTreeSet<Problem> {
         problems.extend([InvalidBody, RequestTimeout, BodyTooLarge]);
     }
     if acts(operation) {
-        problems.extend([UnsupportedMediaType, RequestInProgress, IdempotencyKeyReused, Overloaded]);
+        problems.extend([
+            UnsupportedMediaType,
+            RequestInProgress,
+            IdempotencyKeyReused,
+            Overloaded,
+        ]);
     }
     if scope(operation).is_some() {
         problems.extend([Unauthenticated, Forbidden, InvalidInput, StoreUnavailable]);
@@ -78,20 +139,45 @@ fn problems_of(operation: &Operation) -> BTreeSet<Problem> {
 }
 
 fn answer(status: u16, problems: &[Problem]) -> Response {
-    let lines: Vec<String> = problems.iter().map(|problem| format!("`{problem}`: {}.", kind_of(*problem).title)).collect();
+    let lines: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("`{problem}`: {}.", kind_of(*problem).title))
+        .collect();
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name("Problem")))
-        .examples_from_iter(problems.iter().map(|problem| {
-            (problem.as_str(), ExampleBuilder::new().value(Some(example(*problem))).build())
-        }));
-    let answer = ResponseBuilder::new().description(lines.join("\n\n")).content(PROBLEM_JSON, content.build());
+        .examples_from_iter(problems.iter().map(|problem| (problem.as_str(), example_of(*problem))));
+    let answer = ResponseBuilder::new()
+        .description(lines.join("\n\n"))
+        .content(PROBLEM_JSON, content.build());
     let text = |description: &str| {
-        HeaderBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).description(Some(description)).build()
+        HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .description(Some(description))
+            .build()
     };
     match status {
         401 => answer.header("WWW-Authenticate", text("`Bearer`.")).build(),
-        409 | 429 | 503 => answer.header("Retry-After", text("When to try again, in seconds, where that is known.")).build(),
+        409 | 429 | 503 => answer
+            .header(
+                "Retry-After",
+                text("When to try again, in seconds, where that is known."),
+            )
+            .build(),
         _ => answer.build(),
+    }
+}
+
+fn example_of(problem: Problem) -> RefOr<Example> {
+    RefOr::Ref(Ref::new(format!("#/components/examples/{problem}")))
+}
+
+/// One example of every problem, for the operations to refer to.
+pub fn add_examples(components: &mut Components) {
+    for problem in Problem::ALL {
+        let example = ExampleBuilder::new()
+            .summary(kind_of(*problem).title)
+            .value(Some(example(*problem)));
+        components.examples.insert(problem.to_string(), example.build().into());
     }
 }
 

@@ -17,10 +17,17 @@ impl IntoParams for Paged {
             .minimum(Some(1))
             .maximum(Some(MAX_LIMIT))
             .default(Some(DEFAULT_LIMIT.into()));
-        let cursor = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(512));
+        let cursor = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(512));
         vec![
             query("limit", "How many on a page.", limit),
-            query("cursor", "The `next_cursor` of the page before; repeat every other parameter but `limit`.", cursor),
+            query(
+                "cursor",
+                "The `next_cursor` of the page before; repeat every other parameter but `limit`.",
+                cursor,
+            ),
         ]
     }
 }
@@ -32,8 +39,16 @@ impl IntoParams for Windowed {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let when = |example: &str| ObjectBuilder::new().schema_type(Type::String).examples([example]);
         vec![
-            query("since", "Made at or after: an instant, a date, `today` or `yesterday`.", when("yesterday")),
-            query("until", "Made before an instant, or on or before a date, `today` or `yesterday`.", when("today")),
+            query(
+                "since",
+                "Made at or after: an instant, a date, `today` or `yesterday`.",
+                when("yesterday"),
+            ),
+            query(
+                "until",
+                "Made before an instant, or on or before a date, `today` or `yesterday`.",
+                when("today"),
+            ),
         ]
     }
 }
@@ -53,7 +68,10 @@ pub enum Audio {}
 
 impl PartialSchema for Audio {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary))).into()
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .into()
     }
 }
 
@@ -65,7 +83,9 @@ pub enum AnyObject {}
 impl PartialSchema for AnyObject {
     fn schema() -> RefOr<Schema> {
         let object = ObjectBuilder::new().schema_type(Type::Object);
-        object.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(true))).into()
+        object
+            .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(true)))
+            .into()
     }
 }
 

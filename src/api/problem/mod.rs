@@ -128,13 +128,22 @@ impl<'a> Details<'a> {
 
 impl<'a> From<&'a FieldError> for WrongField<'a> {
     fn from(field: &'a FieldError) -> Self {
-        Self { pointer: &field.pointer, code: field.code, detail: &field.detail }
+        Self {
+            pointer: &field.pointer,
+            code: field.code,
+            detail: &field.detail,
+        }
     }
 }
 
 impl<'a> From<&'a LimitHit> for Limit<'a> {
     fn from(limit: &'a LimitHit) -> Self {
-        Self { name: &limit.name, max: limit.max, per_seconds: limit.per_seconds, resets_at: limit.resets_at }
+        Self {
+            name: &limit.name,
+            max: limit.max,
+            per_seconds: limit.per_seconds,
+            resets_at: limit.resets_at,
+        }
     }
 }
 

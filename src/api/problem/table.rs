@@ -16,11 +16,7 @@ pub struct Kind {
 }
 
 const fn kind(status: StatusCode, title: &'static str, text: &'static str) -> Kind {
-    Kind {
-        status,
-        title,
-        text,
-    }
+    Kind { status, title, text }
 }
 
 /// The status, title and page of a problem.
@@ -261,15 +257,9 @@ mod tests {
 
     #[test]
     fn every_problem_has_a_title_and_a_page_of_its_own() {
-        let titles: std::collections::BTreeSet<_> = Problem::ALL
-            .iter()
-            .map(|problem| kind_of(*problem).title)
-            .collect();
+        let titles: std::collections::BTreeSet<_> =
+            Problem::ALL.iter().map(|problem| kind_of(*problem).title).collect();
         assert_eq!(titles.len(), Problem::ALL.len());
-        assert!(
-            Problem::ALL
-                .iter()
-                .all(|problem| kind_of(*problem).text.ends_with('.'))
-        );
+        assert!(Problem::ALL.iter().all(|problem| kind_of(*problem).text.ends_with('.')));
     }
 }

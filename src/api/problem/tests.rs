@@ -36,14 +36,27 @@ fn everything_known_is_told() {
         .about("verification", json!({"id": "ver_1", "status": "pending"}));
     error.context.provider_code = Some("40".into());
     error.context.provider_message = Some("Acesso negado".into());
-    error.context.limit =
-        Some(LimitHit { name: "limits.x".into(), max: 5, per_seconds: 600, resets_at: Timestamp::from_seconds(0) });
+    error.context.limit = Some(LimitHit {
+        name: "limits.x".into(),
+        max: 5,
+        per_seconds: 600,
+        resets_at: Timestamp::from_seconds(0),
+    });
     let (headers, body) = told(&error);
     assert_eq!(headers.get(RETRY_AFTER).unwrap(), "2", "rounded up");
     assert_eq!(body["retry_after_seconds"], 2);
-    assert_eq!(body["errors"], json!([{"pointer": "/to", "code": "invalid", "detail": "is not a phone number"}]));
-    assert_eq!((&body["account"], &body["provider"]), (&json!("zenvia-br"), &json!("zenvia")));
-    assert_eq!((&body["provider_code"], &body["provider_message"]), (&json!("40"), &json!("Acesso negado")));
+    assert_eq!(
+        body["errors"],
+        json!([{"pointer": "/to", "code": "invalid", "detail": "is not a phone number"}])
+    );
+    assert_eq!(
+        (&body["account"], &body["provider"]),
+        (&json!("zenvia-br"), &json!("zenvia"))
+    );
+    assert_eq!(
+        (&body["provider_code"], &body["provider_message"]),
+        (&json!("40"), &json!("Acesso negado"))
+    );
     let limit = json!({"name": "limits.x", "max": 5, "per_seconds": 600, "resets_at": "1970-01-01T00:00:00.000Z"});
     assert_eq!(body["limit"], limit);
     assert_eq!(body["verification"], json!({"id": "ver_1", "status": "pending"}));

@@ -107,7 +107,9 @@ impl NewVerificationBody {
 impl Check {
     /// Reads the body; how many digits there must be, only the verification knows.
     pub fn read(object: &mut Object<'_>) -> Option<Self> {
-        Some(Self { code: object.required("code", line(1..=32))? })
+        Some(Self {
+            code: object.required("code", line(1..=32))?,
+        })
     }
 }
 
@@ -138,7 +140,10 @@ mod tests {
     #[test]
     fn the_shortest_body_gets_its_defaults() {
         let new = read(&json!({"to": "(11) 98888-7777", "channel": "sms"})).unwrap();
-        assert_eq!((new.to.as_str(), new.code_length, new.ttl_seconds), ("+5511988887777", 6, None));
+        assert_eq!(
+            (new.to.as_str(), new.code_length, new.ttl_seconds),
+            ("+5511988887777", 6, None)
+        );
     }
 
     #[test]
@@ -167,6 +172,14 @@ mod tests {
     fn all_that_is_wrong_is_named() {
         let fields = read(&json!({"to": "x", "ttl_seconds": 1, "tag": "a b"})).unwrap_err();
         let names: Vec<_> = fields.iter().map(|(pointer, code)| (pointer.as_str(), *code)).collect();
-        assert_eq!(names, [("/to", "invalid"), ("/channel", "missing"), ("/ttl_seconds", "too_small"), ("/tag", "invalid")]);
+        assert_eq!(
+            names,
+            [
+                ("/to", "invalid"),
+                ("/channel", "missing"),
+                ("/ttl_seconds", "too_small"),
+                ("/tag", "invalid")
+            ]
+        );
     }
 }

@@ -144,7 +144,10 @@ pub async fn resend(edge: Edge, payload: web::Payload) -> Result<HttpResponse, E
     let Resend { channel, account } = object::read(&body, Resend::read)?;
     let guarded = edge.guarded(id, body)?;
     let act = edge.once(&caller, guarded, |gateway, caller| async move {
-        answer::made(&gateway.resend_verification(&caller, id, channel, account).await?, path_of(id))
+        answer::made(
+            &gateway.resend_verification(&caller, id, channel, account).await?,
+            path_of(id),
+        )
     });
     repeated(&edge, &caller, act.await?).await
 }
@@ -233,7 +236,10 @@ pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {
     let paging = params.paging();
     params.finish()?;
     let page = edge.gateway().verifications(&caller, query, paging).await?;
-    let list = VerificationList { data: page.data, next_cursor: page.next_cursor };
+    let list = VerificationList {
+        data: page.data,
+        next_cursor: page.next_cursor,
+    };
     Ok(answer::page(&edge, list.next_cursor.as_deref(), &list))
 }
 
@@ -245,7 +251,10 @@ async fn repeated(edge: &Edge, caller: &Caller, once: Once) -> Result<HttpRespon
         Once::Orphaned(id) => {
             let id = id.parse().map_err(|_| Error::not_found())?;
             let object = edge.gateway().verification(caller, id).await?;
-            Ok(answer::tell(answer::made(&Accepted { object, certain: false }, path_of(id))?))
+            Ok(answer::tell(answer::made(
+                &Accepted { object, certain: false },
+                path_of(id),
+            )?))
         }
     }
 }

@@ -8,7 +8,10 @@ fn corpus() -> Vec<(String, String)> {
     tokens.extend(claims_of_wrong_types());
     tokens.extend(claims_given_twice());
     tokens.extend(forms());
-    tokens.into_iter().map(|(name, token)| (name.to_owned(), token)).collect()
+    tokens
+        .into_iter()
+        .map(|(name, token)| (name.to_owned(), token))
+        .collect()
 }
 
 /// The algorithm is the key's, whatever the token says.
@@ -19,32 +22,65 @@ fn algorithms() -> Vec<(String, String)> {
     for none in ["none", "None", "NONE", "nOnE", "none ", ""] {
         for kid in ["", r#","kid":"ed""#, r#","kid":"hs""#] {
             let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"{none}"{kid}}}"#));
-            tokens.push((format!("alg {none:?} {kid} without a signature"), format!("{header}.{body}.")));
-            tokens.push((format!("alg {none:?} {kid} with some signature"), format!("{header}.{body}.AAAA")));
+            tokens.push((
+                format!("alg {none:?} {kid} without a signature"),
+                format!("{header}.{body}."),
+            ));
+            tokens.push((
+                format!("alg {none:?} {kid} with some signature"),
+                format!("{header}.{body}.AAAA"),
+            ));
         }
     }
     for (id, pair) in [("ed", &KEYS.ed), ("ec", &KEYS.ec), ("rsa", &KEYS.rsa)] {
-        let der = STANDARD.decode(pair.public.lines().filter(|line| !line.starts_with('-')).collect::<String>()).unwrap();
+        let der = STANDARD
+            .decode(
+                pair.public
+                    .lines()
+                    .filter(|line| !line.starts_with('-'))
+                    .collect::<String>(),
+            )
+            .unwrap();
         let trimmed = pair.public.trim_end();
-        for (what, secret) in [("PEM", pair.public.as_bytes()), ("trimmed PEM", trimmed.as_bytes()), ("DER", &der), ("raw key", &der[der.len() - 32..])] {
+        for (what, secret) in [
+            ("PEM", pair.public.as_bytes()),
+            ("trimmed PEM", trimmed.as_bytes()),
+            ("DER", &der),
+            ("raw key", &der[der.len() - 32..]),
+        ] {
             for kid in [id, "hs"] {
                 let header = format!(r#"{{"alg":"HS256","kid":"{kid}"}}"#);
-                tokens.push((format!("HS256 with the {what} of {id} as {kid}"), hs(secret, &header, &claims)));
+                tokens.push((
+                    format!("HS256 with the {what} of {id} as {kid}"),
+                    hs(secret, &header, &claims),
+                ));
             }
         }
     }
     let rsa = EncodingKey::from_rsa_pem(KEYS.rsa.private.as_bytes()).unwrap();
     for alg in [Alg::PS256, Alg::RS384, Alg::RS512, Alg::PS512] {
-        tokens.push((format!("{alg:?} with the RSA key"), sign(alg, &rsa, &format!(r#"{{"alg":"{alg:?}","kid":"rsa"}}"#), &claims)));
+        tokens.push((
+            format!("{alg:?} with the RSA key"),
+            sign(alg, &rsa, &format!(r#"{{"alg":"{alg:?}","kid":"rsa"}}"#), &claims),
+        ));
     }
     for alg in [Alg::HS384, Alg::HS512] {
         let key = EncodingKey::from_secret(SECRET.as_bytes());
-        tokens.push((format!("{alg:?} with the secret"), sign(alg, &key, &format!(r#"{{"alg":"{alg:?}","kid":"hs"}}"#), &claims)));
+        tokens.push((
+            format!("{alg:?} with the secret"),
+            sign(alg, &key, &format!(r#"{{"alg":"{alg:?}","kid":"hs"}}"#), &claims),
+        ));
     }
     let stranger = EncodingKey::from_ed_pem(KEYS.stranger.private.as_bytes()).unwrap();
     tokens.push(("signed by a stranger".into(), sign(Alg::EdDSA, &stranger, ED, &claims)));
-    tokens.push(("an empty secret".into(), hs(b"", r#"{"alg":"HS256","kid":"hs"}"#, &claims)));
-    tokens.push(("claimed to be ES256".into(), ed(r#"{"alg":"ES256","kid":"ed"}"#, &claims)));
+    tokens.push((
+        "an empty secret".into(),
+        hs(b"", r#"{"alg":"HS256","kid":"hs"}"#, &claims),
+    ));
+    tokens.push((
+        "claimed to be ES256".into(),
+        ed(r#"{"alg":"ES256","kid":"ed"}"#, &claims),
+    ));
     tokens
 }
 
@@ -83,26 +119,51 @@ fn headers() -> Vec<(String, String)> {
         "",
     ];
     let claims = claims().to_string();
-    headers.iter().map(|header| (format!("header {header}"), ed(header, &claims))).collect()
+    headers
+        .iter()
+        .map(|header| (format!("header {header}"), ed(header, &claims)))
+        .collect()
 }
 
 fn claims_of_wrong_types() -> Vec<(String, String)> {
     let wrong = |required: bool| {
         let missing = if required { vec![Value::Null] } else { vec![] };
-        missing.into_iter().chain([json!(true), json!({}), json!([1]), json!([["switchboard"]])])
+        missing
+            .into_iter()
+            .chain([json!(true), json!({}), json!([1]), json!([["switchboard"]])])
     };
     let mut tokens = Vec::new();
-    for (claim, required) in [("exp", true), ("iss", true), ("aud", true), ("sub", true), ("tenant", true), ("nbf", false), ("iat", false), ("scope", false)] {
+    for (claim, required) in [
+        ("exp", true),
+        ("iss", true),
+        ("aud", true),
+        ("sub", true),
+        ("tenant", true),
+        ("nbf", false),
+        ("iat", false),
+        ("scope", false),
+    ] {
         for value in wrong(required) {
             tokens.push((format!("{claim} {value}"), good_with(json!({claim: value}))));
         }
-        let explicit_null = claims().to_string().replacen('{', &format!(r#"{{"x":0,"{claim}_":1,"#), 1);
-        let explicit_null = explicit_null.replacen(&format!(r#""{claim}":"#), &format!(r#""{claim}":null,"_{claim}":"#), 1);
+        let explicit_null = claims()
+            .to_string()
+            .replacen('{', &format!(r#"{{"x":0,"{claim}_":1,"#), 1);
+        let explicit_null =
+            explicit_null.replacen(&format!(r#""{claim}":"#), &format!(r#""{claim}":null,"_{claim}":"#), 1);
         tokens.push((format!("{claim} written null"), ed(ED, &explicit_null)));
     }
     for time in ["exp", "nbf", "iat"] {
         let soon = NOW + 60;
-        for value in [json!(soon.to_string()), json!(-1), json!(soon as f64 + 0.5), json!(1e300), json!(u64::MAX), json!(1u64 << 63), json!(253_402_300_800_i64)] {
+        for value in [
+            json!(soon.to_string()),
+            json!(-1),
+            json!(soon as f64 + 0.5),
+            json!(1e300),
+            json!(u64::MAX),
+            json!(1u64 << 63),
+            json!(253_402_300_800_i64),
+        ] {
             tokens.push((format!("{time} {value}"), good_with(json!({time: value}))));
         }
     }
@@ -131,7 +192,11 @@ fn claims_of_wrong_types() -> Vec<(String, String)> {
         json!({"scope": 1}),
         json!({"scope": ["calls:read", 1]}),
     ];
-    tokens.extend(others.into_iter().map(|changes| (changes.to_string(), good_with(changes))));
+    tokens.extend(
+        others
+            .into_iter()
+            .map(|changes| (changes.to_string(), good_with(changes))),
+    );
     tokens
 }
 
@@ -154,7 +219,12 @@ fn forms() -> Vec<(String, String)> {
     let (header, body) = signed.split_once('.').unwrap();
     let other = URL_SAFE_NO_PAD.encode(claims_with(json!({"tenant": "other"})).to_string());
     let large = good_with(json!({"padding": "x".repeat(8 * 1024)}));
-    let deep = ed(ED, &claims().to_string().replacen('{', &format!(r#"{{"deep":{}{},"#, "[".repeat(64), "]".repeat(64)), 1));
+    let deep = ed(
+        ED,
+        &claims()
+            .to_string()
+            .replacen('{', &format!(r#"{{"deep":{}{},"#, "[".repeat(64), "]".repeat(64)), 1),
+    );
     let forms = [
         ("empty", String::new()),
         ("dots", "..".into()),
@@ -165,25 +235,46 @@ fn forms() -> Vec<(String, String)> {
         ("five parts", format!("{good}.AAAA.AAAA")),
         ("a leading dot", format!(".{good}")),
         ("another body", format!("{header}.{other}.{signature}")),
-        ("a cut signature", format!("{signed}.{}", &signature[..signature.len() - 2])),
+        (
+            "a cut signature",
+            format!("{signed}.{}", &signature[..signature.len() - 2]),
+        ),
         ("a longer signature", format!("{signed}.{signature}AA")),
-        ("zero signature", format!("{signed}.{}", URL_SAFE_NO_PAD.encode([0u8; 64]))),
+        (
+            "zero signature",
+            format!("{signed}.{}", URL_SAFE_NO_PAD.encode([0u8; 64])),
+        ),
         ("padding", format!("{header}=.{body}.{signature}")),
-        ("the standard alphabet", format!("{}.{body}.{signature}", STANDARD.encode(r#"{"alg":"EdDSA","kid":"ed","x":"??>>"}"#))),
+        (
+            "the standard alphabet",
+            format!(
+                "{}.{body}.{signature}",
+                STANDARD.encode(r#"{"alg":"EdDSA","kid":"ed","x":"??>>"}"#)
+            ),
+        ),
         ("a space", format!("{header} .{body}.{signature}")),
         ("a line break", format!("{header}.{body}.{signature}\n")),
-        ("JSON serialisation", json!({"protected": header, "payload": body, "signature": signature}).to_string()),
+        (
+            "JSON serialisation",
+            json!({"protected": header, "payload": body, "signature": signature}).to_string(),
+        ),
         ("over 8 KiB", large),
         ("a megabyte", "A".repeat(1 << 20)),
         ("no JSON", ed(ED, "claims")),
         ("a list", ed(ED, &json!([claims()]).to_string())),
         ("two objects", ed(ED, &format!("{}{{}}", claims()))),
-        ("not UTF-8", format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(b"{\"sub\":\"\xff\"}"))),
+        (
+            "not UTF-8",
+            format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(b"{\"sub\":\"\xff\"}")),
+        ),
         ("too deep", deep),
         ("garbage", "ey.ey.ey".into()),
         ("nested", ed(ED, &json!(good).to_string())),
     ];
-    forms.into_iter().map(|(name, token)| (name.to_owned(), token)).collect()
+    forms
+        .into_iter()
+        .map(|(name, token)| (name.to_owned(), token))
+        .collect()
 }
 
 #[test]
@@ -199,6 +290,9 @@ fn every_hostile_token_is_refused() {
 fn a_refusal_repeats_nothing_of_the_token() {
     for (name, token) in corpus() {
         let sentence = verify(&token).unwrap_err().to_string();
-        assert!(!sentence.contains("acme") && !sentence.contains("alice"), "{name}: {sentence}");
+        assert!(
+            !sentence.contains("acme") && !sentence.contains("alice"),
+            "{name}: {sentence}"
+        );
     }
 }

@@ -38,7 +38,10 @@ static KEYS: LazyLock<Fixture> = LazyLock::new(|| {
     let ed = || {
         let pair = Ed25519KeyPair::generate().unwrap();
         let public = AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).unwrap();
-        Pair { public: pem("PUBLIC KEY", public.as_ref()), private: pem("PRIVATE KEY", pair.to_pkcs8v1().unwrap().as_ref()) }
+        Pair {
+            public: pem("PUBLIC KEY", public.as_ref()),
+            private: pem("PRIVATE KEY", pair.to_pkcs8v1().unwrap().as_ref()),
+        }
     };
     let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
     let ec_public = AsDer::<PublicKeyX509Der<'_>>::as_der(ec.public_key()).unwrap();
@@ -48,19 +51,36 @@ static KEYS: LazyLock<Fixture> = LazyLock::new(|| {
     Fixture {
         ed: ed(),
         stranger: ed(),
-        ec: Pair { public: pem("PUBLIC KEY", ec_public.as_ref()), private: pem("PRIVATE KEY", ec.to_pkcs8v1().unwrap().as_ref()) },
-        rsa: Pair { public: pem("PUBLIC KEY", rsa_public.as_ref()), private: pem("PRIVATE KEY", rsa_private.as_ref()) },
+        ec: Pair {
+            public: pem("PUBLIC KEY", ec_public.as_ref()),
+            private: pem("PRIVATE KEY", ec.to_pkcs8v1().unwrap().as_ref()),
+        },
+        rsa: Pair {
+            public: pem("PUBLIC KEY", rsa_public.as_ref()),
+            private: pem("PRIVATE KEY", rsa_private.as_ref()),
+        },
     }
 });
 
 fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 fn key(id: &str, alg: Algorithm, verifying: &str) -> AuthKey {
-    AuthKey { id: id.into(), alg, verifying: Secret::new(verifying), signing: None, from: None, until: None }
+    AuthKey {
+        id: id.into(),
+        alg,
+        verifying: Secret::new(verifying),
+        signing: None,
+        from: None,
+        until: None,
+    }
 }
 
 /// A ring with one key of each algorithm.
@@ -110,7 +130,12 @@ fn sign(alg: Alg, key: &EncodingKey, header: &str, claims: &str) -> String {
 }
 
 fn ed(header: &str, claims: &str) -> String {
-    sign(Alg::EdDSA, &EncodingKey::from_ed_pem(KEYS.ed.private.as_bytes()).unwrap(), header, claims)
+    sign(
+        Alg::EdDSA,
+        &EncodingKey::from_ed_pem(KEYS.ed.private.as_bytes()).unwrap(),
+        header,
+        claims,
+    )
 }
 
 fn hs(secret: &[u8], header: &str, claims: &str) -> String {
@@ -140,7 +165,10 @@ fn each_algorithm_verifies_with_its_key() {
         sign(Alg::ES256, &ec, r#"{"alg":"ES256","kid":"ec"}"#, &claims),
         sign(Alg::RS256, &rsa, r#"{"alg":"RS256","kid":"rsa"}"#, &claims),
         hs(SECRET.as_bytes(), r#"{"alg":"HS256","kid":"hs"}"#, &claims),
-        ed(r#"{"alg":"EdDSA","kid":"ed","jku":"https://evil.test/jwks","x5u":"https://evil.test/x"}"#, &claims),
+        ed(
+            r#"{"alg":"EdDSA","kid":"ed","jku":"https://evil.test/jwks","x5u":"https://evil.test/x"}"#,
+            &claims,
+        ),
     ];
     for token in tokens {
         let caller = verify(&token).unwrap().caller;
@@ -153,7 +181,10 @@ fn each_algorithm_verifies_with_its_key() {
 fn claims_may_be_lists_and_scopes_may_be_absent() {
     let caller = |changes| verify(&good_with(changes)).unwrap().caller;
     assert_eq!(caller(json!({"aud": ["other", "switchboard"]})).tenant, "acme");
-    assert_eq!(caller(json!({"scope": ["history:read", "x"]})).scopes, [Scope::HistoryRead]);
+    assert_eq!(
+        caller(json!({"scope": ["history:read", "x"]})).scopes,
+        [Scope::HistoryRead]
+    );
     assert_eq!(caller(json!({"scope": null, "nbf": null, "iat": null})).scopes, []);
     assert!(caller(json!({"tenant": "*"})).reads_all());
 }
@@ -173,7 +204,10 @@ fn a_key_counts_within_its_time() {
     auth.keys[0].until = Some(at(0));
     assert!(Ring::new(&auth).verify(&token, now()).is_err());
     auth.keys[0].until = Some(at(1));
-    assert_eq!(Ring::new(&auth).verify(&token, now()).unwrap().until, Timestamp::from_seconds(NOW + 1));
+    assert_eq!(
+        Ring::new(&auth).verify(&token, now()).unwrap().until,
+        Timestamp::from_seconds(NOW + 1)
+    );
     auth.keys[0].from = Some(at(1));
     assert!(Ring::new(&auth).verify(&token, now()).is_err());
 }
@@ -183,30 +217,55 @@ fn without_a_kid_the_key_must_be_the_only_one_of_its_algorithm() {
     let mut auth = auth();
     auth.keys.push(key("ed-old", Algorithm::EdDSA, &KEYS.stranger.public));
     let ring = Ring::new(&auth);
-    assert!(ring.verify(&ed(r#"{"alg":"EdDSA"}"#, &claims().to_string()), now()).is_err());
+    assert!(
+        ring.verify(&ed(r#"{"alg":"EdDSA"}"#, &claims().to_string()), now())
+            .is_err()
+    );
     assert!(ring.verify(&good_with(json!({})), now()).is_ok());
 }
 
 fn request(authorization: &str) -> HttpRequest {
-    TestRequest::get().insert_header((AUTHORIZATION, authorization)).to_http_request()
+    TestRequest::get()
+        .insert_header((AUTHORIZATION, authorization))
+        .to_http_request()
 }
 
 #[test]
 fn a_token_is_taken_from_one_bearer_header_only() {
     let authenticator = Authenticator::new(&auth());
     let token = good_with(json!({}));
-    for taken in [format!("Bearer {token}"), format!("bearer {token}"), format!("BEARER  {token}")] {
-        assert_eq!(authenticator.authenticate(&request(&taken), now()).unwrap().tenant, "acme");
+    for taken in [
+        format!("Bearer {token}"),
+        format!("bearer {token}"),
+        format!("BEARER  {token}"),
+    ] {
+        assert_eq!(
+            authenticator.authenticate(&request(&taken), now()).unwrap().tenant,
+            "acme"
+        );
     }
-    for refused in [token.clone(), format!("Basic {token}"), format!("Bearer{token}"), "Bearer".into(), "Bearer ".into(), format!("Bearer {token} x")] {
-        assert!(authenticator.authenticate(&request(&refused), now()).is_err(), "{}", refused.len());
+    for refused in [
+        token.clone(),
+        format!("Basic {token}"),
+        format!("Bearer{token}"),
+        "Bearer".into(),
+        "Bearer ".into(),
+        format!("Bearer {token} x"),
+    ] {
+        assert!(
+            authenticator.authenticate(&request(&refused), now()).is_err(),
+            "{}",
+            refused.len()
+        );
     }
     let twice = TestRequest::get()
         .append_header((AUTHORIZATION, format!("Bearer {token}")))
         .append_header((AUTHORIZATION, format!("Bearer {token}")))
         .to_http_request();
     assert!(authenticator.authenticate(&twice, now()).is_err());
-    let query = TestRequest::get().uri(&format!("/calls?access_token={token}")).to_http_request();
+    let query = TestRequest::get()
+        .uri(&format!("/calls?access_token={token}"))
+        .to_http_request();
     assert!(authenticator.authenticate(&query, now()).is_err());
 }
 
@@ -231,7 +290,10 @@ fn a_token_is_forgotten_when_the_keys_change() {
     let mut without = auth();
     without.keys.remove(0);
     authenticator.replace(&without);
-    assert_eq!(authenticator.authenticate(&request, now()).unwrap_err().problem, Problem::Unauthenticated);
+    assert_eq!(
+        authenticator.authenticate(&request, now()).unwrap_err().problem,
+        Problem::Unauthenticated
+    );
     authenticator.replace(&auth());
     assert!(authenticator.authenticate(&request, now()).is_ok());
 }
@@ -240,7 +302,11 @@ fn a_token_is_forgotten_when_the_keys_change() {
 fn what_is_remembered_is_bounded() {
     let mut memory = Memory::default();
     let verified = || Verified {
-        caller: Caller { tenant: "t".into(), subject: "s".into(), scopes: vec![] },
+        caller: Caller {
+            tenant: "t".into(),
+            subject: "s".into(),
+            scopes: vec![],
+        },
         until: Timestamp::from_seconds(NOW + 1),
     };
     for index in 0..=REMEMBERED {

@@ -136,9 +136,8 @@ mod tests {
     #[actix_web::test]
     async fn a_body_that_never_comes_is_given_up() {
         tokio::time::pause();
-        let stream = futures_util::stream::pending::<Result<Bytes, actix_web::error::PayloadError>>();
-        let mut payload: actix_web::dev::Payload = actix_web::dev::Payload::Stream {
-            payload: Box::pin(stream),
+        let mut payload = actix_web::dev::Payload::Stream {
+            payload: futures_util::stream::pending().boxed_local(),
         };
         let request = TestRequest::post().to_http_request();
         let payload = Payload::from_request(&request, &mut payload).await.unwrap();

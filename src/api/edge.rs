@@ -190,7 +190,7 @@ impl Edge {
         json::parse(&self.read(payload).await?)
     }
 
-    /// The body as JSON; none is an empty object.
+    /// The body as JSON; none and `null` are an empty object.
     ///
     /// # Errors
     /// As [`Edge::json`].
@@ -200,7 +200,10 @@ impl Edge {
             return Ok(Value::Object(Map::new()));
         }
         body::require_json(&self.request)?;
-        json::parse(&text)
+        match json::parse(&text)? {
+            Value::Null => Ok(Value::Object(Map::new())),
+            body => Ok(body),
+        }
     }
 
     /// The body of a webhook, as it came.

@@ -76,14 +76,14 @@ impl Params {
         if since.is_none() && until.is_none() {
             return None;
         }
-        let window = Window {
-            since: since.unwrap_or(otherwise).start,
-            until: until.unwrap_or(otherwise).end,
-        };
-        if window.until <= window.since {
+        let (since, until) = (since.unwrap_or(otherwise), until.unwrap_or(otherwise));
+        if until.last() < since.start {
             self.refuse("until", Wrong::invalid("must be after since"));
         }
-        Some(window)
+        Some(Window {
+            since: since.start,
+            until: until.end,
+        })
     }
 
     /// Notes that a parameter is wrong.
@@ -213,9 +213,18 @@ mod tests {
             "2026-11-23T00:00:00.000Z".to_owned(),
         );
         assert_eq!(window("since=yesterday&until=today").unwrap(), Some(both));
-        assert_eq!(window("since=today").unwrap().unwrap().1, "9999-12-30T22:00:00.999Z");
-        assert_eq!(window("until=today").unwrap().unwrap().0, "0001-01-01T00:00:00.000Z");
+        assert_eq!(window("since=today").unwrap().unwrap().1, When::ALWAYS.end.to_string());
+        assert_eq!(
+            window("until=today").unwrap().unwrap().0,
+            When::ALWAYS.start.to_string()
+        );
         assert!(window("since=today&until=yesterday").is_err());
+        assert!(window("since=2026-11-22T12:00:00Z&until=2026-11-22").is_ok());
+        assert!(
+            window("since=2026-11-22T12:00:00Z&until=2026-11-22T12:00:00Z").is_ok(),
+            "an empty window"
+        );
+        assert!(window("since=2026-11-22T12:00:00Z&until=2026-11-22T11:59:59Z").is_err());
         assert!(window("since=today&since=today").is_err());
     }
 

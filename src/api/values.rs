@@ -36,6 +36,11 @@ impl Wrong {
 /// The longest label of a caller's own, in characters.
 pub const TAG_LENGTH: usize = 100;
 
+/// The longest address, in characters.
+const MAX_ADDRESS: usize = 128;
+/// The longest spelling of a phone number, in characters.
+const MAX_PHONE: usize = 40;
+
 /// Any text of so many characters, without control characters but line breaks and tabs.
 pub fn text(length: RangeInclusive<usize>) -> impl Fn(&str) -> Result<String, Wrong> {
     move |text| {
@@ -98,12 +103,18 @@ pub fn account(text: &str) -> Result<AccountName, Wrong> {
 
 /// A party; numbers may be written as in `region`.
 pub fn address(region: Region) -> impl Fn(&str) -> Result<Address, Wrong> {
-    move |text| Address::parse(text, region).map_err(Wrong::invalid)
+    move |text| {
+        let text = line(1..=MAX_ADDRESS)(text)?;
+        Address::parse(&text, region).map_err(Wrong::invalid)
+    }
 }
 
 /// A phone number; it may be written as in `region`.
 pub fn phone(region: Region) -> impl Fn(&str) -> Result<PhoneNumber, Wrong> {
-    move |text| PhoneNumber::parse(text, region).map_err(Wrong::invalid)
+    move |text| {
+        let text = line(1..=MAX_PHONE)(text)?;
+        PhoneNumber::parse(&text, region).map_err(Wrong::invalid)
+    }
 }
 
 /// An instant with its offset.

@@ -28,6 +28,11 @@ impl When {
         start: Timestamp::from_millis(i64::MIN),
         end: Timestamp::from_millis(i64::MAX),
     };
+
+    /// The instant itself, or the last one of the day.
+    pub fn last(self) -> Timestamp {
+        self.start.max(Timestamp::from_millis(self.end.as_millis() - 1))
+    }
 }
 
 impl Days {

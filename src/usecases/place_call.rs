@@ -302,7 +302,10 @@ impl Gateway {
             Ok((object, ())) => Accepted { object, certain },
             Err(error) => {
                 tracing::error!(%error, call = %intent.id, "what came of a call could not be stored");
-                Accepted { object: intent, certain: false }
+                Accepted {
+                    object: intent,
+                    certain: false,
+                }
             }
         };
         Attempted::Done(Box::new(accepted))

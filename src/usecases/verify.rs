@@ -1,23 +1,19 @@
-//! Verifications: a code sent once, counted before it is compared, right once.
+//! Starting a verification: a code sent once, whatever is lost on the way.
 
 use std::time::{Duration, Instant};
 
-use subtle::ConstantTimeEq;
-
-use super::follow_call::{allows, allows_known, named};
 use super::gateway::Gateway;
-use super::list::Listing;
 use super::records::{Change, Held, encode};
-use super::requests::{Accepted, CheckResult, NewVerification, Page, Paging, Preview, VerificationQuery, Would};
+use super::requests::{Accepted, NewVerification, Preview, Would};
 use crate::domain::account::AccountName;
 use crate::domain::call::{Attempt, AttemptOutcome, ProviderRef, Routing, Skipped};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Effect, Error, Failure, FailureKind, Problem};
 use crate::domain::ids::VerificationId;
 use crate::domain::phone::PhoneNumber;
-use crate::domain::verification::{Channel, Closed, Ledger, Send, SendStatus, Verification, VerificationStatus};
+use crate::domain::verification::{Channel, Ledger, Send, SendStatus, Verification, VerificationStatus};
 use crate::providers::choose::{self, Choice};
-use crate::providers::port::{Code, NewCode};
+use crate::providers::port::NewCode;
 use crate::providers::registry::Entry;
 use crate::store::{Expect, Put, Version, keys};
 
@@ -50,7 +46,16 @@ impl Gateway {
         let intent = self.intended(&ledger, &choice, new.channel);
         let version = self.write_new(&intent).await?;
         match self.send_code(&mut ledger.verification, &choice, new.channel).await {
-            Ok(certain) => Ok(self.store_send(Held { object: ledger, version }, certain, intent.verification).await),
+            Ok(certain) => Ok(self
+                .store_send(
+                    Held {
+                        object: ledger,
+                        version,
+                    },
+                    certain,
+                    intent.verification,
+                )
+                .await),
             Err(error) => {
                 self.withdraw(&ledger.verification).await;
                 Err(error)
@@ -115,123 +120,6 @@ impl Gateway {
         Ok(self.store_send(held, certain, stored).await)
     }
 
-    /// Compares a code. Right once: the answer `valid: true` comes exactly once in a verification's life.
-    ///
-    /// # Errors
-    /// `verification-closed`, `verification-not-checkable`, `invalid-input` for what is no code; none of these counts an
-    /// attempt. `provider-unavailable` where the provider cannot compare; the attempt is given back only if no request can
-    /// have reached it.
-    pub async fn check_verification(
-        &self,
-        caller: &Caller,
-        id: VerificationId,
-        code: &str,
-    ) -> Result<CheckResult, Error> {
-        Self::acting(caller)?;
-        let held = self.own_ledger(caller, id).await?;
-        let digits = held.object.verification.code_length;
-        let Some(code) = Code::parse(code, digits) else {
-            return Err(Error::field("/code", "invalid", format!("must be {digits} digits")));
-        };
-        let held = self.take_attempt(held).await?;
-        let compared = self.compare(&held.object.verification, &code).await;
-        let now = self.now();
-        let (held, approved) = self
-            .change_ledger(held, |ledger| {
-                Ok(Change::Write(match &compared {
-                    Err(failure) if failure.kind == FailureKind::NotSent => {
-                        ledger.give_back_attempt();
-                        false
-                    }
-                    compared => ledger.settle_attempt(matches!(compared, Ok(true)), now),
-                }))
-            })
-            .await?;
-        let verification = held.object.verification;
-        match compared {
-            Err(failure) => Err(self.cannot_compare(&failure, &verification)),
-            Ok(true) if !approved => Err(closed(&verification)),
-            Ok(_) => Ok(CheckResult {
-                id,
-                status: verification.status,
-                valid: approved,
-                attempts_left: verification.attempts_left,
-            }),
-        }
-    }
-
-    /// Closes a verification.
-    ///
-    /// # Errors
-    /// `verification-closed` where it is.
-    pub async fn cancel_verification(&self, caller: &Caller, id: VerificationId) -> Result<Verification, Error> {
-        Self::acting(caller)?;
-        let held = self.own_ledger(caller, id).await?;
-        let now = self.now();
-        let (held, ()) = self
-            .change_ledger(held, |ledger| {
-                ledger.verification.expire(now);
-                if ledger.verification.status != VerificationStatus::Pending {
-                    return Err(closed(&ledger.verification));
-                }
-                ledger.verification.status = VerificationStatus::Canceled;
-                Ok(Change::Write(()))
-            })
-            .await?;
-        Ok(held.object.verification)
-    }
-
-    /// A verification of the caller's.
-    ///
-    /// # Errors
-    /// `not-found`.
-    pub async fn verification(&self, caller: &Caller, id: VerificationId) -> Result<Verification, Error> {
-        Ok(self.own_ledger(caller, id).await?.object.verification)
-    }
-
-    /// The caller's verifications, newest first.
-    ///
-    /// # Errors
-    /// `invalid-cursor`, `cursor-expired`.
-    pub async fn verifications(
-        &self,
-        caller: &Caller,
-        query: VerificationQuery,
-        paging: Paging,
-    ) -> Result<Page<Verification>, Error> {
-        let set = if caller.reads_all() {
-            keys::verifications_all()
-        } else {
-            keys::verifications_of(&caller.tenant)
-        };
-        let listing = Listing {
-            set,
-            query: named(&query),
-            window: query.window,
-            key: &|member| keys::verification(member),
-        };
-        let now = self.now();
-        self.page(caller, listing, &paging, |bytes| {
-            let mut verification = serde_json::from_slice::<Ledger>(bytes).ok()?.verification;
-            verification.expire(now);
-            let wanted = allows(&query.to, &verification.to)
-                && allows(&query.status, &verification.status)
-                && allows_known(&query.tag, verification.tag.as_ref())
-                && allows_known(&query.request_id, verification.request_id.as_ref());
-            wanted.then_some(verification)
-        })
-        .await
-    }
-
-    async fn own_ledger(&self, caller: &Caller, id: VerificationId) -> Result<Held<Ledger>, Error> {
-        let held = self.hold_ledger(id).await?;
-        let mut held = held
-            .filter(|held| caller.reads(&held.object.verification.tenant))
-            .ok_or_else(Error::not_found)?;
-        held.object.verification.expire(self.now());
-        Ok(held)
-    }
-
     fn choose_for_code(&self, caller: &Caller, channel: Channel, named: Option<&AccountName>) -> Result<Choice, Error> {
         choose::for_code(
             &self.accounts,
@@ -242,7 +130,7 @@ impl Gateway {
         )
     }
 
-    fn test_code(&self, number: &PhoneNumber) -> Option<&crate::config::Secret> {
+    pub(super) fn test_code(&self, number: &PhoneNumber) -> Option<&crate::config::Secret> {
         self.config.verification.test_numbers.code(number.as_str())
     }
 
@@ -482,90 +370,30 @@ impl Gateway {
             })
             .await;
         match written {
-            Ok((held, ())) => Accepted { object: held.object.verification, certain },
+            Ok((held, ())) => Accepted {
+                object: held.object.verification,
+                certain,
+            },
             Err(error) => {
                 tracing::error!(%error, verification = %news.id, "a send could not be stored");
-                Accepted { object: stored, certain: false }
-            }
-        }
-    }
-
-    async fn take_attempt(&self, held: Held<Ledger>) -> Result<Held<Ledger>, Error> {
-        let now = self.now();
-        let (held, ()) = self
-            .change_ledger(held, |ledger| match ledger.take_attempt(now) {
-                Ok(()) => Ok(Change::Write(())),
-                Err(Closed::Closed) => Err(closed(&ledger.verification)),
-                Err(Closed::NotCheckable) => Err(about(
-                    Problem::VerificationNotCheckable,
-                    "No send of this verification can be checked.",
-                    &ledger.verification,
-                )),
-            })
-            .await?;
-        Ok(held)
-    }
-
-    /// Compares the code with the live sends, newest first; a send that cannot be asked is passed over if another says yes.
-    async fn compare(&self, verification: &Verification, code: &Code) -> Result<bool, Failure> {
-        if let Some(fixed) = self.test_code(&verification.to) {
-            return Ok(fixed.expose().as_bytes().ct_eq(code.expose().as_bytes()).into());
-        }
-        let mut failed: Option<Failure> = None;
-        let mut reached = false;
-        for send in verification.compared_sends() {
-            match self.compare_with(send, code).await {
-                Ok(true) => return Ok(true),
-                Ok(false) => reached = true,
-                Err(failure) => {
-                    reached |= failure.kind != FailureKind::NotSent;
-                    failed = Some(failure);
+                Accepted {
+                    object: stored,
+                    certain: false,
                 }
             }
         }
-        match failed {
-            None => Ok(false),
-            Some(failure) if reached && failure.kind == FailureKind::NotSent => Err(Failure {
-                kind: FailureKind::Interrupted,
-                ..failure
-            }),
-            Some(failure) => Err(failure),
-        }
-    }
-
-    async fn compare_with(&self, send: &Send, code: &Code) -> Result<bool, Failure> {
-        let entry = send.account.as_ref().and_then(|account| self.accounts.get(account));
-        let (Some(codes), Some(reference)) = (entry.and_then(|entry| entry.provider.codes()), &send.provider_ref)
-        else {
-            return Err(Failure::new(FailureKind::NotSent, ""));
-        };
-        codes.check(reference, code).await
-    }
-
-    fn cannot_compare(&self, failure: &Failure, verification: &Verification) -> Error {
-        let mut error = Error::new(Problem::ProviderUnavailable, "The provider cannot check the code now.")
-            .retry_after(failure.retry_after.unwrap_or(Duration::from_secs(1)))
-            .about("verification", summary(verification));
-        if let Some(entry) = verification
-            .routing
-            .as_ref()
-            .and_then(|routing| self.accounts.get(&routing.account))
-        {
-            error = error.at(&entry.config.name, entry.provider.kind());
-        }
-        error
     }
 }
 
-fn summary(verification: &Verification) -> serde_json::Value {
+pub(super) fn summary(verification: &Verification) -> serde_json::Value {
     serde_json::json!({ "id": verification.id, "status": verification.status })
 }
 
-fn about(problem: Problem, detail: &str, verification: &Verification) -> Error {
+pub(super) fn about(problem: Problem, detail: &str, verification: &Verification) -> Error {
     Error::new(problem, detail).about("verification", summary(verification))
 }
 
-fn closed(verification: &Verification) -> Error {
+pub(super) fn closed(verification: &Verification) -> Error {
     about(
         Problem::VerificationClosed,
         "The verification takes no more checks.",

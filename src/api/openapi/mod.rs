@@ -5,9 +5,9 @@ mod problems;
 mod shapes;
 
 use utoipa::OpenApi;
-use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, OpenApi as Document};
 
 use super::{accounts, calls, history, problem, system, verifications, webhooks};
 use crate::domain::caller::Scope;
@@ -68,7 +68,9 @@ struct Handlers;
 /// The document of this API, OpenAPI 3.1.
 pub fn document() -> Document {
     let mut document = Handlers::openapi();
-    add_bearer(&mut document);
+    let components = document.components.get_or_insert_default();
+    add_bearer(components);
+    problems::add_examples(components);
     common::close_schemas(&mut document);
     for operation in operations(&mut document) {
         common::add_idempotency_key(operation);
@@ -86,7 +88,7 @@ fn operations(document: &mut Document) -> impl Iterator<Item = &mut Operation> {
         .flat_map(|path| path.get.iter_mut().chain(path.post.iter_mut()))
 }
 
-fn add_bearer(document: &mut Document) {
+fn add_bearer(components: &mut Components) {
     let scopes: Vec<String> = Scope::ALL.iter().map(|scope| format!("`{scope}`")).collect();
     let description = format!(
         "A JWT with exp, iss, aud, sub and the tenant, signed with a configured key. Its scopes, in one claim: {}.",
@@ -96,7 +98,6 @@ fn add_bearer(document: &mut Document) {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
         .description(Some(description));
-    let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
 }
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use utoipa::openapi::content::ContentBuilder;
-use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{Ref, RefOr};
+use utoipa::openapi::{Components, Ref, RefOr};
 
 use super::common::{acts, scope};
 use crate::api::problem::{PROBLEM_JSON, kind_of};
@@ -145,12 +145,7 @@ fn answer(status: u16, problems: &[Problem]) -> Response {
         .collect();
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name("Problem")))
-        .examples_from_iter(problems.iter().map(|problem| {
-            (
-                problem.as_str(),
-                ExampleBuilder::new().value(Some(example(*problem))).build(),
-            )
-        }));
+        .examples_from_iter(problems.iter().map(|problem| (problem.as_str(), example_of(*problem))));
     let answer = ResponseBuilder::new()
         .description(lines.join("\n\n"))
         .content(PROBLEM_JSON, content.build());
@@ -169,6 +164,20 @@ fn answer(status: u16, problems: &[Problem]) -> Response {
             )
             .build(),
         _ => answer.build(),
+    }
+}
+
+fn example_of(problem: Problem) -> RefOr<Example> {
+    RefOr::Ref(Ref::new(format!("#/components/examples/{problem}")))
+}
+
+/// One example of every problem, for the operations to refer to.
+pub fn add_examples(components: &mut Components) {
+    for problem in Problem::ALL {
+        let example = ExampleBuilder::new()
+            .summary(kind_of(*problem).title)
+            .value(Some(example(*problem)));
+        components.examples.insert(problem.to_string(), example.build().into());
     }
 }
 

@@ -75,8 +75,11 @@ fn every_problem_told_by_an_operation_is_a_problem_of_the_list() {
                 assert!(status.starts_with('2'), "{method} {path} {status} is no problem");
                 continue;
             };
-            for (slug, example) in examples {
-                assert_eq!(example["value"]["status"].to_string(), *status);
+            for slug in examples.keys() {
+                assert_eq!(
+                    document["components"]["examples"][slug]["value"]["status"].to_string(),
+                    *status
+                );
                 told.insert(slug.parse::<Problem>().unwrap());
             }
         }

@@ -22,7 +22,7 @@ const CODE_LENGTH: u8 = 6;
 #[schema(as = NewVerification)]
 pub struct NewVerificationBody {
     /// The number, in E.164 or any national spelling.
-    #[schema(value_type = String, max_length = 40, example = "(11) 98888-7777")]
+    #[schema(value_type = String, min_length = 1, max_length = 40, example = "(11) 98888-7777")]
     to: PhoneNumber,
     /// How the code travels.
     channel: Channel,
@@ -163,7 +163,8 @@ mod tests {
         assert!(wrong("client_ip", json!("2001:db8::1")).is_ok());
         assert_eq!(wrong("client_ip", json!("1.2.3")).unwrap_err(), "invalid");
         assert_eq!(wrong("channel", json!("email")).unwrap_err(), "invalid");
-        assert_eq!(wrong("to", json!("whatsapp:+5511988887777")).unwrap_err(), "invalid");
+        assert_eq!(wrong("to", json!("ext:4000")).unwrap_err(), "invalid");
+        assert_eq!(wrong("to", json!("1".repeat(41))).unwrap_err(), "too_long");
         assert_eq!(wrong("code", json!("123456")).unwrap_err(), "unknown");
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use futures_util::FutureExt as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -69,7 +70,10 @@ impl App {
     ///
     /// # Errors
     /// Where one of them cannot be opened.
-    #[expect(clippy::disallowed_methods, reason = "the tasks that the application itself waits for when it stops")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the tasks that the application itself waits for when it stops"
+    )]
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let now = Timestamp::from_millis(clock.now_ms());
@@ -84,16 +88,31 @@ impl App {
         let management = listen(config.server.management_bind)?;
         let (address, management_address) = (local(&public)?, local(&management)?);
         let api = || Api::new(Arc::clone(&gateway), Arc::clone(&auth));
-        let servers = [api::server(api(), public), api::management(api(), metrics.clone(), management)];
+        let servers = [
+            api::server(api(), public),
+            api::management(api(), metrics.clone(), management),
+        ];
         let mut running = Vec::new();
         for server in servers {
             let server = server.map_err(StartError::Server)?;
             running.push((server.handle(), tokio::spawn(server)));
         }
         let stop = CancellationToken::new();
-        let workers = tokio::spawn(Arc::clone(&gateway).work(stop.clone()));
+        let work = futures_util::future::join(
+            Arc::clone(&gateway).work(stop.clone()),
+            telemetry::upkeep(metrics, stop.clone()),
+        );
+        let workers = tokio::spawn(work.map(drop));
         let drain = config.server.drain;
-        Ok(Self { address, management_address, gateway, servers: running, workers, stop, drain })
+        Ok(Self {
+            address,
+            management_address,
+            gateway,
+            servers: running,
+            workers,
+            stop,
+            drain,
+        })
     }
 
     /// Stops taking requests, sees through what has begun, for at most the configured time, and ends.
@@ -137,4 +156,3 @@ fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
     listener.local_addr().map_err(StartError::Server)
 }
-

@@ -54,7 +54,9 @@ const TAG: usize = 4;
 impl Sealer {
     /// Makes a sealer of the ring's keys that are valid at `now`.
     pub fn new(ring: &KeyRing, now: Timestamp) -> Self {
-        let keys = ring.valid(now.to_jiff()).filter_map(|key| DerivedKeys::new(&key.id, key.secret.expose().as_bytes()));
+        let keys = ring
+            .valid(now.to_jiff())
+            .filter_map(|key| DerivedKeys::new(&key.id, key.secret.expose().as_bytes()));
         Self { keys: keys.collect() }
     }
 
@@ -96,21 +98,32 @@ impl Sealer {
 
     /// A keyed hash of `parts` as 32 hexadecimal digits, to name something in the store.
     pub fn name(&self, purpose: Purpose, parts: &[&str]) -> String {
-        let Some(key) = self.keys.last() else { return String::new() };
+        let Some(key) = self.keys.last() else {
+            return String::new();
+        };
         hex(&key.hash(purpose, parts)[..16])
     }
 
     /// Keyed hashes of `text` by every valid key, the signing one first: equal texts share one as long as a key lasts.
     pub fn fingerprints(&self, text: &str) -> Vec<String> {
-        self.keys.iter().map(|key| hex(&key.hash(Purpose::Fingerprint, &[text])[..16])).collect()
+        self.keys
+            .iter()
+            .map(|key| hex(&key.hash(Purpose::Fingerprint, &[text])[..16]))
+            .collect()
     }
 }
 
 impl DerivedKeys {
     fn new(id: &str, secret: &[u8]) -> Option<Self> {
         let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"switchboard").extract(secret);
-        let by_purpose: Option<Vec<_>> = Purpose::ALL.iter().map(|purpose| PurposeKey::derive(&prk, *purpose)).collect();
-        Some(Self { tag: tag_of(id), by_purpose: by_purpose? })
+        let by_purpose: Option<Vec<_>> = Purpose::ALL
+            .iter()
+            .map(|purpose| PurposeKey::derive(&prk, *purpose))
+            .collect();
+        Some(Self {
+            tag: tag_of(id),
+            by_purpose: by_purpose?,
+        })
     }
 
     fn of(&self, purpose: Purpose) -> &PurposeKey {
@@ -135,7 +148,10 @@ impl PurposeKey {
         let mut bytes = [0u8; 32];
         prk.expand(&info, hkdf::HKDF_SHA256).ok()?.fill(&mut bytes).ok()?;
         let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &bytes).ok()?);
-        Some(Self { cipher, hash: hmac::Key::new(hmac::HMAC_SHA256, &bytes) })
+        Some(Self {
+            cipher,
+            hash: hmac::Key::new(hmac::HMAC_SHA256, &bytes),
+        })
     }
 }
 
@@ -156,7 +172,11 @@ pub fn plain_name(parts: &[&str]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or_default();
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 #[cfg(test)]
@@ -177,7 +197,10 @@ mod tests {
         assert_eq!(ours.open(Purpose::Cursor, b"tenant", &sealed).unwrap(), b"place");
         assert_eq!(ours.open(Purpose::Cursor, b"other", &sealed), None);
         assert_eq!(ours.open(Purpose::Address, b"tenant", &sealed), None);
-        assert_eq!(sealer("another secret of thirty-two bytes").open(Purpose::Cursor, b"tenant", &sealed), None);
+        assert_eq!(
+            sealer("another secret of thirty-two bytes").open(Purpose::Cursor, b"tenant", &sealed),
+            None
+        );
     }
 
     #[test]
@@ -187,14 +210,21 @@ mod tests {
         for index in 0..sealed.len() {
             let mut altered = sealed.clone().into_bytes();
             altered[index] = if altered[index] == b'A' { b'B' } else { b'A' };
-            assert_eq!(ours.open(Purpose::Cursor, b"", &String::from_utf8(altered).unwrap()), None, "{index}");
+            assert_eq!(
+                ours.open(Purpose::Cursor, b"", &String::from_utf8(altered).unwrap()),
+                None,
+                "{index}"
+            );
         }
     }
 
     #[test]
     fn names_depend_on_where_the_parts_end() {
         let ours = sealer("a secret of at least thirty-two bytes");
-        assert_ne!(ours.name(Purpose::Address, &["ab", "c"]), ours.name(Purpose::Address, &["a", "bc"]));
+        assert_ne!(
+            ours.name(Purpose::Address, &["ab", "c"]),
+            ours.name(Purpose::Address, &["a", "bc"])
+        );
         assert_eq!(ours.name(Purpose::Address, &["a"]).len(), 32);
     }
 }

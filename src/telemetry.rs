@@ -1,8 +1,10 @@
 //! What the gateway tells about itself: log lines, metrics, and how numbers are kept out of both.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::{self, MakeWriter};
@@ -53,14 +55,8 @@ pub mod metric {
 
 const COUNTERS: [(&str, &str); 6] = [
     (metric::HTTP_REQUESTS, "Requests answered."),
-    (
-        metric::VERIFICATIONS,
-        "Verifications, by the status they reached.",
-    ),
-    (
-        metric::GUARD_DECISIONS,
-        "Decisions of the verification guard.",
-    ),
+    (metric::VERIFICATIONS, "Verifications, by the status they reached."),
+    (metric::GUARD_DECISIONS, "Decisions of the verification guard."),
     (metric::EVENTS, "Events published."),
     (metric::DELIVERIES, "Tries to deliver an event."),
     (
@@ -70,15 +66,9 @@ const COUNTERS: [(&str, &str); 6] = [
 ];
 
 const GAUGES: [(&str, &str); 9] = [
-    (
-        metric::ACCOUNT_HEALTHY,
-        "1 while the account is usable, else 0.",
-    ),
+    (metric::ACCOUNT_HEALTHY, "1 while the account is usable, else 0."),
     (metric::ACCOUNT_BALANCE, "Credit left at the provider."),
-    (
-        metric::CALLS_UNSETTLED,
-        "Calls whose outcome is not yet known.",
-    ),
+    (metric::CALLS_UNSETTLED, "Calls whose outcome is not yet known."),
     (metric::WEBHOOK_LAST_RECEIVED, "When the last webhook came."),
     (metric::DELIVERIES_DEAD, "Deliveries given up."),
     (metric::KEY_LAST_ACCEPTED, "When the key was last accepted."),
@@ -94,10 +84,7 @@ const GAUGES: [(&str, &str); 9] = [
 ];
 
 const HISTOGRAMS: [(&str, &str); 3] = [
-    (
-        metric::HTTP_REQUEST_DURATION,
-        "Time to answer a request, in seconds.",
-    ),
+    (metric::HTTP_REQUEST_DURATION, "Time to answer a request, in seconds."),
     (
         metric::OVERHEAD_DURATION,
         "Time to answer without the wait for providers, in seconds.",
@@ -112,6 +99,9 @@ const HISTOGRAMS: [(&str, &str); 3] = [
 const BUCKETS: [f64; 15] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0,
 ];
+
+/// How long samples of histograms pile up.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Fewer digits in a row than this are neither a phone number nor a code.
 const FEWEST_SECRET_DIGITS: usize = 4;
@@ -133,11 +123,7 @@ where
 {
     let lines = fmt::layer().with_writer(writer);
     let lines = match format {
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
-            .boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
         LogFormat::Pretty => lines.boxed(),
     };
     let level = LevelFilter::from_level(level);
@@ -149,8 +135,7 @@ where
 
 /// Starts collecting metrics, once per process, and returns the handle that renders them.
 ///
-/// Somebody has to call [`PrometheusHandle::run_upkeep`] every few seconds: samples of histograms pile up
-/// until then.
+/// [`upkeep`] has to run beside it, or samples of histograms pile up.
 pub fn install_metrics() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(install).clone()
@@ -175,6 +160,13 @@ fn install() -> PrometheusHandle {
     handle
 }
 
+/// Sorts the samples of histograms into their buckets from time to time, until told to stop.
+pub async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(UPKEEP)).await.is_some() {
+        metrics.run_upkeep();
+    }
+}
+
 /// Puts `*` for the digits of every phone number and code in a text from outside.
 ///
 /// That is four or more digits in a row, be they set apart by spaces or `-.()/`.
@@ -183,11 +175,7 @@ pub fn mask_digits(text: &str) -> String {
     let mut rest = text;
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
         let (before, number) = rest.split_at(start);
-        let (number, after) = number.split_at(
-            number
-                .find(|c| !belongs_to_number(c))
-                .unwrap_or(number.len()),
-        );
+        let (number, after) = number.split_at(number.find(|c| !belongs_to_number(c)).unwrap_or(number.len()));
         masked.push_str(before);
         mask_number(number, &mut masked);
         rest = after;
@@ -290,10 +278,7 @@ mod tests {
         for (text, masked) in [
             ("", ""),
             ("Saldo insuficiente", "Saldo insuficiente"),
-            (
-                "número 5511987654321 inválido",
-                "número ************* inválido",
-            ),
+            ("número 5511987654321 inválido", "número ************* inválido"),
             ("+55 (11) 98765-4321!", "+** (**) *****-****!"),
             ("pin=36355&id=12", "pin=*****&id=12"),
             ("pin 1 2 3 4", "pin * * * *"),

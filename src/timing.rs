@@ -93,9 +93,7 @@ mod tests {
     #[tokio::test]
     async fn a_task_that_inherits_the_scope_counts_in_it() {
         let timing = scope(async {
-            tokio::spawn(inherit(async { add_upstream(ONE) }))
-                .await
-                .unwrap();
+            tokio::spawn(inherit(async { add_upstream(ONE) })).await.unwrap();
             tokio::spawn(async { add_upstream(ONE) }).await.unwrap();
             read()
         });

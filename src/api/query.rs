@@ -78,7 +78,7 @@ impl Params {
         }
         let (since, until) = (since.unwrap_or(otherwise), until.unwrap_or(otherwise));
         if until.last() < since.start {
-            self.refuse("until", Wrong::invalid("must not be before since"));
+            self.refuse("until", Wrong::invalid("must be after since"));
         }
         Some(Window {
             since: since.start,

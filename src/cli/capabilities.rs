@@ -35,7 +35,9 @@ pub fn table() -> anyhow::Result<String> {
 fn cell(provider: &dyn Provider, capability: Capability) -> String {
     let listed = match capability {
         Capability::Hangup | Capability::Transfer | Capability::Monitor => kinds(|kind| {
-            provider.control().is_some_and(|control| control.controls(kind).contains(&capability))
+            provider
+                .control()
+                .is_some_and(|control| control.controls(kind).contains(&capability))
         }),
         Capability::Refresh => kinds(|kind| provider.lookup().is_some_and(|lookup| lookup.can_fetch(kind))),
         Capability::Recording => return yes(provider.recordings().is_some()),
@@ -49,7 +51,11 @@ fn cell(provider: &dyn Provider, capability: Capability) -> String {
         },
         placed => return placing(provider, placed),
     };
-    if listed.is_empty() { yes(false) } else { listed.join(", ") }
+    if listed.is_empty() {
+        yes(false)
+    } else {
+        listed.join(", ")
+    }
 }
 
 fn placing(provider: &dyn Provider, capability: Capability) -> String {
@@ -62,15 +68,25 @@ fn placing(provider: &dyn Provider, capability: Capability) -> String {
         .filter(|offer| offer.options.contains(&capability))
         .map(|offer| offer.operation.as_str())
         .collect();
-    if with.is_empty() { yes(false) } else { format!("with {}", with.into_iter().collect::<Vec<_>>().join(", ")) }
+    if with.is_empty() {
+        yes(false)
+    } else {
+        format!("with {}", with.into_iter().collect::<Vec<_>>().join(", "))
+    }
 }
 
 fn kinds(can: impl Fn(CallKind) -> bool) -> Vec<String> {
-    CallKind::ALL.iter().filter(|kind| can(**kind)).map(ToString::to_string).collect()
+    CallKind::ALL
+        .iter()
+        .filter(|kind| can(**kind))
+        .map(ToString::to_string)
+        .collect()
 }
 
 fn sends(provider: &dyn Provider, channel: Channel) -> bool {
-    provider.codes().is_some_and(|codes| codes.channels().contains(&channel))
+    provider
+        .codes()
+        .is_some_and(|codes| codes.channels().contains(&channel))
 }
 
 fn yes(yes: bool) -> String {
@@ -84,7 +100,10 @@ mod tests {
 
     #[test]
     fn the_committed_table_is_what_the_adapters_say() {
-        let text = format!("# What each provider can do\n\nMade by `switchboard capabilities` from the adapters.\n\n{}", table().unwrap());
+        let text = format!(
+            "# What each provider can do\n\nMade by `switchboard capabilities` from the adapters.\n\n{}",
+            table().unwrap()
+        );
         crate::cli::committed("docs/capabilities.md", &text);
     }
 }

@@ -68,13 +68,27 @@ struct Ports {
 fn addresses(options: &Options) -> anyhow::Result<Ports> {
     let at = |port: u16| -> anyhow::Result<SocketAddr> {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-        Ok(if port == 0 { std::net::TcpListener::bind(address)?.local_addr()? } else { address })
+        Ok(if port == 0 {
+            std::net::TcpListener::bind(address)?.local_addr()?
+        } else {
+            address
+        })
     };
-    let simulator = |offset: u16| at(if options.simulator_port == 0 { 0 } else { options.simulator_port + offset });
+    let simulator = |offset: u16| {
+        at(if options.simulator_port == 0 {
+            0
+        } else {
+            options.simulator_port + offset
+        })
+    };
     Ok(Ports {
         api: at(options.port)?,
         management: at(options.management_port)?,
-        simulators: Addresses { zenvia: simulator(0)?, evolux: simulator(1)?, positus: simulator(2)? },
+        simulators: Addresses {
+            zenvia: simulator(0)?,
+            evolux: simulator(1)?,
+            positus: simulator(2)?,
+        },
     })
 }
 
@@ -101,7 +115,11 @@ fn configuration(options: &Options, ports: &Ports) -> anyhow::Result<Config> {
 }
 
 fn toml(data: &Path, ports: &Ports) -> String {
-    let Ports { api, management, simulators } = ports;
+    let Ports {
+        api,
+        management,
+        simulators,
+    } = ports;
     let key = |name: &str| format!("file::{}", data.join("keys").join(name).join("secret.key").display());
     format!(
         r#"# Written anew by every `switchboard dev`; lay your own file over it with --config.
@@ -165,7 +183,12 @@ webhook_keys = [ {{ id = "dev", secret = "{webhooks}" }} ]
         evolux = simulators.evolux,
         positus = simulators.positus,
         number_id = crate::simulators::positus::Number::default().id,
-        number = format_args!("+{}", crate::simulators::positus::Number::default().phone.trim_start_matches('+')),
+        number = format_args!(
+            "+{}",
+            crate::simulators::positus::Number::default()
+                .phone
+                .trim_start_matches('+')
+        ),
     )
 }
 

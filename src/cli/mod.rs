@@ -121,5 +121,9 @@ pub(crate) fn committed(path: &str, generated: &str) {
         std::fs::write(&path, generated).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == generated, "{} is not what is generated; adopt it with UPDATE=1", path.display());
+    assert!(
+        committed == generated,
+        "{} is not what is generated; adopt it with UPDATE=1",
+        path.display()
+    );
 }

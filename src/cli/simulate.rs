@@ -50,7 +50,16 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     block_on(0, async {
         let ports = [0, 1, 2].map(|offset| if options.port == 0 { 0 } else { options.port + offset });
         let [zenvia, evolux, positus] = ports.map(|port| SocketAddr::new(options.address, port));
-        let simulators = Simulators::start(&Addresses { zenvia, evolux, positus }, options, &Hooks::default()).await?;
+        let simulators = Simulators::start(
+            &Addresses {
+                zenvia,
+                evolux,
+                positus,
+            },
+            options,
+            &Hooks::default(),
+        )
+        .await?;
         print(&format!(
             "Zenvia   {}  Access-Token: {}\nEvolux   {}  token: {}\nPositus  {}  Authorization: Bearer {}\n",
             simulators.zenvia.url(),
@@ -93,7 +102,11 @@ impl Simulators {
             bind: addresses.zenvia,
             tokens: vec![tokens.zenvia_token.clone()],
             webhooks: hooks.zenvia.clone(),
-            history: zenvia::Seeding { rows: 300, days: 7, seed: 1 },
+            history: zenvia::Seeding {
+                rows: 300,
+                days: 7,
+                seed: 1,
+            },
             ..zenvia::Options::default()
         });
         let evolux = evolux::start(evolux::Options {
@@ -107,7 +120,11 @@ impl Simulators {
             webhook_url: hooks.positus.clone(),
             ..positus::Options::default()
         });
-        Ok(Self { zenvia: zenvia.await?, evolux: evolux.await?, positus: positus.await? })
+        Ok(Self {
+            zenvia: zenvia.await?,
+            evolux: evolux.await?,
+            positus: positus.await?,
+        })
     }
 
     pub(super) async fn stop(self) {

@@ -31,13 +31,23 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let config = options.files.load()?;
-    let token = mint(&config.auth, &options.tenant, &options.sub, &options.scope, Duration::from_secs(options.ttl))?;
+    let token = mint(
+        &config.auth,
+        &options.tenant,
+        &options.sub,
+        &options.scope,
+        Duration::from_secs(options.ttl),
+    )?;
     print(&format!("{token}\n"))
 }
 
 /// Every scope there is, separated by spaces.
 pub(super) fn every_scope() -> String {
-    Scope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
+    Scope::ALL
+        .iter()
+        .map(|scope| scope.as_str())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Signs a token with the first valid key that can sign.
@@ -59,12 +69,19 @@ pub(super) fn mint(auth: &Auth, tenant: &str, subject: &str, scope: &str, ttl: D
         auth.scope_claim.as_str(): scope,
     });
     let (algorithm, encoding) = encoding(key)?;
-    let header = Header { kid: Some(key.id.clone()), ..Header::new(algorithm) };
+    let header = Header {
+        kid: Some(key.id.clone()),
+        ..Header::new(algorithm)
+    };
     Ok(encode(&header, &claims, &encoding)?)
 }
 
 fn encoding(key: &AuthKey) -> anyhow::Result<(jsonwebtoken::Algorithm, EncodingKey)> {
-    let secret = key.signing.as_ref().map(|secret| secret.expose().as_bytes()).unwrap_or_default();
+    let secret = key
+        .signing
+        .as_ref()
+        .map(|secret| secret.expose().as_bytes())
+        .unwrap_or_default();
     Ok(match key.alg {
         Algorithm::HS256 => (jsonwebtoken::Algorithm::HS256, EncodingKey::from_secret(secret)),
         Algorithm::RS256 => (jsonwebtoken::Algorithm::RS256, EncodingKey::from_rsa_pem(secret)?),

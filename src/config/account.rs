@@ -99,9 +99,7 @@ impl Account {
     pub(super) fn read_all(root: &mut Reader<'_>) -> BTreeMap<AccountName, Self> {
         let sections = root.named_sections("accounts").into_iter();
         let accounts = sections.filter_map(|(name, section)| Self::read(section, &name));
-        accounts
-            .map(|account| (account.name.clone(), account))
-            .collect()
+        accounts.map(|account| (account.name.clone(), account)).collect()
     }
 
     fn read(section: Reader<'_>, name: &str) -> Option<Self> {

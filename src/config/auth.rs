@@ -63,9 +63,7 @@ pub enum Algorithm {
 impl Auth {
     /// Returns the keys valid at `now`, preferred first.
     pub fn valid(&self, now: Timestamp) -> impl Iterator<Item = &AuthKey> {
-        self.keys
-            .iter()
-            .filter(move |key| within(key.from, key.until, now))
+        self.keys.iter().filter(move |key| within(key.from, key.until, now))
     }
 
     pub(super) fn read(mut reader: Reader<'_>) -> Self {
@@ -146,21 +144,13 @@ fn read_pair(row: &mut Reader<'_>, alg: Algorithm) -> (Secret, Option<Secret>) {
     let private = row.optional_secret("private_key");
     let bytes = public.expose().as_bytes();
     if !bytes.is_empty() && !alg.verifies_with(bytes) {
-        row.fault(
-            "public_key",
-            "points to no public key of this algorithm",
-            remedy,
-        );
+        row.fault("public_key", "points to no public key of this algorithm", remedy);
     }
     if private
         .as_ref()
         .is_some_and(|key| !alg.signs_with(key.expose().as_bytes()))
     {
-        row.fault(
-            "private_key",
-            "points to no private key of this algorithm",
-            remedy,
-        );
+        row.fault("private_key", "points to no private key of this algorithm", remedy);
     }
     (public, private)
 }

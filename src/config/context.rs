@@ -35,10 +35,6 @@ impl Context {
             None => problem.to_owned(),
         };
         let remedy = remedy.to_owned();
-        self.faults.borrow_mut().push(Fault {
-            path,
-            problem,
-            remedy,
-        });
+        self.faults.borrow_mut().push(Fault { path, problem, remedy });
     }
 }

@@ -41,11 +41,7 @@ pub const HOST: Format<String> = Format {
 pub const AMOUNT: Format<Decimal> = Format {
     what: "an amount of money",
     example: "50.00",
-    parse: |text| {
-        text.parse()
-            .ok()
-            .filter(|amount: &Decimal| !amount.is_sign_negative())
-    },
+    parse: |text| text.parse().ok().filter(|amount: &Decimal| !amount.is_sign_negative()),
 };
 
 /// A phone number in E.164.
@@ -79,9 +75,7 @@ pub(super) fn host(text: &str) -> Option<String> {
         let inner = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         !label.is_empty() && label.chars().all(inner)
     };
-    text.split('.')
-        .all(label)
-        .then(|| text.to_ascii_lowercase())
+    text.split('.').all(label).then(|| text.to_ascii_lowercase())
 }
 
 fn http_url(text: &str) -> Option<Url> {

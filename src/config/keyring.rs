@@ -128,29 +128,17 @@ impl Reader<'_> {
     ) -> Option<Vec<T>> {
         let mut rows = self.rows(key)?;
         if rows.len() > MAX_KEYS {
-            self.fault(
-                key,
-                "holds more than 5 keys",
-                "remove those no longer needed",
-            );
+            self.fault(key, "holds more than 5 keys", "remove those no longer needed");
         }
         let mut ids = BTreeSet::new();
         let read_row = |row: &mut Reader<'_>| {
             let id = row.text("id");
             if !id.is_empty() && !ids.insert(id.clone()) {
-                row.fault(
-                    "id",
-                    "is used twice in this ring",
-                    "give each key an id of its own",
-                );
+                row.fault("id", "is used twice in this ring", "give each key an id of its own");
             }
             let (from, until) = (row.instant("from"), row.instant("until"));
             if from.is_some() && until.is_some() && until <= from {
-                row.fault(
-                    "until",
-                    "is not after from",
-                    "let the key end after it begins",
-                );
+                row.fault("until", "is not after from", "let the key end after it begins");
             }
             read(row, Entry { id, from, until })
         };
@@ -161,8 +149,7 @@ impl Reader<'_> {
     pub(super) fn check_strength(&self, key: &str, secret: &Secret, min_bytes: usize) {
         let length = secret.expose().len();
         if (1..min_bytes).contains(&length) {
-            let remedy =
-                format!("use at least {min_bytes} random bytes, as `openssl rand -hex 32` makes");
+            let remedy = format!("use at least {min_bytes} random bytes, as `openssl rand -hex 32` makes");
             self.fault(key, "points to a secret that is too short", &remedy);
         }
     }
@@ -175,11 +162,7 @@ impl Reader<'_> {
         };
         let instant = text.parse().ok();
         if instant.is_none() {
-            self.fault(
-                key,
-                "is not an instant",
-                "write it like \"2026-12-01T00:00:00Z\"",
-            );
+            self.fault(key, "is not an instant", "write it like \"2026-12-01T00:00:00Z\"");
         }
         instant
     }

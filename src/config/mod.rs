@@ -106,10 +106,7 @@ impl Config {
     /// # Errors
     ///
     /// Returns every fault found, those of `check` last.
-    pub fn load_with(
-        sources: &Sources,
-        check: impl Fn(&Account) -> Result<(), Faults>,
-    ) -> Result<Self, Faults> {
+    pub fn load_with(sources: &Sources, check: impl Fn(&Account) -> Result<(), Faults>) -> Result<Self, Faults> {
         let env: BTreeMap<_, _> = sources.env.iter().cloned().collect();
         let mut layers = Layers::new();
         for file in &sources.files {
@@ -176,11 +173,7 @@ impl Config {
         let origin = Origin::new(&layers.merged);
         let mut config = Self::read_root(Reader::new(&context, "", layers.merged), origin);
         config.origin.secret_files = context.secret_files.take();
-        for faults in config
-            .accounts
-            .values()
-            .filter_map(|account| check(account).err())
-        {
+        for faults in config.accounts.values().filter_map(|account| check(account).err()) {
             context.faults.borrow_mut().extend(faults.0);
         }
         context.finish(config)

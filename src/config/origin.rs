@@ -33,8 +33,7 @@ impl Origin {
     }
 
     pub(super) fn restart_changes(&self, other: &Self) -> Vec<String> {
-        let differs =
-            |(path, value): &(&String, &Option<Value>)| other.restart.get(*path) != Some(*value);
+        let differs = |(path, value): &(&String, &Option<Value>)| other.restart.get(*path) != Some(*value);
         self.restart
             .iter()
             .filter(differs)

@@ -123,20 +123,12 @@ impl<'a> Reader<'a> {
             Some(_) => self.fault(
                 key,
                 "is out of range",
-                &format!(
-                    "write a whole number from {} to {}",
-                    range.start(),
-                    range.end()
-                ),
+                &format!("write a whole number from {} to {}", range.start(), range.end()),
             ),
             None => self.fault(
                 key,
                 "is not a whole number",
-                &format!(
-                    "write one from {} to {}, without quotes",
-                    range.start(),
-                    range.end()
-                ),
+                &format!("write one from {} to {}, without quotes", range.start(), range.end()),
             ),
         }
         T::default()
@@ -151,11 +143,7 @@ impl<'a> Reader<'a> {
             Some(_) => None,
         };
         switch.unwrap_or_else(|| {
-            self.fault(
-                key,
-                "is neither true nor false",
-                "write one of them, without quotes",
-            );
+            self.fault(key, "is neither true nor false", "write one of them, without quotes");
             absent
         })
     }
@@ -184,11 +172,7 @@ impl<'a> Reader<'a> {
         number
             .filter(|&number| number > 0.0 && number <= 1.0)
             .unwrap_or_else(|| {
-                self.fault(
-                    key,
-                    "is not a share",
-                    "write a number above 0 and up to 1, such as 0.5",
-                );
+                self.fault(key, "is not a share", "write a number above 0 and up to 1, such as 0.5");
                 0.0
             })
     }
@@ -267,11 +251,7 @@ impl Reader<'_> {
 
     fn wrong_form<T>(&self, key: &str, format: &Format<T>) {
         let problem = format!("is not {}", format.what);
-        self.fault(
-            key,
-            &problem,
-            &format!("write it like \"{}\"", format.example),
-        );
+        self.fault(key, &problem, &format!("write it like \"{}\"", format.example));
     }
 
     fn path_to(&self, key: &str) -> String {

@@ -95,10 +95,7 @@ impl<'a> Line<'a> {
         if body.is_empty() && comment.is_none() {
             return Self::Blank;
         }
-        if let Some(name) = body
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
+        if let Some(name) = body.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             return Self::Section(name);
         }
         if let Some(mark) = comment.and_then(Mark::read) {

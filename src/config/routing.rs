@@ -33,11 +33,7 @@ impl Routing {
                     reader.fault(key, &format!("names {name}, which is no account"), &remedy);
                 }
                 if !seen.insert(name) {
-                    reader.fault(
-                        key,
-                        &format!("names {name} twice"),
-                        "name each account once",
-                    );
+                    reader.fault(key, &format!("names {name} twice"), "name each account once");
                 }
             }
             names

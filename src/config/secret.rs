@@ -51,9 +51,7 @@ impl Reader<'_> {
     /// Reads the secret that a required key points to.
     pub(super) fn secret(&mut self, key: &'static str) -> Secret {
         let place = self.take_required(key);
-        place
-            .and_then(|place| self.place(key, &place))
-            .unwrap_or_default()
+        place.and_then(|place| self.place(key, &place)).unwrap_or_default()
     }
 
     /// Reads the secret that a key points to, if the key is there.
@@ -82,8 +80,7 @@ impl Reader<'_> {
         } else {
             return Err(NoSecret {
                 problem: "is written out, but a secret must be a place".into(),
-                remedy: "put the value elsewhere and write its place: env::NAME or file::PATH"
-                    .into(),
+                remedy: "put the value elsewhere and write its place: env::NAME or file::PATH".into(),
             });
         };
         if value.is_empty() {
@@ -112,10 +109,7 @@ impl Reader<'_> {
     fn secret_file(&self, path: &Path) -> Result<String, NoSecret> {
         self.watch(path);
         let mut text = fs::read_to_string(path).map_err(|error| NoSecret {
-            problem: format!(
-                "needs the file {}, which cannot be read: {error}",
-                path.display()
-            ),
+            problem: format!("needs the file {}, which cannot be read: {error}", path.display()),
             remedy: "create the file, readable for the user who runs the gateway".into(),
         })?;
         text.truncate(text.trim_end_matches(['\r', '\n']).len());

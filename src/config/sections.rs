@@ -94,9 +94,7 @@ fn otlp_endpoint(reader: &mut Reader<'_>) -> Option<Url> {
     if let Some(configured) = reader.optional("otlp_endpoint", &HTTP_URL) {
         return Some(configured);
     }
-    let text = reader
-        .environment(OTLP_VARIABLE)
-        .filter(|text| !text.is_empty())?;
+    let text = reader.environment(OTLP_VARIABLE).filter(|text| !text.is_empty())?;
     let endpoint = (HTTP_URL.parse)(&text);
     if endpoint.is_none() {
         let problem = format!("is left to {OTLP_VARIABLE}, which is not {}", HTTP_URL.what);
@@ -132,9 +130,7 @@ impl Phone {
 /// Reads the code of a country that has a numbering plan.
 fn region(code: &str) -> Option<Region> {
     let region = Region::from_code(code).ok()?;
-    PHONE_NUMBER_UTIL
-        .get_country_code_for_region(region)
-        .map(|_| region)
+    PHONE_NUMBER_UTIL.get_country_code_for_region(region).map(|_| region)
 }
 
 /// How history is read.

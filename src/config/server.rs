@@ -35,9 +35,7 @@ impl Server {
         let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
         let server = Self {
             bind: reader.required("bind", &SOCKET).unwrap_or(unspecified),
-            management_bind: reader
-                .required("management_bind", &SOCKET)
-                .unwrap_or(unspecified),
+            management_bind: reader.required("management_bind", &SOCKET).unwrap_or(unspecified),
             public_url: reader.optional("public_url", &HTTP_URL),
             trusted_proxies: reader.list("trusted_proxies", &NETWORK),
             workers: reader.integer("workers", 0..=1024),
@@ -46,11 +44,7 @@ impl Server {
             drain: reader.seconds("drain_seconds", 0..=3600),
         };
         if collide(server.bind, server.management_bind) {
-            reader.fault(
-                "management_bind",
-                "is the same as bind",
-                "choose another port",
-            );
+            reader.fault("management_bind", "is the same as bind", "choose another port");
         }
         server
     }

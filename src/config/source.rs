@@ -119,9 +119,7 @@ fn set(table: &mut Table, path: &[String], value: &str) {
             table.insert(key.clone(), Value::String(value.to_owned()));
         }
         [key, rest @ ..] => {
-            let entry = table
-                .entry(key.clone())
-                .or_insert_with(|| Value::Table(Table::new()));
+            let entry = table.entry(key.clone()).or_insert_with(|| Value::Table(Table::new()));
             if !entry.is_table() {
                 *entry = Value::Table(Table::new());
             }
@@ -135,11 +133,7 @@ fn set(table: &mut Table, path: &[String], value: &str) {
 /// Names file and line only: the parser's own text quotes the line, which may hold a secret.
 fn syntax_fault(origin: &str, text: &str, error: &toml::de::Error) -> Fault {
     let start = error.span().map_or(0, |span| span.start);
-    let line = 1 + text
-        .bytes()
-        .take(start)
-        .filter(|&byte| byte == b'\n')
-        .count();
+    let line = 1 + text.bytes().take(start).filter(|&byte| byte == b'\n').count();
     Fault {
         path: format!("{origin}:{line}"),
         problem: format!("is not TOML: {}", error.message()),

@@ -39,8 +39,7 @@ impl StoreConfig {
             Ok(Some(hidden)) if names_a_store(hidden.expose()) => Ok(hidden),
             Ok(None) if carries_password(&url) => Err(NoSecret {
                 problem: "carries a password, but a secret must be a place".into(),
-                remedy: "put the whole URL elsewhere and write its place: env::NAME or file::PATH"
-                    .into(),
+                remedy: "put the whole URL elsewhere and write its place: env::NAME or file::PATH".into(),
             }),
             Ok(None) if names_a_store(&url) => Ok(Secret::new(url)),
             Ok(_) => Err(not_a_store()),
@@ -68,15 +67,16 @@ fn not_a_store() -> NoSecret {
 }
 
 fn carries_password(url: &str) -> bool {
-    url.split_once("://")
-        .is_some_and(|(_, rest)| rest.contains('@'))
+    url.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
 }
 
 fn names_a_store(url: &str) -> bool {
     if let Some(directory) = url.strip_prefix("embedded:") {
         return !directory.is_empty();
     }
-    let Some((scheme, rest)) = url.split_once("://") else { return url == "memory:" };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url == "memory:";
+    };
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let hosts = authority.rsplit('@').next().unwrap_or_default();
     let each_has_a_name = hosts.split(',').all(is_host);

@@ -50,8 +50,7 @@ impl Subscription {
 }
 
 fn is_event_types(text: &str) -> bool {
-    let word =
-        |word: &str| !word.is_empty() && word.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
+    let word = |word: &str| !word.is_empty() && word.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
     let family = |(family, kind): (&str, &str)| word(family) && (kind == "*" || word(kind));
     text == "*" || text.split_once('.').is_some_and(family)
 }

@@ -43,9 +43,7 @@ fn config(text: &str) -> Config {
 }
 
 fn faults(text: &str) -> Vec<Fault> {
-    read(text, &[])
-        .expect_err("this configuration has faults")
-        .0
+    read(text, &[]).expect_err("this configuration has faults").0
 }
 
 fn paths(faults: &[Fault]) -> Vec<&str> {

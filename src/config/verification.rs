@@ -125,13 +125,11 @@ impl Guard {
         Self {
             mode: reader.choice("mode", &modes).unwrap_or_default(),
             sends_per_prefix: reader.rate("sends_per_prefix"),
-            prefix_block: reader
-                .table_or_false("prefix_block")
-                .map(|mut block| PrefixBlock {
-                    min_sends: block.integer("min_sends", 1..=u32::MAX),
-                    per: block.window(),
-                    min_verified_ratio: block.ratio("min_verified_ratio"),
-                }),
+            prefix_block: reader.table_or_false("prefix_block").map(|mut block| PrefixBlock {
+                min_sends: block.integer("min_sends", 1..=u32::MAX),
+                per: block.window(),
+                min_verified_ratio: block.ratio("min_verified_ratio"),
+            }),
             sends_per_client_address: reader.rate("sends_per_client_address"),
             sends_per_tenant: reader.rate("sends_per_tenant"),
         }
@@ -152,11 +150,7 @@ impl TestNumbers {
             }
             let code = reader.place(&key, &place).unwrap_or_default();
             if !code.expose().is_empty() && !is_code(code.expose()) {
-                reader.fault(
-                    &key,
-                    "points to something that is not a code",
-                    "store 4 to 10 digits",
-                );
+                reader.fault(&key, "points to something that is not a code", "store 4 to 10 digits");
             }
             numbers.insert(number, code);
         }
@@ -166,11 +160,7 @@ impl TestNumbers {
 
 /// Keeps the last four characters: faults are shown and logged.
 fn mask(number: &str) -> String {
-    let shown = number
-        .char_indices()
-        .rev()
-        .nth(3)
-        .map_or(0, |(start, _)| start);
+    let shown = number.char_indices().rev().nth(3).map_or(0, |(start, _)| start);
     format!("…{}", &number[shown..])
 }
 

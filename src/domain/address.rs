@@ -45,7 +45,9 @@ impl Address {
     pub fn parse(text: &str, region: Region) -> Result<Self, NotAnAddress> {
         if let Some(extension) = text.strip_prefix("ext:") {
             let digits = (1..=10).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_digit());
-            return digits.then(|| Self::Extension(extension.to_owned())).ok_or(NotAnAddress::Extension);
+            return digits
+                .then(|| Self::Extension(extension.to_owned()))
+                .ok_or(NotAnAddress::Extension);
         }
         if let Some(login) = text.strip_prefix("agent:") {
             let plain = (1..=64).contains(&login.len())
@@ -118,7 +120,11 @@ impl Address {
 }
 
 fn is_mobile_without_ninth_digit(national: &str) -> bool {
-    national.len() == 10 && national.as_bytes().get(2).is_some_and(|digit| (b'6'..=b'9').contains(digit))
+    national.len() == 10
+        && national
+            .as_bytes()
+            .get(2)
+            .is_some_and(|digit| (b'6'..=b'9').contains(digit))
 }
 
 impl fmt::Display for Address {
@@ -181,7 +187,12 @@ mod tests {
 
     #[test]
     fn each_kind_survives_its_text() {
-        for text in ["+5511988887777", "ext:4000", "agent:john.snow", "whatsapp:+5511988887777"] {
+        for text in [
+            "+5511988887777",
+            "ext:4000",
+            "agent:john.snow",
+            "whatsapp:+5511988887777",
+        ] {
             let address = Address::parse(text, Region::BR).unwrap();
             assert_eq!(address.to_string(), text);
             let stored: Address = serde_json::from_str(&serde_json::to_string(&address).unwrap()).unwrap();
@@ -195,20 +206,29 @@ mod tests {
         let without = Address::parse("whatsapp:+551188887777", Region::BR).unwrap();
         assert!(with.same_party(&without));
         assert!(Address::parse("whatsapp:12", Region::BR).is_err());
-        assert!(Address::parse("+551188887777", Region::BR).is_err(), "a phone must be dialable");
+        assert!(
+            Address::parse("+551188887777", Region::BR).is_err(),
+            "a phone must be dialable"
+        );
     }
 
     #[test]
     fn what_is_no_address_says_why() {
         assert_eq!(Address::parse("ext:12a", Region::BR), Err(NotAnAddress::Extension));
         assert_eq!(Address::parse("agent:a b", Region::BR), Err(NotAnAddress::Agent));
-        assert_eq!(Address::parse("x", Region::BR), Err(NotAnAddress::Phone(NotAPhone::Unreadable)));
+        assert_eq!(
+            Address::parse("x", Region::BR),
+            Err(NotAnAddress::Phone(NotAPhone::Unreadable))
+        );
     }
 
     #[test]
     fn providers_words_become_addresses() {
         assert_eq!(Address::from_provider("4000").unwrap().to_string(), "ext:4000");
-        assert_eq!(Address::from_provider("+5510999999999 ").unwrap().to_string(), "+5510999999999");
+        assert_eq!(
+            Address::from_provider("+5510999999999 ").unwrap().to_string(),
+            "+5510999999999"
+        );
         assert_eq!(Address::from_provider("-"), None);
         assert_eq!(Address::from_provider("anonymous").unwrap().to_string(), "anonymous");
     }

@@ -17,18 +17,25 @@ const LATE_SECONDS: i64 = 180;
 /// The echoed identifier decides alone. Without one the oldest call of the same parties is taken, so that two live calls
 /// to one number are told apart by the order they were placed in.
 pub fn choose<'a>(facts: &CallFacts, waiting: impl IntoIterator<Item = &'a Call>) -> Option<&'a Call> {
-    let unbound = waiting.into_iter().filter(|call| call.provider_ref.as_ref().is_none_or(|known| known.id.is_none()));
+    let unbound = waiting
+        .into_iter()
+        .filter(|call| call.provider_ref.as_ref().is_none_or(|known| known.id.is_none()));
     if let Some(id) = facts.echoed {
         return unbound.into_iter().find(|call| call.id == id);
     }
-    unbound.into_iter().filter(|call| fits(facts, call)).min_by_key(|call| (call.created_at, call.id))
+    unbound
+        .into_iter()
+        .filter(|call| fits(facts, call))
+        .min_by_key(|call| (call.created_at, call.id))
 }
 
 fn fits(facts: &CallFacts, call: &Call) -> bool {
     let same_direction = facts.direction.is_none_or(|direction| direction == call.direction);
     // What an agent is asked to dial, a call centre lists among the calls of its queues, and the agent only as leg A.
     let agents = matches!(call.to, Some(Address::Agent(_)));
-    let same_kind = facts.kind.is_none_or(|kind| kind == call.kind || (agents && kind == CallKind::Queue));
+    let same_kind = facts
+        .kind
+        .is_none_or(|kind| kind == call.kind || (agents && kind == CallKind::Queue));
     let leg_a = facts.legs.iter().find(|leg| leg.side == LegSide::Caller);
     let rung = [facts.to.as_ref(), leg_a.and_then(|leg| leg.address.as_ref())];
     let is_rung = |ours: &Address| rung.into_iter().flatten().any(|theirs| theirs.same_party(ours));
@@ -50,7 +57,13 @@ mod tests {
 
     fn placed(to: &str, seconds: i64) -> Call {
         let at = Timestamp::from_seconds(1_000 + seconds);
-        let mut call = Call::new(CallId::generate(), "t".into(), Direction::Outbound, CallKind::Whatsapp, at);
+        let mut call = Call::new(
+            CallId::generate(),
+            "t".into(),
+            Direction::Outbound,
+            CallKind::Whatsapp,
+            at,
+        );
         call.to = Address::parse(to, Region::BR).ok();
         call
     }
@@ -66,24 +79,42 @@ mod tests {
 
     #[test]
     fn the_echoed_id_decides() {
-        let calls = [placed("whatsapp:+5511988887777", 0), placed("whatsapp:+5511988887777", 1)];
-        let facts = CallFacts { echoed: Some(calls[1].id), ..news("whatsapp:+5511988887777") };
+        let calls = [
+            placed("whatsapp:+5511988887777", 0),
+            placed("whatsapp:+5511988887777", 1),
+        ];
+        let facts = CallFacts {
+            echoed: Some(calls[1].id),
+            ..news("whatsapp:+5511988887777")
+        };
         assert_eq!(choose(&facts, &calls).unwrap().id, calls[1].id);
     }
 
     #[test]
     fn parties_and_time_decide_else_with_and_without_the_ninth_digit() {
-        let calls = [placed("whatsapp:+5511988887777", 0), placed("whatsapp:+5511988886666", 0)];
+        let calls = [
+            placed("whatsapp:+5511988887777", 0),
+            placed("whatsapp:+5511988886666", 0),
+        ];
         assert_eq!(choose(&news("whatsapp:+551188886666"), &calls).unwrap().id, calls[1].id);
         assert_eq!(choose(&news("whatsapp:+5511977776666"), &calls), None);
     }
 
     #[test]
     fn of_two_live_calls_to_one_number_the_older_unbound_one_is_taken() {
-        let mut calls = [placed("whatsapp:+5511988887777", 0), placed("whatsapp:+5511988887777", 1)];
-        assert_eq!(choose(&news("whatsapp:+5511988887777"), &calls).unwrap().id, calls[0].id);
+        let mut calls = [
+            placed("whatsapp:+5511988887777", 0),
+            placed("whatsapp:+5511988887777", 1),
+        ];
+        assert_eq!(
+            choose(&news("whatsapp:+5511988887777"), &calls).unwrap().id,
+            calls[0].id
+        );
         calls[0].provider_ref = Some(ProviderRef::id("wacid.1"));
-        assert_eq!(choose(&news("whatsapp:+5511988887777"), &calls).unwrap().id, calls[1].id);
+        assert_eq!(
+            choose(&news("whatsapp:+5511988887777"), &calls).unwrap().id,
+            calls[1].id
+        );
     }
 
     #[test]
@@ -95,7 +126,10 @@ mod tests {
     #[test]
     fn an_agent_s_call_is_found_among_the_queues_by_the_agent_on_leg_a() {
         let agent = Address::parse("agent:john.snow", Region::BR).ok();
-        let mut ours = Call { kind: CallKind::Connect, ..placed("whatsapp:+5511988887777", 0) };
+        let mut ours = Call {
+            kind: CallKind::Connect,
+            ..placed("whatsapp:+5511988887777", 0)
+        };
         ours.to.clone_from(&agent);
         let leg = Leg {
             side: LegSide::Caller,
@@ -108,7 +142,11 @@ mod tests {
             price: None,
             hangup: None,
         };
-        let listed = CallFacts { kind: Some(CallKind::Queue), legs: vec![leg], ..news("+5511988887777") };
+        let listed = CallFacts {
+            kind: Some(CallKind::Queue),
+            legs: vec![leg],
+            ..news("+5511988887777")
+        };
         assert_eq!(choose(&listed, [&ours]).map(|call| call.id), Some(ours.id));
         let of_another = CallFacts { legs: vec![], ..listed };
         assert_eq!(choose(&of_another, [&ours]), None);

@@ -154,7 +154,10 @@ pub struct ProviderRef {
 impl ProviderRef {
     /// A reference by identifier alone.
     pub fn id(id: impl Into<String>) -> Self {
-        Self { id: Some(id.into()), uuid: None }
+        Self {
+            id: Some(id.into()),
+            uuid: None,
+        }
     }
 }
 

@@ -80,7 +80,13 @@ pub struct Failure {
 impl Failure {
     /// A failure of which only the kind is known.
     pub fn new(kind: FailureKind, operation: &'static str) -> Self {
-        Self { kind, operation, code: None, message: None, retry_after: None }
+        Self {
+            kind,
+            operation,
+            code: None,
+            message: None,
+            retry_after: None,
+        }
     }
 
     /// Whether the provider may have acted.
@@ -199,7 +205,11 @@ pub struct FieldError {
 impl FieldError {
     /// Names a field and what is wrong with it.
     pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code, detail: detail.into() }
+        Self {
+            pointer: pointer.into(),
+            code,
+            detail: detail.into(),
+        }
     }
 }
 
@@ -252,7 +262,11 @@ pub struct Context {
 impl Error {
     /// An error with a problem and a sentence.
     pub fn new(problem: Problem, detail: impl Into<String>) -> Self {
-        Self { problem, detail: detail.into(), context: Box::default() }
+        Self {
+            problem,
+            detail: detail.into(),
+            context: Box::default(),
+        }
     }
 
     /// The object asked for does not exist, or belongs to another tenant: both look the same.
@@ -262,9 +276,10 @@ impl Error {
 
     /// Wrong fields; the sentence names the first.
     pub fn invalid(fields: Vec<FieldError>) -> Self {
-        let detail = fields
-            .first()
-            .map_or_else(|| "The request is not valid.".to_owned(), |field| format!("{} {}", field.pointer, field.detail));
+        let detail = fields.first().map_or_else(
+            || "The request is not valid.".to_owned(),
+            |field| format!("{} {}", field.pointer, field.detail),
+        );
         let mut error = Self::new(Problem::InvalidInput, detail);
         error.context.fields = fields;
         error
@@ -309,9 +324,9 @@ impl Error {
         let mut error = Self::new(problem, detail).at(account, provider);
         error.context.provider_code.clone_from(&failure.code);
         error.context.provider_message.clone_from(&failure.message);
-        error.context.retry_after = failure
-            .retry_after
-            .or_else(|| matches!(failure.kind, FailureKind::Busy | FailureKind::NotSent).then(|| Duration::from_secs(1)));
+        error.context.retry_after = failure.retry_after.or_else(|| {
+            matches!(failure.kind, FailureKind::Busy | FailureKind::NotSent).then(|| Duration::from_secs(1))
+        });
         error
     }
 }
@@ -321,8 +336,14 @@ fn refusal_problem(refusal: Refusal) -> (Problem, &'static str) {
         Refusal::Human | Refusal::Invalid | Refusal::Policy | Refusal::Unknown => {
             (Problem::ProviderRefused, "The provider refused the request.")
         }
-        Refusal::Permission => (Problem::CallPermissionRequired, "The called user has not allowed this call."),
-        Refusal::Credit => (Problem::ProviderOutOfCredit, "The account at the provider has no credit left."),
+        Refusal::Permission => (
+            Problem::CallPermissionRequired,
+            "The called user has not allowed this call.",
+        ),
+        Refusal::Credit => (
+            Problem::ProviderOutOfCredit,
+            "The account at the provider has no credit left.",
+        ),
         Refusal::Credential => (Problem::ProviderMisconfigured, "The provider refuses our credential."),
         Refusal::NotFound => (Problem::NotFound, "The provider does not know the object."),
         Refusal::NotActive => (Problem::CallNotActive, "The call is not active."),

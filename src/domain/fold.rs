@@ -92,11 +92,16 @@ fn join_legs(known: &mut Vec<Leg>, news: Vec<Leg>) {
 }
 
 fn rank(leg: &Leg) -> (u8, bool, bool) {
-    (leg.status.map_or(0, CallStatus::rank), leg.billed_seconds.is_some(), leg.price.is_some())
+    (
+        leg.status.map_or(0, CallStatus::rank),
+        leg.billed_seconds.is_some(),
+        leg.price.is_some(),
+    )
 }
 
 fn derive_durations(call: &mut Call) {
-    if let (None, Some(ringing), Some(until)) = (call.ring_seconds, call.ringing_at, call.answered_at.or(call.ended_at)) {
+    if let (None, Some(ringing), Some(until)) = (call.ring_seconds, call.ringing_at, call.answered_at.or(call.ended_at))
+    {
         call.ring_seconds = Some(until.seconds_since(ringing));
     }
     if let (None, Some(answered), Some(ended)) = (call.talk_seconds, call.answered_at, call.ended_at) {
@@ -118,11 +123,20 @@ mod tests {
     use crate::domain::ids::CallId;
 
     fn call() -> Call {
-        Call::new(CallId::generate(), "t".into(), Direction::Outbound, CallKind::Say, Timestamp::from_millis(0))
+        Call::new(
+            CallId::generate(),
+            "t".into(),
+            Direction::Outbound,
+            CallKind::Say,
+            Timestamp::from_millis(0),
+        )
     }
 
     fn status(status: CallStatus) -> CallFacts {
-        CallFacts { status: Some(status), ..CallFacts::default() }
+        CallFacts {
+            status: Some(status),
+            ..CallFacts::default()
+        }
     }
 
     fn at(seconds: i64) -> Timestamp {
@@ -146,7 +160,12 @@ mod tests {
         let mut call = call();
         fold(&mut call, status(CallStatus::Busy), SettledBy::Webhook, at(2));
         let settled = call.clone();
-        for late in [CallStatus::Ringing, CallStatus::InProgress, CallStatus::Failed, CallStatus::Unknown] {
+        for late in [
+            CallStatus::Ringing,
+            CallStatus::InProgress,
+            CallStatus::Failed,
+            CallStatus::Unknown,
+        ] {
             fold(&mut call, status(late), SettledBy::Poll, at(3));
         }
         assert_eq!(call, settled);

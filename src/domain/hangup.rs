@@ -38,7 +38,12 @@ pub struct Hangup {
 impl Hangup {
     /// A hangup for a Q.850 cause number with the provider's words; an unknown number names no cause.
     pub fn from_q850(q850: Option<u8>, provider_texts: Vec<String>) -> Self {
-        Self { cause: q850.and_then(cause_name).map(str::to_owned), q850, by: None, provider_texts }
+        Self {
+            cause: q850.and_then(cause_name).map(str::to_owned),
+            q850,
+            by: None,
+            provider_texts,
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use utoipa::ToSchema;
 
 use super::account::AccountName;
 use super::address::Address;
-use super::call::{AnsweredBy, Attempt, CallKind, CallStatus, Direction, Leg, ProviderRef, RecordingState, Routing, SettledBy};
+use super::call::{
+    AnsweredBy, Attempt, CallKind, CallStatus, Direction, Leg, ProviderRef, RecordingState, Routing, SettledBy,
+};
 use super::facts::CallFacts;
 use super::hangup::Hangup;
 use super::ids::CallId;

@@ -18,12 +18,18 @@ pub struct Money {
 impl Money {
     /// An amount in Brazilian reais, the currency of all three providers.
     pub fn brl(amount: Decimal) -> Self {
-        Self { amount, currency: "BRL".to_owned() }
+        Self {
+            amount,
+            currency: "BRL".to_owned(),
+        }
     }
 
     /// The sum, if both are in one currency and it can be represented.
     pub fn plus(&self, other: &Self) -> Option<Self> {
         let amount = self.amount.checked_add(other.amount)?;
-        (self.currency == other.currency).then(|| Self { amount, currency: self.currency.clone() })
+        (self.currency == other.currency).then(|| Self {
+            amount,
+            currency: self.currency.clone(),
+        })
     }
 }

@@ -30,10 +30,13 @@ impl PhoneNumber {
     /// # Errors
     /// Where no country's numbering plan has the number.
     pub fn parse(text: &str, region: Region) -> Result<Self, NotAPhone> {
-        let number = PHONE_NUMBER_UTIL.parse(text, Some(region)).map_err(|_| NotAPhone::Unreadable)?;
-        if number.extension.is_some() {
+        // The library looks for a number inside any text; a field holds a number and nothing else.
+        if !text.trim().chars().all(spells_a_number) {
             return Err(NotAPhone::Unreadable);
         }
+        let number = PHONE_NUMBER_UTIL
+            .parse(text, Some(region))
+            .map_err(|_| NotAPhone::Unreadable)?;
         if !number.is_valid() {
             return Err(NotAPhone::Invalid);
         }
@@ -47,7 +50,7 @@ impl PhoneNumber {
     pub fn lenient(text: &str) -> Option<Self> {
         let text = text.trim();
         let international = text.starts_with('+');
-        if text.chars().any(|c| !c.is_ascii_digit() && !"+-(). ".contains(c)) {
+        if !text.chars().all(spells_a_number) {
             return None;
         }
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -107,8 +110,16 @@ impl PhoneNumber {
     pub fn masked(&self) -> String {
         let (head, rest) = self.0.split_at_checked(3).unwrap_or((&self.0, ""));
         let shown = rest.len().min(2);
-        format!("{head}{}{}", "*".repeat(rest.len() - shown), &rest[rest.len() - shown..])
+        format!(
+            "{head}{}{}",
+            "*".repeat(rest.len() - shown),
+            &rest[rest.len() - shown..]
+        )
     }
+}
+
+fn spells_a_number(c: char) -> bool {
+    c.is_ascii_digit() || "+-(). ".contains(c)
 }
 
 impl fmt::Display for PhoneNumber {
@@ -130,8 +141,18 @@ mod tests {
 
     #[test]
     fn every_brazilian_spelling_is_one_number() {
-        for text in ["+5511999990000", "11999990000", "011 99999-0000", "(11) 99999-0000", "015 11 99999-0000"] {
-            assert_eq!(PhoneNumber::parse(text, Region::BR).unwrap().as_str(), "+5511999990000", "{text}");
+        for text in [
+            "+5511999990000",
+            "11999990000",
+            "011 99999-0000",
+            "(11) 99999-0000",
+            "015 11 99999-0000",
+        ] {
+            assert_eq!(
+                PhoneNumber::parse(text, Region::BR).unwrap().as_str(),
+                "+5511999990000",
+                "{text}"
+            );
         }
     }
 
@@ -139,7 +160,14 @@ mod tests {
     fn what_no_plan_has_is_refused() {
         assert_eq!(PhoneNumber::parse("hello", Region::BR), Err(NotAPhone::Unreadable));
         assert_eq!(PhoneNumber::parse("190", Region::BR), Err(NotAPhone::Invalid));
-        assert_eq!(PhoneNumber::parse("+5511999990000 ext 3", Region::BR), Err(NotAPhone::Unreadable));
+        assert_eq!(
+            PhoneNumber::parse("+5511999990000 ext 3", Region::BR),
+            Err(NotAPhone::Unreadable)
+        );
+        assert_eq!(
+            PhoneNumber::parse("whatsapp:+5511999990000", Region::BR),
+            Err(NotAPhone::Unreadable)
+        );
     }
 
     #[test]

@@ -28,7 +28,11 @@ pub struct Session {
     #[serde(rename = "type")]
     pub kind: SessionType,
     /// The description, lines ended by CRLF.
-    #[schema(min_length = 1, max_length = 32768, example = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n")]
+    #[schema(
+        min_length = 1,
+        max_length = 32768,
+        example = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+    )]
     pub sdp: String,
 }
 
@@ -154,7 +158,9 @@ impl NewCall {
             (self.schedule_at.is_some(), Capability::Schedule),
             (matches!(self.to, Address::Extension(_)), Capability::Extension),
         ];
-        used.into_iter().filter_map(|(used, option)| used.then_some(option)).collect()
+        used.into_iter()
+            .filter_map(|(used, option)| used.then_some(option))
+            .collect()
     }
 }
 
@@ -244,7 +250,13 @@ mod tests {
     }
 
     fn say(on_digit: Option<u8>) -> Action {
-        Action { what: ActionKind::Say { text: "oi".into(), voice: None }, on_digit }
+        Action {
+            what: ActionKind::Say {
+                text: "oi".into(),
+                voice: None,
+            },
+            on_digit,
+        }
     }
 
     #[test]

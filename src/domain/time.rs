@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use jiff::fmt::StdFmtWrite;
+use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+
+const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 /// An instant in UTC, cut to the millisecond.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,7 +75,9 @@ impl From<jiff::Timestamp> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.to_jiff().strftime("%Y-%m-%dT%H:%M:%S.%3fZ"))
+        PRINTER
+            .print_timestamp(&self.to_jiff(), StdFmtWrite(f))
+            .map_err(|_| fmt::Error)
     }
 }
 
@@ -125,7 +131,11 @@ mod tests {
         let read = |text| Timestamp::parse_local(text, &sao_paulo).unwrap().to_string();
         assert_eq!(read("2016-10-17T10:00:00"), "2016-10-17T12:00:00.000Z");
         assert_eq!(read("2019-09-06T14:21:33"), "2019-09-06T17:21:33.000Z");
-        assert_eq!(read("2017-02-18T23:30:00"), "2017-02-19T01:30:00.000Z", "the earlier of the two");
+        assert_eq!(
+            read("2017-02-18T23:30:00"),
+            "2017-02-19T01:30:00.000Z",
+            "the earlier of the two"
+        );
         assert_eq!(read("2016-10-16T00:30:00"), "2016-10-16T03:30:00.000Z", "past the gap");
     }
 
@@ -140,6 +150,9 @@ mod tests {
     #[test]
     fn an_absurd_number_stays_writable() {
         assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9999-12-30T22:00:00.999Z");
-        assert_eq!(Timestamp::from_seconds(i64::MIN).to_string(), "0001-01-01T00:00:00.000Z");
+        assert_eq!(
+            Timestamp::from_seconds(i64::MIN).to_string(),
+            "0001-01-01T00:00:00.000Z"
+        );
     }
 }

@@ -194,7 +194,11 @@ impl Verification {
 
     /// The sends a code is compared with: the newest that can be checked, newest first.
     pub fn compared_sends(&self) -> impl Iterator<Item = &Send> {
-        self.sends.iter().rev().filter(|send| send.is_checkable()).take(COMPARED_SENDS)
+        self.sends
+            .iter()
+            .rev()
+            .filter(|send| send.is_checkable())
+            .take(COMPARED_SENDS)
     }
 
     /// Adds a send and what follows from it.
@@ -230,7 +234,11 @@ mod tests {
             account: None,
             provider: "test".into(),
             provider_ref: id.map(ProviderRef::id),
-            status: if id.is_some() { SendStatus::Accepted } else { SendStatus::Unknown },
+            status: if id.is_some() {
+                SendStatus::Accepted
+            } else {
+                SendStatus::Unknown
+            },
         }
     }
 
@@ -256,7 +264,10 @@ mod tests {
             attempts: vec![],
         };
         verification.add_send(send(Some("1")), 30);
-        Ledger { verification, comparing: 0 }
+        Ledger {
+            verification,
+            comparing: 0,
+        }
     }
 
     #[test]
@@ -288,7 +299,10 @@ mod tests {
             ledger.take_attempt(at(1)).unwrap();
         }
         assert_eq!(ledger.take_attempt(at(1)), Err(Closed::Closed));
-        assert!(!ledger.settle_attempt(false, at(1)), "the last one counted may be the first to end");
+        assert!(
+            !ledger.settle_attempt(false, at(1)),
+            "the last one counted may be the first to end"
+        );
         assert!(ledger.settle_attempt(true, at(1)));
     }
 
@@ -316,7 +330,11 @@ mod tests {
         for id in ["2", "3", "4"] {
             ledger.verification.add_send(send(Some(id)), 30);
         }
-        let ids: Vec<_> = ledger.verification.compared_sends().map(|send| send.provider_ref.clone().unwrap().id.unwrap()).collect();
+        let ids: Vec<_> = ledger
+            .verification
+            .compared_sends()
+            .map(|send| send.provider_ref.clone().unwrap().id.unwrap())
+            .collect();
         assert_eq!(ids, ["4", "3", "2"]);
     }
 }

@@ -33,7 +33,11 @@ impl Choice {
         };
         let mut skipped = self.skipped.clone();
         skipped.extend_from_slice(failed);
-        Some(Routing { account: account.clone(), reason: reason.to_owned(), skipped })
+        Some(Routing {
+            account: account.clone(),
+            reason: reason.to_owned(),
+            skipped,
+        })
     }
 }
 
@@ -44,9 +48,16 @@ impl Choice {
 pub fn for_call(accounts: &Accounts, order: &[AccountName], tenant: &str, call: &NewCall) -> Result<Choice, Error> {
     let operation = call.operation();
     let options = call.options();
-    let asked = Asked { order, tenant, named: call.account.as_ref(), what: operation };
+    let asked = Asked {
+        order,
+        tenant,
+        named: call.account.as_ref(),
+        what: operation,
+    };
     choose(accounts, &asked, |entry| {
-        let Some(calls) = entry.provider.calls() else { return Err(vec![operation]) };
+        let Some(calls) = entry.provider.calls() else {
+            return Err(vec![operation]);
+        };
         missing(calls.offers(), operation, &options)
     })
 }
@@ -66,10 +77,23 @@ pub fn for_code(
         Channel::Sms => Capability::VerifySms,
         Channel::Voice => Capability::VerifyVoice,
     };
-    choose(accounts, &Asked { order, tenant, named, what }, |entry| {
-        let offered = entry.provider.codes().map(Codes::channels).unwrap_or_default();
-        if offered.contains(&channel) { Ok(()) } else { Err(vec![what]) }
-    })
+    choose(
+        accounts,
+        &Asked {
+            order,
+            tenant,
+            named,
+            what,
+        },
+        |entry| {
+            let offered = entry.provider.codes().map(Codes::channels).unwrap_or_default();
+            if offered.contains(&channel) {
+                Ok(())
+            } else {
+                Err(vec![what])
+            }
+        },
+    )
 }
 
 struct Asked<'a> {
@@ -88,7 +112,11 @@ fn choose(
         Some(name) => std::slice::from_ref(name),
         None => asked.order,
     };
-    let mut choice = Choice { candidates: Vec::new(), skipped: Vec::new(), named: asked.named.is_some() };
+    let mut choice = Choice {
+        candidates: Vec::new(),
+        skipped: Vec::new(),
+        named: asked.named.is_some(),
+    };
     let mut lacking = Vec::new();
     for name in order {
         let Some(entry) = accounts.get(name).filter(|entry| entry.config.serves(asked.tenant)) else {
@@ -99,19 +127,31 @@ fn choose(
         };
         match (entry.config.mode, can(entry)) {
             (_, Err(missing)) => {
-                choice.skipped.push(skip(name, format!("does not support: {}", words(&missing))));
+                choice
+                    .skipped
+                    .push(skip(name, format!("does not support: {}", words(&missing))));
                 lacking.extend(missing);
             }
             (Mode::On, Ok(())) => choice.candidates.push((name.clone(), entry.clone())),
             (Mode::Drain | Mode::Off, Ok(())) => choice.skipped.push(skip(name, "takes no new requests".to_owned())),
         }
     }
-    if choice.candidates.is_empty() { Err(nobody(accounts, asked, &choice, lacking, can)) } else { Ok(choice) }
+    if choice.candidates.is_empty() {
+        Err(nobody(accounts, asked, &choice, lacking, can))
+    } else {
+        Ok(choice)
+    }
 }
 
 fn missing(offers: &[Offer], operation: Capability, options: &[Capability]) -> Result<(), Vec<Capability>> {
-    let Some(offer) = offers.iter().find(|offer| offer.operation == operation) else { return Err(vec![operation]) };
-    let missing: Vec<_> = options.iter().copied().filter(|option| !offer.options.contains(option)).collect();
+    let Some(offer) = offers.iter().find(|offer| offer.operation == operation) else {
+        return Err(vec![operation]);
+    };
+    let missing: Vec<_> = options
+        .iter()
+        .copied()
+        .filter(|option| !offer.options.contains(option))
+        .collect();
     if missing.is_empty() { Ok(()) } else { Err(missing) }
 }
 
@@ -123,21 +163,44 @@ fn nobody(
     can: impl Fn(&Entry) -> Result<(), Vec<Capability>>,
 ) -> Error {
     let visible = || accounts.iter().filter(|(_, entry)| entry.config.serves(asked.tenant));
-    if visible().any(|(name, entry)| can(entry).is_ok() && choice.skipped.iter().any(|skipped| skipped.account == *name)) {
-        return Error::new(Problem::ProviderUnavailable, "Every account that can do this is being drained or is off.");
+    if visible()
+        .any(|(name, entry)| can(entry).is_ok() && choice.skipped.iter().any(|skipped| skipped.account == *name))
+    {
+        return Error::new(
+            Problem::ProviderUnavailable,
+            "Every account that can do this is being drained or is off.",
+        );
     }
-    let able: Vec<_> = visible().filter(|(_, entry)| can(entry).is_ok()).map(|(name, _)| name.to_string()).collect();
+    let able: Vec<_> = visible()
+        .filter(|(_, entry)| can(entry).is_ok())
+        .map(|(name, _)| name.to_string())
+        .collect();
     lacking.sort();
     lacking.dedup();
-    let what = if lacking.is_empty() { asked.what.to_string() } else { words(&lacking) };
-    let who = if able.is_empty() { "no account has it".to_owned() } else { format!("accounts that have it: {}", able.join(", ")) };
+    let what = if lacking.is_empty() {
+        asked.what.to_string()
+    } else {
+        words(&lacking)
+    };
+    let who = if able.is_empty() {
+        "no account has it".to_owned()
+    } else {
+        format!("accounts that have it: {}", able.join(", "))
+    };
     Error::new(Problem::NotSupported, format!("Not supported: {what}; {who}."))
 }
 
 fn skip(account: &AccountName, reason: String) -> Skipped {
-    Skipped { account: account.clone(), reason }
+    Skipped {
+        account: account.clone(),
+        reason,
+    }
 }
 
 fn words(capabilities: &[Capability]) -> String {
-    capabilities.iter().map(|capability| capability.as_str()).collect::<Vec<_>>().join(", ")
+    capabilities
+        .iter()
+        .map(|capability| capability.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -44,12 +44,22 @@ impl Accounts {
         for (name, account) in &config.accounts {
             match construct(account, clock) {
                 Ok(provider) => {
-                    entries.insert(name.clone(), Entry { config: Arc::new(account.clone()), provider });
+                    entries.insert(
+                        name.clone(),
+                        Entry {
+                            config: Arc::new(account.clone()),
+                            provider,
+                        },
+                    );
                 }
                 Err(Faults(more)) => faults.extend(more),
             }
         }
-        if faults.is_empty() { Ok(Self(entries)) } else { Err(Faults(faults)) }
+        if faults.is_empty() {
+            Ok(Self(entries))
+        } else {
+            Err(Faults(faults))
+        }
     }
 
     /// The accounts of a test, whose providers are its own.
@@ -100,7 +110,11 @@ pub fn samples() -> Result<Vec<Arc<dyn Provider>>, Faults> {
     let secret = "a sample secret of thirty-two bytes or more";
     let config = Config::from_toml_with(SAMPLES, &[("SAMPLE", secret)])?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    config.accounts.values().map(|account| construct(account, &clock)).collect()
+    config
+        .accounts
+        .values()
+        .map(|account| construct(account, &clock))
+        .collect()
 }
 
 const SAMPLES: &str = r#"

@@ -12,7 +12,10 @@ pub struct Clock {
 
 impl Clock {
     /// The simulated time of day.
-    #[expect(clippy::disallowed_methods, reason = "the simulators see nothing of the gateway, not even its clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the simulators see nothing of the gateway, not even its clock"
+    )]
     pub fn now(&self) -> Timestamp {
         Timestamp::now() + SignedDuration::from_millis(self.offset_ms.load(Ordering::Relaxed))
     }

@@ -45,10 +45,7 @@ impl Control {
     /// # Errors
     ///
     /// The HTTP client for webhooks cannot be built.
-    pub fn new(
-        tokens: Vec<String>,
-        urls: BTreeMap<String, String>,
-    ) -> Result<Self, reqwest::Error> {
+    pub fn new(tokens: Vec<String>, urls: BTreeMap<String, String>) -> Result<Self, reqwest::Error> {
         let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
         Ok(Self {
             faults: Faults::default(),
@@ -97,10 +94,7 @@ impl Control {
             .iter()
             .map(|part| format!("/{}", route_part(part)))
             .collect();
-        *self
-            .counts()
-            .entry((request.method.to_string(), route))
-            .or_default() += 1;
+        *self.counts().entry((request.method.to_string(), route)).or_default() += 1;
     }
 
     /// Answers a control request; `None` when the path is not one of the common ones.
@@ -116,18 +110,13 @@ impl Control {
             }
             ["webhooks"] if method == get => shown(&self.webhooks.settings()),
             ["webhooks"] if method == put || method == post => {
-                given(request, |settings: Settings| {
-                    self.webhooks.configure(settings)
-                })
+                given(request, |settings: Settings| self.webhooks.configure(settings))
             }
             ["webhooks", "sent"] if method == get => shown(&self.webhooks.sent()),
-            ["tokens"] if method == post => {
-                given(request, |tokens: Tokens| self.accept(tokens.accept))
-            }
+            ["tokens"] if method == post => given(request, |tokens: Tokens| self.accept(tokens.accept)),
             ["clock"] if method == get => shown(&self.clock.now().to_string()),
             ["clock"] if method == post => given(request, |step: ClockStep| {
-                self.clock
-                    .advance(SignedDuration::from_secs(step.advance_seconds));
+                self.clock.advance(SignedDuration::from_secs(step.advance_seconds));
             }),
             ["requests"] if method == get => {
                 let counts = self.requests().into_iter();
@@ -187,10 +176,5 @@ pub fn given<T: DeserializeOwned>(request: &Request, apply: impl FnOnce(T)) -> R
 }
 
 fn refused(error: &serde_json::Error) -> Reply {
-    Reply::json(
-        400,
-        super::json::Object::new()
-            .text("error", &error.to_string())
-            .done(),
-    )
+    Reply::json(400, super::json::Object::new().text("error", &error.to_string()).done())
 }

@@ -161,10 +161,7 @@ mod tests {
         ));
         assert!(faults.matching("GET", "/chamada").is_none());
         assert!(faults.matching("POST", "/chamada").is_none());
-        assert!(matches!(
-            faults.matching("POST", "/chamada/"),
-            Some(Effect::CloseAfter)
-        ));
+        assert!(matches!(faults.matching("POST", "/chamada/"), Some(Effect::CloseAfter)));
         assert!(faults.matching("POST", "/chamada").is_none());
     }
 

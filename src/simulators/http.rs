@@ -44,10 +44,7 @@ impl Request {
 
     /// The path's parts without empty ones, so that `/a/b`, `/a/b/` and `//a/b` are one route.
     pub fn segments(&self) -> Vec<&str> {
-        self.path
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .collect()
+        self.path.split('/').filter(|part| !part.is_empty()).collect()
     }
 
     /// The body as JSON; `None` when it is not JSON.

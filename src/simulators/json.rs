@@ -69,9 +69,6 @@ mod tests {
             .text_or_null("n", None)
             .raw("l", array([1, 2]))
             .done();
-        assert_eq!(
-            text,
-            r#"{"b":"say \"olá\"\n\\","a":1.5,"n":null,"l":[1,2]}"#
-        );
+        assert_eq!(text, r#"{"b":"say \"olá\"\n\\","a":1.5,"n":null,"l":[1,2]}"#);
     }
 }

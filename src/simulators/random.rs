@@ -28,9 +28,7 @@ impl Random {
 
     /// `count` decimal digits; the first may be 0.
     pub fn digits(&self, count: usize) -> String {
-        (0..count)
-            .map(|_| char::from(b'0' + (self.below(10) as u8)))
-            .collect()
+        (0..count).map(|_| char::from(b'0' + (self.below(10) as u8))).collect()
     }
 
     /// `count` lower-case hexadecimal digits.

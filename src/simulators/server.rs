@@ -84,9 +84,7 @@ pub fn serve<A: App>(listener: TcpListener, app: Arc<A>) -> std::io::Result<Hand
                 loop {
                     // A failed accept is one client's trouble, or a lack of descriptors that passes.
                     match listener.accept().await {
-                        Ok((stream, _)) => {
-                            drop(tasks.spawn(talk(stream, app.clone(), stopping.clone())))
-                        }
+                        Ok((stream, _)) => drop(tasks.spawn(talk(stream, app.clone(), stopping.clone()))),
                         Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
                     }
                 }
@@ -130,16 +128,12 @@ struct Cut;
 
 type Body = UnsyncBoxBody<Bytes, Cut>;
 
-async fn exchange<A: App>(
-    app: Arc<A>,
-    request: hyper::Request<Incoming>,
-) -> Result<Response<Body>, Cut> {
+async fn exchange<A: App>(app: Arc<A>, request: hyper::Request<Incoming>) -> Result<Response<Body>, Cut> {
     let (head, body) = request.into_parts();
     let reply = match Limited::new(body, BODY_LIMIT).collect().await {
         Err(_) => app.failure(413),
         Ok(body) => {
-            let query =
-                url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
+            let query = url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
             let request = Request {
                 method: head.method,
                 path: head.uri.path().to_owned(),
@@ -165,10 +159,7 @@ async fn respond<A: App>(app: &Arc<A>, request: Request) -> Reply {
         };
     }
     control.count(&request);
-    match control
-        .faults
-        .matching(request.method.as_str(), &request.path)
-    {
+    match control.faults.matching(request.method.as_str(), &request.path) {
         None => app.answer(request).await,
         Some(effect) => suffer(app, effect, request).await,
     }
@@ -190,10 +181,7 @@ async fn suffer<A: App>(app: &Arc<A>, effect: Effect, request: Request) -> Reply
         }
         Effect::CloseBefore => Reply::dropped(),
         Effect::CloseAfter => app.answer(request).await.delivered(Delivery::Dropped),
-        Effect::TruncateAfter(bytes) => app
-            .answer(request)
-            .await
-            .delivered(Delivery::Truncated(bytes)),
+        Effect::TruncateAfter(bytes) => app.answer(request).await.delivered(Delivery::Truncated(bytes)),
         Effect::SlowBody(ms) => app
             .answer(request)
             .await
@@ -202,14 +190,8 @@ async fn suffer<A: App>(app: &Arc<A>, effect: Effect, request: Request) -> Reply
             let _lost = app.answer(request).await;
             Reply::json(200, "\u{1}%%% not json")
         }
-        Effect::Html => Reply::new(
-            502,
-            "text/html",
-            "<html><body><h1>502 Bad Gateway</h1></body></html>",
-        ),
-        Effect::Busy(seconds) => app
-            .failure(429)
-            .with_header("retry-after", seconds.to_string()),
+        Effect::Html => Reply::new(502, "text/html", "<html><body><h1>502 Bad Gateway</h1></body></html>"),
+        Effect::Busy(seconds) => app.failure(429).with_header("retry-after", seconds.to_string()),
         Effect::OkFalse => app.failure(200),
     }
 }

@@ -131,17 +131,13 @@ impl Outbox {
             url,
             body,
         };
-        let dropped = settings
-            .drop
-            .iter()
-            .any(|named| named == kind || named == "*");
+        let dropped = settings.drop.iter().any(|named| named == kind || named == "*");
         let copies = settings.duplicate;
         drop(settings);
         if dropped {
             return self.shared.note(delivery, 0, None);
         }
-        let lane =
-            BuildHasherDefault::<DefaultHasher>::default().hash_one(subject) as usize % LANES;
+        let lane = BuildHasherDefault::<DefaultHasher>::default().hash_one(subject) as usize % LANES;
         for _ in 0..=copies {
             let copy = Delivery {
                 kind: delivery.kind.clone(),

@@ -62,13 +62,7 @@ pub trait Store: Send + Sync + 'static {
     async fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Stored>>, StoreError>;
 
     /// Writes a value if the key is as expected, to live for `ttl` from now, or for ever.
-    async fn put(
-        &self,
-        key: &Key,
-        value: Bytes,
-        ttl: Option<Duration>,
-        expect: Expect,
-    ) -> Result<Put, StoreError>;
+    async fn put(&self, key: &Key, value: Bytes, ttl: Option<Duration>, expect: Expect) -> Result<Put, StoreError>;
 
     /// Removes a value or a counter if the key is as expected; `false` if nothing was removed.
     async fn remove(&self, key: &Key, expect: Expect) -> Result<bool, StoreError>;
@@ -84,12 +78,7 @@ pub trait Store: Send + Sync + 'static {
     async fn append(&self, log: &Log, entry: Bytes) -> Result<Position, StoreError>;
 
     /// Reads at most `limit` entries that follow `after`, ascending.
-    async fn read(
-        &self,
-        log: &Log,
-        after: Position,
-        limit: usize,
-    ) -> Result<Vec<(Position, Bytes)>, StoreError>;
+    async fn read(&self, log: &Log, after: Position, limit: usize) -> Result<Vec<(Position, Bytes)>, StoreError>;
 
     /// Returns once the log may hold something after `after`, or when `at_most` has passed.
     async fn wait(&self, log: &Log, after: Position, at_most: Duration) -> Result<(), StoreError>;
@@ -101,13 +90,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Scores lie within ±2⁵³ and are usually Unix ms. With `keep_from`, members below that score
     /// leave the set in the same operation.
-    async fn index(
-        &self,
-        set: &Set,
-        score: i64,
-        member: &str,
-        keep_from: Option<i64>,
-    ) -> Result<(), StoreError>;
+    async fn index(&self, set: &Set, score: i64, member: &str, keep_from: Option<i64>) -> Result<(), StoreError>;
 
     /// Takes a member out of a set; no error if it is not in it.
     async fn unindex(&self, set: &Set, member: &str) -> Result<(), StoreError>;

@@ -27,10 +27,7 @@ pub(super) struct Versions {
 
 impl Versions {
     pub(super) fn next(&self) -> Version {
-        Version(
-            self.key
-                .hash_one(self.count.fetch_add(1, Ordering::Relaxed)),
-        )
+        Version(self.key.hash_one(self.count.fetch_add(1, Ordering::Relaxed)))
     }
 }
 
@@ -42,9 +39,7 @@ mod tests {
     #[test]
     fn no_version_is_made_twice() {
         let (one, other) = (Versions::default(), Versions::default());
-        let made: HashSet<_> = (0..10_000)
-            .flat_map(|_| [one.next(), other.next()])
-            .collect();
+        let made: HashSet<_> = (0..10_000).flat_map(|_| [one.next(), other.next()]).collect();
         assert_eq!(made.len(), 20_000);
     }
 }

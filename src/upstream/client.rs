@@ -175,14 +175,11 @@ impl Upstream {
                 Err(failure) => failure,
             };
             if failure.kind == FailureKind::Refused(Refusal::Credential) {
-                let next = keys
-                    .next()
-                    .filter(|_| budget.allows_a_try_after(Duration::ZERO));
+                let next = keys.next().filter(|_| budget.allows_a_try_after(Duration::ZERO));
                 key = next.ok_or(failure)?;
             } else {
                 let pause = pause();
-                let worthwhile =
-                    plan.may_be_repeated_after(failure.kind) && budget.allows_a_try_after(pause);
+                let worthwhile = plan.may_be_repeated_after(failure.kind) && budget.allows_a_try_after(pause);
                 if repeated || !worthwhile {
                     return Err(failure);
                 }
@@ -193,11 +190,7 @@ impl Upstream {
     }
 
     /// Waits for a place among the exchanges under way.
-    async fn enter(
-        &self,
-        operation: &'static str,
-        budget: &Budget,
-    ) -> Result<SemaphorePermit<'_>, Failure> {
+    async fn enter(&self, operation: &'static str, budget: &Budget) -> Result<SemaphorePermit<'_>, Failure> {
         match timeout_at(budget.last_start, self.places.acquire()).await {
             Ok(Ok(place)) => Ok(place),
             _ => {
@@ -208,19 +201,9 @@ impl Upstream {
     }
 
     /// Sends a request once and notes how that went.
-    async fn attempt<R: Reading>(
-        &self,
-        plan: &Plan<R>,
-        key: &HeldKey,
-    ) -> Result<R::Output, Failure> {
+    async fn attempt<R: Reading>(&self, plan: &Plan<R>, key: &HeldKey) -> Result<R::Output, Failure> {
         let started = Instant::now();
-        let late = || {
-            Fault::new(
-                FailureKind::Interrupted,
-                plan.operation,
-                "no answer in time",
-            )
-        };
+        let late = || Fault::new(FailureKind::Interrupted, plan.operation, "no answer in time");
         let result = timeout_at(plan.deadline, self.send(plan, key))
             .await
             .unwrap_or_else(|_| Err(late()));
@@ -250,14 +233,8 @@ impl Upstream {
         let failed = |error| Fault::of(error, plan.operation);
         let client = wire::client(plan.connecting).map_err(failed)?;
         let credential = (self.credential.header, value);
-        let response = plan
-            .outgoing
-            .send(&client, credential)
-            .await
-            .map_err(failed)?;
-        plan.reading
-            .read(plan.operation, response, self.now())
-            .await
+        let response = plan.outgoing.send(&client, credential).await.map_err(failed)?;
+        plan.reading.read(plan.operation, response, self.now()).await
     }
 
     fn no_key(&self, operation: &'static str) -> Failure {
@@ -267,9 +244,7 @@ impl Upstream {
 
     fn log(&self, fault: &Fault, key: &HeldKey) {
         let (account, cause, key) = (&*self.account, &fault.cause, key.id());
-        let Failure {
-            kind, operation, ..
-        } = fault.failure;
+        let Failure { kind, operation, .. } = fault.failure;
         match kind {
             FailureKind::Refused(Refusal::Credential) => {
                 tracing::error!(account, operation, key, cause, "the provider refuses a key");

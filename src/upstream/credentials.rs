@@ -43,9 +43,7 @@ pub(super) struct HeldKey {
 impl Credentials {
     pub(super) fn new(ring: &KeyRing, credential: Credential) -> Self {
         let keys = ring.iter().map(|key| HeldKey::new(key, credential));
-        Self {
-            keys: keys.collect(),
-        }
+        Self { keys: keys.collect() }
     }
 
     /// Returns the keys valid at `now` in the order they are to be tried: ring order, refused ones last.
@@ -99,9 +97,7 @@ impl HeldKey {
                 self.refused.store(true, Ordering::Relaxed);
             }
             None => self.accept(now),
-            Some(FailureKind::Refused(reason))
-                if !matches!(reason, Refusal::Technical | Refusal::Unknown) =>
-            {
+            Some(FailureKind::Refused(reason)) if !matches!(reason, Refusal::Technical | Refusal::Unknown) => {
                 self.accept(now);
             }
             Some(_) => {}

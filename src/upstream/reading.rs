@@ -40,12 +40,7 @@ pub(super) struct Whole<J>(pub(super) J);
 impl<T: Send, J: Fn(&Answer) -> Result<T, Rejection> + Sync> Reading for Whole<J> {
     type Output = T;
 
-    async fn read(
-        &self,
-        operation: &'static str,
-        response: Response,
-        now: Timestamp,
-    ) -> Result<T, Fault> {
+    async fn read(&self, operation: &'static str, response: Response, now: Timestamp) -> Result<T, Fault> {
         let answer = answer(operation, response, now).await?;
         (self.0)(&answer).map_err(|rejection| rejected(operation, rejection, &answer))
     }
@@ -61,12 +56,7 @@ pub(super) struct Opening<J> {
 impl<J: Fn(&Answer) -> Rejection + Sync> Reading for Opening<J> {
     type Output = Streamed;
 
-    async fn read(
-        &self,
-        operation: &'static str,
-        response: Response,
-        now: Timestamp,
-    ) -> Result<Streamed, Fault> {
+    async fn read(&self, operation: &'static str, response: Response, now: Timestamp) -> Result<Streamed, Fault> {
         if is_audio(&response) {
             return Ok(streamed(operation, response, self.idle));
         }
@@ -95,11 +85,7 @@ fn streamed(operation: &'static str, response: Response, idle: Duration) -> Stre
     }
 }
 
-fn chunks(
-    operation: &'static str,
-    response: Response,
-    idle: Duration,
-) -> BoxStream<'static, Result<Bytes, Failure>> {
+fn chunks(operation: &'static str, response: Response, idle: Duration) -> BoxStream<'static, Result<Bytes, Failure>> {
     let next = move |mut response: Response| async move {
         let fault = match timeout(idle, response.chunk()).await {
             Ok(Ok(chunk)) => return Ok(chunk.map(|chunk| (chunk, response))),
@@ -112,17 +98,9 @@ fn chunks(
     stream::try_unfold(response, next).boxed()
 }
 
-async fn answer(
-    operation: &'static str,
-    mut response: Response,
-    now: Timestamp,
-) -> Result<Answer, Fault> {
+async fn answer(operation: &'static str, mut response: Response, now: Timestamp) -> Result<Answer, Fault> {
     let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| Fault::of(error, operation))?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(|error| Fault::of(error, operation))? {
         if body.len() + chunk.len() > LARGEST_ANSWER {
             return Err(Fault::new(
                 FailureKind::Broken,
@@ -150,9 +128,7 @@ fn rejected(operation: &'static str, rejection: Rejection, answer: &Answer) -> F
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = text(headers, &RETRY_AFTER)?;
     let seconds = value.parse().ok().or_else(|| {
-        let date = rfc2822::DateTimeParser::new()
-            .parse_timestamp(&value)
-            .ok()?;
+        let date = rfc2822::DateTimeParser::new().parse_timestamp(&value).ok()?;
         Some(Timestamp::from(date).seconds_since(now))
     });
     Some(Duration::from_secs(seconds?).min(LONGEST_WAIT))

@@ -99,7 +99,10 @@ impl Outgoing {
     ///
     /// # Errors
     /// Returns what went wrong on the way; [`Fault::of`] tells what that means.
-    #[expect(clippy::disallowed_methods, reason = "the one place that sends a request to a provider")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that sends a request to a provider"
+    )]
     pub(super) async fn send(
         &self,
         client: &Client,
@@ -135,10 +138,7 @@ fn address(base_url: &Url, path: &str, query: &[(&'static str, String)]) -> Url 
 fn encode(body: Body) -> (Option<HeaderValue>, Bytes) {
     match body {
         Body::Empty => (None, Bytes::new()),
-        Body::Json(text) => (
-            Some(HeaderValue::from_static("application/json")),
-            text.into(),
-        ),
+        Body::Json(text) => (Some(HeaderValue::from_static("application/json")), text.into()),
         Body::Form(fields) => {
             let text = form_urlencoded::Serializer::new(String::new())
                 .extend_pairs(fields)
@@ -149,8 +149,7 @@ fn encode(body: Body) -> (Option<HeaderValue>, Bytes) {
         Body::Multipart(fields) => {
             // No field can hold a boundary that is made after it.
             let boundary = Uuid::now_v7().simple().to_string();
-            let media_type =
-                HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"));
+            let media_type = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}"));
             (media_type.ok(), multipart(&boundary, fields).into())
         }
     }
@@ -159,8 +158,7 @@ fn encode(body: Body) -> (Option<HeaderValue>, Bytes) {
 fn multipart(boundary: &str, fields: Vec<(&'static str, String)>) -> String {
     let mut text = String::new();
     for (name, value) in fields {
-        let head =
-            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+        let head = format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
         text.extend([&head, &value, "\r\n"]);
     }
     text + "--" + boundary + "--\r\n"
@@ -174,11 +172,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(
-        kind: FailureKind,
-        operation: &'static str,
-        cause: impl Into<String>,
-    ) -> Self {
+    pub(super) fn new(kind: FailureKind, operation: &'static str, cause: impl Into<String>) -> Self {
         Self {
             failure: Failure::new(kind, operation),
             cause: cause.into(),
@@ -204,8 +198,7 @@ fn fate(error: &reqwest::Error) -> FailureKind {
 }
 
 fn is_not_http(error: &reqwest::Error) -> bool {
-    let is_parse =
-        |cause: &(dyn Error + 'static)| cause.downcast_ref().is_some_and(hyper::Error::is_parse);
+    let is_parse = |cause: &(dyn Error + 'static)| cause.downcast_ref().is_some_and(hyper::Error::is_parse);
     causes(error).any(is_parse)
 }
 

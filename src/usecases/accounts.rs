@@ -107,7 +107,10 @@ impl Gateway {
     /// # Errors
     /// None today; kept for sources that can fail.
     pub async fn accounts(&self, caller: Option<&Caller>) -> Result<Vec<AccountView>, Error> {
-        let visible = self.accounts.iter().filter(|(_, entry)| caller.is_none_or(|caller| sees(caller, entry)));
+        let visible = self
+            .accounts
+            .iter()
+            .filter(|(_, entry)| caller.is_none_or(|caller| sees(caller, entry)));
         Ok(futures_util::future::join_all(visible.map(|(_, entry)| self.view(entry))).await)
     }
 
@@ -134,7 +137,10 @@ impl Gateway {
             }
             .to_owned(),
             capabilities: capabilities(entry.provider.as_ref()),
-            limits: AccountLimits { concurrent: entry.config.concurrent, per_second: entry.config.per_second },
+            limits: AccountLimits {
+                concurrent: entry.config.concurrent,
+                per_second: entry.config.per_second,
+            },
             balance,
             keys: self.keys(entry),
         }
@@ -164,10 +170,16 @@ pub(super) fn sees(caller: &Caller, entry: &Entry) -> bool {
 /// What a provider can do, read from the roles it plays.
 pub fn capabilities(provider: &dyn Provider) -> Capabilities {
     let offers = provider.calls().map(|calls| calls.offers()).unwrap_or_default();
-    let call = |offer: &Offer| CallCapability { operation: offer.operation, options: offer.options.to_vec() };
+    let call = |offer: &Offer| CallCapability {
+        operation: offer.operation,
+        options: offer.options.to_vec(),
+    };
     let control = CallKind::ALL.iter().filter_map(|kind| {
         let operations = provider.control()?.controls(*kind).to_vec();
-        (!operations.is_empty()).then_some(ControlCapability { kind: *kind, operations })
+        (!operations.is_empty()).then_some(ControlCapability {
+            kind: *kind,
+            operations,
+        })
     });
     Capabilities {
         calls: offers.iter().map(call).collect(),
@@ -178,9 +190,11 @@ pub fn capabilities(provider: &dyn Provider) -> Capabilities {
         }),
         recordings: provider.recordings().is_some(),
         inbound: provider.inbound().is_some(),
-        webhooks: provider.webhooks().map_or(Vec::new(), |webhooks| match webhooks.kinds() {
-            [] => vec!["all".to_owned()],
-            kinds => kinds.iter().map(|kind| (*kind).to_owned()).collect(),
-        }),
+        webhooks: provider
+            .webhooks()
+            .map_or(Vec::new(), |webhooks| match webhooks.kinds() {
+                [] => vec!["all".to_owned()],
+                kinds => kinds.iter().map(|kind| (*kind).to_owned()).collect(),
+            }),
     }
 }

@@ -20,7 +20,10 @@ impl Gateway {
     pub async fn hang_up(&self, caller: &Caller, id: CallId) -> Result<Call, Error> {
         let (call, entry) = self.live_call(caller, id).await?;
         let control = control(entry, &call, Capability::Hangup)?;
-        let target = Target { kind: call.kind, reference: bound(&call)? };
+        let target = Target {
+            kind: call.kind,
+            reference: bound(&call)?,
+        };
         taken(control.hang_up(target).await, entry)?;
         self.asked_to_end(call).await
     }
@@ -31,7 +34,10 @@ impl Gateway {
     /// As [`Gateway::hang_up`].
     pub async fn accept(&self, caller: &Caller, id: CallId, session: Session) -> Result<Call, Error> {
         let (call, entry) = self.live_call(caller, id).await?;
-        let target = Target { kind: call.kind, reference: bound(&call)? };
+        let target = Target {
+            kind: call.kind,
+            reference: bound(&call)?,
+        };
         taken(inbound(entry, &call)?.accept(target, &session).await, entry)?;
         Ok(call)
     }
@@ -42,7 +48,10 @@ impl Gateway {
     /// As [`Gateway::hang_up`].
     pub async fn reject(&self, caller: &Caller, id: CallId) -> Result<Call, Error> {
         let (call, entry) = self.live_call(caller, id).await?;
-        let target = Target { kind: call.kind, reference: bound(&call)? };
+        let target = Target {
+            kind: call.kind,
+            reference: bound(&call)?,
+        };
         taken(inbound(entry, &call)?.reject(target).await, entry)?;
         self.asked_to_end(call).await
     }
@@ -54,7 +63,10 @@ impl Gateway {
     pub async fn transfer(&self, caller: &Caller, id: CallId, to: Address, leg: LegSide) -> Result<Call, Error> {
         let (call, entry) = self.live_call(caller, id).await?;
         let control = control(entry, &call, Capability::Transfer)?;
-        let target = Target { kind: call.kind, reference: bound(&call)? };
+        let target = Target {
+            kind: call.kind,
+            reference: bound(&call)?,
+        };
         taken(control.transfer(target, &to, leg).await, entry)?;
         Ok(call)
     }
@@ -66,7 +78,10 @@ impl Gateway {
     pub async fn monitor(&self, caller: &Caller, id: CallId, to: Address, mode: MonitorMode) -> Result<Call, Error> {
         let (call, entry) = self.live_call(caller, id).await?;
         let control = control(entry, &call, Capability::Monitor)?;
-        let target = Target { kind: call.kind, reference: bound(&call)? };
+        let target = Target {
+            kind: call.kind,
+            reference: bound(&call)?,
+        };
         taken(control.monitor(target, &to, mode).await, entry)?;
         Ok(call)
     }

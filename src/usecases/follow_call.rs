@@ -37,10 +37,15 @@ impl Gateway {
 
     async fn refreshed(&self, call: Call) -> Result<Call, Error> {
         let entry = self.carrier(&call)?;
-        let Some(lookup) = entry.provider.lookup().filter(|lookup| lookup.can_fetch(call.kind)) else { return Ok(call) };
+        let Some(lookup) = entry.provider.lookup().filter(|lookup| lookup.can_fetch(call.kind)) else {
+            return Ok(call);
+        };
         let reference = bound(&call)?;
         let facts = lookup
-            .fetch(Target { kind: call.kind, reference })
+            .fetch(Target {
+                kind: call.kind,
+                reference,
+            })
             .await
             .map_err(|failure| provider_failed(&failure, entry))?;
         let now = self.now();
@@ -48,7 +53,11 @@ impl Gateway {
             .change_call(call.id, |call| {
                 let before = call.clone();
                 fold(call, facts.clone(), SettledBy::Poll, now);
-                Ok(if *call == before { Change::Keep(()) } else { Change::Write(()) })
+                Ok(if *call == before {
+                    Change::Keep(())
+                } else {
+                    Change::Write(())
+                })
             })
             .await?;
         Ok(call)
@@ -80,8 +89,17 @@ impl Gateway {
         for account in &query.account {
             self.visible_account(caller, account)?;
         }
-        let set = if caller.reads_all() { keys::calls_all() } else { keys::calls_of(&caller.tenant) };
-        let listing = Listing { set, query: named(&query), window: query.window, key: &|member| keys::call(member) };
+        let set = if caller.reads_all() {
+            keys::calls_all()
+        } else {
+            keys::calls_of(&caller.tenant)
+        };
+        let listing = Listing {
+            set,
+            query: named(&query),
+            window: query.window,
+            key: &|member| keys::call(member),
+        };
         self.page(caller, listing, &paging, |bytes| {
             let call: Call = serde_json::from_slice(bytes).ok()?;
             matches(&call, &query).then_some(call)
@@ -96,15 +114,24 @@ impl Gateway {
     pub async fn call_recording(&self, caller: &Caller, id: CallId, range: Option<String>) -> Result<Recording, Error> {
         let call = self.own_call(caller, id).await?;
         let entry = self.carrier(&call)?;
-        let Some(recordings) = entry.provider.recordings() else { return Err(lacks(entry, Capability::Recording)) };
-        let target = Target { kind: call.kind, reference: bound(&call)? };
-        recordings.open(target, range.as_deref()).await.map_err(|failure| recording_failed(&failure, entry))
+        let Some(recordings) = entry.provider.recordings() else {
+            return Err(lacks(entry, Capability::Recording));
+        };
+        let target = Target {
+            kind: call.kind,
+            reference: bound(&call)?,
+        };
+        recordings
+            .open(target, range.as_deref())
+            .await
+            .map_err(|failure| recording_failed(&failure, entry))
     }
 
     /// The caller's call; another tenant's looks like none.
     pub(super) async fn own_call(&self, caller: &Caller, id: CallId) -> Result<Call, Error> {
         let call = self.load_call(id).await?;
-        call.filter(|call| caller.reads(&call.tenant)).ok_or_else(Error::not_found)
+        call.filter(|call| caller.reads(&call.tenant))
+            .ok_or_else(Error::not_found)
     }
 
     /// The account that carries a call.
@@ -117,15 +144,21 @@ impl Gateway {
 /// The provider's name of the call.
 pub(super) fn bound(call: &Call) -> Result<&ProviderRef, Error> {
     call.provider_ref.as_ref().ok_or_else(|| {
-        Error::new(Problem::CallNotBound, "The provider has not told its name of this call yet.")
-            .retry_after(Duration::from_secs(2))
+        Error::new(
+            Problem::CallNotBound,
+            "The provider has not told its name of this call yet.",
+        )
+        .retry_after(Duration::from_secs(2))
     })
 }
 
 /// A refusal naming what the account's provider cannot do.
 pub(super) fn lacks(entry: &Entry, capability: Capability) -> Error {
-    Error::new(Problem::NotSupported, format!("Not supported by this provider for this call: {capability}."))
-        .at(&entry.config.name, entry.provider.kind())
+    Error::new(
+        Problem::NotSupported,
+        format!("Not supported by this provider for this call: {capability}."),
+    )
+    .at(&entry.config.name, entry.provider.kind())
 }
 
 /// What a caller is told when a provider fails to act on a call that exists.
@@ -153,10 +186,15 @@ pub(super) fn named(query: &impl serde::Serialize) -> String {
 
 fn matches(call: &Call, query: &CallQuery) -> bool {
     let one_of = |wanted: &[crate::domain::address::Address], party: &Option<crate::domain::address::Address>| {
-        wanted.is_empty() || party.as_ref().is_some_and(|party| wanted.iter().any(|wanted| wanted.same_party(party)))
+        wanted.is_empty()
+            || party
+                .as_ref()
+                .is_some_and(|party| wanted.iter().any(|wanted| wanted.same_party(party)))
     };
     let reference = call.provider_ref.as_ref();
-    let referred = |wanted: &String| reference.is_some_and(|known| known.id.as_ref() == Some(wanted) || known.uuid.as_ref() == Some(wanted));
+    let referred = |wanted: &String| {
+        reference.is_some_and(|known| known.id.as_ref() == Some(wanted) || known.uuid.as_ref() == Some(wanted))
+    };
     allows(&query.status, &call.status)
         && allows(&query.direction, &call.direction)
         && allows(&query.kind, &call.kind)
@@ -178,4 +216,3 @@ pub(super) fn allows<T: PartialEq>(wanted: &[T], value: &T) -> bool {
 pub(super) fn allows_known<T: PartialEq>(wanted: &[T], value: Option<&T>) -> bool {
     wanted.is_empty() || value.is_some_and(|value| wanted.contains(value))
 }
-

@@ -31,9 +31,23 @@ pub struct Gateway {
 
 impl Gateway {
     /// Puts the parts together; opens nothing.
-    pub fn new(config: Arc<Config>, store: SharedStore, accounts: Accounts, sealer: Sealer, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        config: Arc<Config>,
+        store: SharedStore,
+        accounts: Accounts,
+        sealer: Sealer,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let instance = Uuid::now_v7().simple().to_string();
-        Self { config, store, accounts, sealer, clock, instance, unfinished: TaskTracker::new() }
+        Self {
+            config,
+            store,
+            accounts,
+            sealer,
+            clock,
+            instance,
+            unfinished: TaskTracker::new(),
+        }
     }
 
     /// The configuration in force.
@@ -55,7 +69,10 @@ impl Gateway {
         F: Future + Send + 'static,
         F::Output: Send,
     {
-        SeenThrough { work: Some(Box::pin(work)), unfinished: self.unfinished.clone() }
+        SeenThrough {
+            work: Some(Box::pin(work)),
+            unfinished: self.unfinished.clone(),
+        }
     }
 
     /// Waits for everything that [`Gateway::see_through`] still runs in the background.
@@ -74,15 +91,21 @@ impl Gateway {
 
     /// The account, if it exists.
     pub(super) fn entry(&self, account: &AccountName) -> Result<&Entry, Error> {
-        self.accounts
-            .get(account)
-            .ok_or_else(|| Error::new(Problem::ProviderUnavailable, "The account that carries this is no longer configured."))
+        self.accounts.get(account).ok_or_else(|| {
+            Error::new(
+                Problem::ProviderUnavailable,
+                "The account that carries this is no longer configured.",
+            )
+        })
     }
 
     /// Refuses callers who read everything and act for nobody.
     pub(super) fn acting(caller: &Caller) -> Result<(), Error> {
         if caller.reads_all() {
-            return Err(Error::new(Problem::Forbidden, "A token for every tenant may only read."));
+            return Err(Error::new(
+                Problem::Forbidden,
+                "A token for every tenant may only read.",
+            ));
         }
         Ok(())
     }
@@ -91,7 +114,8 @@ impl Gateway {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
-        Self::new(Problem::StoreUnavailable, "The store cannot be reached.").retry_after(std::time::Duration::from_secs(1))
+        Self::new(Problem::StoreUnavailable, "The store cannot be reached.")
+            .retry_after(std::time::Duration::from_secs(1))
     }
 }
 
@@ -112,7 +136,9 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let Some(work) = self.work.as_mut() else { return Poll::Pending };
+        let Some(work) = self.work.as_mut() else {
+            return Poll::Pending;
+        };
         let polled = work.as_mut().poll(context);
         if polled.is_ready() {
             self.work = None;

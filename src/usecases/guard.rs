@@ -39,8 +39,12 @@ impl Gateway {
     /// The limits a call counts against: machines may call one number only so often.
     pub(super) fn call_limits(&self, tenant: &str, call: &NewCall) -> Vec<Limit> {
         let automated = matches!(call.kind(), CallKind::Say | CallKind::Play | CallKind::Flow);
-        let Address::Phone(number) = &call.to else { return Vec::new() };
-        let Some(rate) = self.config.calls.automated_calls_per_number.filter(|_| automated) else { return Vec::new() };
+        let Address::Phone(number) = &call.to else {
+            return Vec::new();
+        };
+        let Some(rate) = self.config.calls.automated_calls_per_number.filter(|_| automated) else {
+            return Vec::new();
+        };
         vec![self.number_limit("calls.automated_calls_per_number", rate, tenant, number)]
     }
 
@@ -55,7 +59,11 @@ impl Gateway {
 
     fn number_limit(&self, name: &'static str, rate: Rate, tenant: &str, number: &PhoneNumber) -> Limit {
         let digest = self.sealer.name(Purpose::Address, &[tenant, number.as_str()]);
-        Limit { name, rate, counter: keys::counter(name, digest) }
+        Limit {
+            name,
+            rate,
+            counter: keys::counter(name, digest),
+        }
     }
 
     /// Counts one against every limit, then refuses if one is over.
@@ -96,8 +104,15 @@ impl Gateway {
         if to.country().is_some_and(|country| allowed.contains(&country)) {
             return Ok(());
         }
-        let mut error = Error::new(Problem::DestinationNotAllowed, "Numbers of this country are not allowed.");
-        error.context.fields = vec![FieldError::new("/to", "not_allowed", "is a number of a country that is not allowed")];
+        let mut error = Error::new(
+            Problem::DestinationNotAllowed,
+            "Numbers of this country are not allowed.",
+        );
+        error.context.fields = vec![FieldError::new(
+            "/to",
+            "not_allowed",
+            "is a number of a country that is not allowed",
+        )];
         Err(error)
     }
 }

@@ -50,8 +50,16 @@ impl RecordId {
     }
 
     fn write(&self) -> String {
-        let Self { account, report, created_at, row } = self;
-        format!("rec_{}", BASE64.encode(format!("{account}\0{report}\0{}\0{row}", created_at.as_millis())))
+        let Self {
+            account,
+            report,
+            created_at,
+            row,
+        } = self;
+        format!(
+            "rec_{}",
+            BASE64.encode(format!("{account}\0{report}\0{}\0{row}", created_at.as_millis()))
+        )
     }
 }
 
@@ -83,34 +91,70 @@ impl Gateway {
     }
 
     /// Reads one record again.
-    pub(super) async fn read_record(&self, caller: &Caller, entry: &Entry, id: &RecordId, raw: bool) -> Result<Option<Record>, Error> {
+    pub(super) async fn read_record(
+        &self,
+        caller: &Caller,
+        entry: &Entry,
+        id: &RecordId,
+        raw: bool,
+    ) -> Result<Option<Record>, Error> {
         if id.report == JOURNAL {
-            let Ok(call) = id.row.parse::<CallId>() else { return Ok(None) };
-            let call = self.load_call(call).await?.filter(|call| call.account.as_ref() == Some(&id.account));
+            let Ok(call) = id.row.parse::<CallId>() else {
+                return Ok(None);
+            };
+            let call = self
+                .load_call(call)
+                .await?
+                .filter(|call| call.account.as_ref() == Some(&id.account));
             return Ok(call.and_then(|call| self.journal_record(caller, entry, call, raw)));
         }
         let history = entry.provider.history();
-        let report = history.and_then(|history| history.reports().iter().find(|report| report.name == id.report).copied());
-        let (Some(history), Some(report)) = (history, report) else { return Ok(None) };
+        let report = history.and_then(|history| {
+            history
+                .reports()
+                .iter()
+                .find(|report| report.name == id.report)
+                .copied()
+        });
+        let (Some(history), Some(report)) = (history, report) else {
+            return Ok(None);
+        };
         let row = match history.row(report.name, &id.row, id.created_at).await {
             Ok(row) => row,
-            Err(Failure { kind: FailureKind::Refused(Refusal::NotFound), .. }) => return Ok(None),
+            Err(Failure {
+                kind: FailureKind::Refused(Refusal::NotFound),
+                ..
+            }) => return Ok(None),
             Err(failure) => return Err(Error::from_failure(&failure, &entry.config.name, entry.provider.kind())),
         };
-        Ok(self.report_records(caller, entry, (report, vec![row]), raw).await?.pop())
+        Ok(self
+            .report_records(caller, entry, (report, vec![row]), raw)
+            .await?
+            .pop())
     }
 
     /// Our calls that rows are about, by the identifier in their tag, else by the provider's.
     async fn calls_of_rows(&self, entry: &Entry, rows: &[Row]) -> Result<Vec<Option<Call>>, Error> {
         let account = &entry.config.name;
-        let reference = |row: &Row| row.facts.reference.as_ref().and_then(|known| known.id.clone()).unwrap_or_else(|| row.id.clone());
-        let names: Vec<_> = rows.iter().map(|row| keys::call_by_reference(account, reference(row))).collect();
+        let reference = |row: &Row| {
+            row.facts
+                .reference
+                .as_ref()
+                .and_then(|known| known.id.clone())
+                .unwrap_or_else(|| row.id.clone())
+        };
+        let names: Vec<_> = rows
+            .iter()
+            .map(|row| keys::call_by_reference(account, reference(row)))
+            .collect();
         let bound = self.store.get_many(&names).await?;
         let ids: Vec<Option<CallId>> = rows
             .iter()
             .zip(&bound)
             .map(|(row, bound)| {
-                let bound = bound.as_ref().and_then(|stored| std::str::from_utf8(&stored.value).ok()?.parse().ok());
+                let bound = bound
+                    .as_ref()
+                    .and_then(|stored| std::str::from_utf8(&stored.value).ok()?.parse().ok());
                 row.facts.echoed.or(bound)
             })
             .collect();
@@ -118,7 +162,9 @@ impl Gateway {
         let mut stored = self.store.get_many(&wanted).await?.into_iter();
         let call = |id: Option<CallId>| {
             let stored = id.and_then(|_| stored.next().flatten())?;
-            serde_json::from_slice::<Call>(&stored.value).ok().filter(|call| call.account.as_ref() == Some(account))
+            serde_json::from_slice::<Call>(&stored.value)
+                .ok()
+                .filter(|call| call.account.as_ref() == Some(account))
         };
         Ok(ids.into_iter().map(call).collect())
     }
@@ -144,7 +190,12 @@ impl Gateway {
 fn row_record(entry: &Entry, report: &'static str, found: (Row, Option<Call>, String), raw: bool) -> Option<Record> {
     let (row, ours, tenant) = found;
     let created_at = row.facts.created_at?;
-    let id = RecordId { account: entry.config.name.clone(), report: report.to_owned(), created_at, row: row.id };
+    let id = RecordId {
+        account: entry.config.name.clone(),
+        report: report.to_owned(),
+        created_at,
+        row: row.id,
+    };
     let direction = row.facts.direction.unwrap_or(Direction::Outbound);
     let kind = row.facts.kind.unwrap_or(CallKind::Connect);
     let mut call = Call::new(CallId::generate(), tenant, direction, kind, created_at);
@@ -161,7 +212,10 @@ fn row_record(entry: &Entry, report: &'static str, found: (Row, Option<Call>, St
         record.routing = ours.routing;
         record.attempts = ours.attempts;
     }
-    let fields = entry.provider.history().map_or(&[][..], |history| history.redacted_fields());
+    let fields = entry
+        .provider
+        .history()
+        .map_or(&[][..], |history| history.redacted_fields());
     record.raw = raw.then(|| redact(&row.raw, fields));
     record.recording_url = has_link.then(|| format!("/history/{}/recording", record.id));
     record.agent = row.agent;
@@ -181,7 +235,11 @@ fn record_of(call: Call, id: String, row_hash: String, source: RecordSource) -> 
         Direction::Outbound => &call.to,
         Direction::Inbound => &call.from,
     };
-    let area_code = other.as_ref().and_then(Address::number).and_then(|number| number.area_code()).map(str::to_owned);
+    let area_code = other
+        .as_ref()
+        .and_then(Address::number)
+        .and_then(|number| number.area_code())
+        .map(str::to_owned);
     Some(Record {
         id,
         call_id: (source == RecordSource::Webhook).then_some(call.id),
@@ -233,7 +291,10 @@ fn record_of(call: Call, id: String, row_hash: String, source: RecordSource) -> 
 /// Whether a record passes every filter; the provider may have applied some, none is taken on trust.
 pub(super) fn matches(record: &Record, query: &HistoryQuery) -> bool {
     let party = |wanted: &[Address], party: &Option<Address>| {
-        wanted.is_empty() || party.as_ref().is_some_and(|party| wanted.iter().any(|wanted| wanted.same_party(party)))
+        wanted.is_empty()
+            || party
+                .as_ref()
+                .is_some_and(|party| wanted.iter().any(|wanted| wanted.same_party(party)))
     };
     let named = |wanted: &[String], id: Option<&String>| wanted.is_empty() || id.is_some_and(|id| wanted.contains(id));
     let reference = record.provider_ref.as_ref();
@@ -245,9 +306,21 @@ pub(super) fn matches(record: &Record, query: &HistoryQuery) -> bool {
         && party(&query.from, &record.from)
         && party(&query.to, &record.to)
         && (party(&query.number, &record.from) || party(&query.number, &record.to))
-        && named(&query.agent_id, record.agent.as_ref().and_then(|agent| agent.id.as_ref()))
-        && named(&query.campaign_id, record.campaign.as_ref().and_then(|campaign| campaign.id.as_ref()))
-        && named(&query.external_id, record.subscriber.as_ref().and_then(|subscriber| subscriber.external_id.as_ref()))
+        && named(
+            &query.agent_id,
+            record.agent.as_ref().and_then(|agent| agent.id.as_ref()),
+        )
+        && named(
+            &query.campaign_id,
+            record.campaign.as_ref().and_then(|campaign| campaign.id.as_ref()),
+        )
+        && named(
+            &query.external_id,
+            record
+                .subscriber
+                .as_ref()
+                .and_then(|subscriber| subscriber.external_id.as_ref()),
+        )
         && named(&query.tag, record.tag.as_ref())
         && (query.provider_ref.is_empty()
             || named(&query.provider_ref, reference.and_then(|known| known.id.as_ref()))

@@ -65,7 +65,9 @@ impl Source {
 
     /// Starts a walk of `window` below a place.
     pub(super) fn start(&mut self, window: Window, below: Option<Place>) {
-        let newest = below.as_ref().map_or(window.until, |(at, _)| window.until.min(Timestamp::from_millis(at.as_millis() + 1)));
+        let newest = below.as_ref().map_or(window.until, |(at, _)| {
+            window.until.min(Timestamp::from_millis(at.as_millis() + 1))
+        });
         self.read_from = newest;
         self.window = Some(window);
         self.taken.clone_from(&below);
@@ -94,7 +96,8 @@ impl Source {
 
     /// Whether the rows have a field for the filter.
     pub(super) fn has(&self, filter: Filter) -> bool {
-        self.report.map_or(filter == Filter::Tag, |report| report.filters.contains(&filter))
+        self.report
+            .map_or(filter == Filter::Tag, |report| report.filters.contains(&filter))
     }
 
     /// The place of the next record, if one is read.
@@ -111,7 +114,9 @@ impl Source {
 
     /// Whether what was read is taken and more can be read.
     pub(super) fn is_drained(&self) -> bool {
-        self.read.is_empty() && self.failure.is_none() && self.window.is_some_and(|window| self.read_from > window.since)
+        self.read.is_empty()
+            && self.failure.is_none()
+            && self.window.is_some_and(|window| self.read_from > window.since)
     }
 
     /// Whether what is not read yet may hold a record as new as `at`.
@@ -157,40 +162,68 @@ impl Source {
     ///
     /// # Errors
     /// Where our own store fails.
-    pub(super) async fn read_on(&mut self, gateway: &Gateway, caller: &Caller, query: &HistoryQuery) -> Result<(), Error> {
+    pub(super) async fn read_on(
+        &mut self,
+        gateway: &Gateway,
+        caller: &Caller,
+        query: &HistoryQuery,
+    ) -> Result<(), Error> {
         let Some(whole) = self.window else { return Ok(()) };
-        let window = Window { since: self.start_of_days().max(whole.since), until: self.read_from };
+        let window = Window {
+            since: self.start_of_days().max(whole.since),
+            until: self.read_from,
+        };
         let records = match self.report {
             None => gateway.journal_records(caller, &self.entry, window, query.raw).await?,
             Some(report) => match self.rows(&report, query, window).await {
-                Ok(rows) => gateway.report_records(caller, &self.entry, (report, rows), query.raw).await?,
+                Ok(rows) => {
+                    gateway
+                        .report_records(caller, &self.entry, (report, rows), query.raw)
+                        .await?
+                }
                 Err(failure) => {
                     self.failure = Some(failure);
                     return Ok(());
                 }
             },
         };
-        self.days = if records.is_empty() { (self.days * 2).min(LONGEST_DAYS) } else { 1 };
+        self.days = if records.is_empty() {
+            (self.days * 2).min(LONGEST_DAYS)
+        } else {
+            1
+        };
         self.read_from = window.since;
-        let below = |record: &Record| self.below.as_ref().is_none_or(|(at, id)| (record.created_at, &record.id) < (*at, id));
+        let below = |record: &Record| {
+            self.below
+                .as_ref()
+                .is_none_or(|(at, id)| (record.created_at, &record.id) < (*at, id))
+        };
         self.read = records
             .into_iter()
             .filter(|record| window.contains(record.created_at) && below(record) && matches(record, query))
             .collect();
-        self.read.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
+        self.read
+            .sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
         Ok(())
     }
 
     /// Midnight, `days` local days before what is read: reports that know only whole days are then read once.
     fn start_of_days(&self) -> Timestamp {
-        let last = Timestamp::from_millis(self.read_from.as_millis() - 1).to_jiff().to_zoned(self.zone.clone()).date();
+        let last = Timestamp::from_millis(self.read_from.as_millis() - 1)
+            .to_jiff()
+            .to_zoned(self.zone.clone())
+            .date();
         let first = last.checked_sub(jiff::Span::new().days(self.days - 1)).unwrap_or(last);
-        first.to_zoned(self.zone.clone()).map_or(self.read_from, |start| Timestamp::from(start.timestamp()))
+        first
+            .to_zoned(self.zone.clone())
+            .map_or(self.read_from, |start| Timestamp::from(start.timestamp()))
     }
 
     /// Every row of a report in a window, each once, though the list may move between two pages.
     async fn rows(&self, report: &Report, query: &HistoryQuery, window: Window) -> Result<Vec<Row>, Failure> {
-        let Some(history) = self.entry.provider.history() else { return Ok(Vec::new()) };
+        let Some(history) = self.entry.provider.history() else {
+            return Ok(Vec::new());
+        };
         let number = |address: &crate::domain::address::Address| address.number().cloned();
         let asked = ReportQuery {
             window,
@@ -214,17 +247,31 @@ impl Source {
 
 impl Gateway {
     /// The calls of an account that only webhooks told of.
-    async fn journal_records(&self, caller: &Caller, entry: &Entry, window: Window, raw: bool) -> Result<Vec<Record>, Error> {
+    async fn journal_records(
+        &self,
+        caller: &Caller,
+        entry: &Entry,
+        window: Window,
+        raw: bool,
+    ) -> Result<Vec<Record>, Error> {
         let set = keys::calls_of_account(&entry.config.name);
         let scores = window.since.as_millis()..=window.until.as_millis() - 1;
         let mut after = None;
         let mut records = Vec::new();
         loop {
-            let range = Range { scores: scores.clone(), order: Order::Descending, after, limit: BATCH };
+            let range = Range {
+                scores: scores.clone(),
+                order: Order::Descending,
+                after,
+                limit: BATCH,
+            };
             let members = self.store.range(&set, range).await?;
             let keys: Vec<_> = members.iter().map(|member| keys::call(&member.member)).collect();
             let stored = self.store.get_many(&keys).await?;
-            let calls = stored.iter().flatten().filter_map(|stored| serde_json::from_slice::<Call>(&stored.value).ok());
+            let calls = stored
+                .iter()
+                .flatten()
+                .filter_map(|stored| serde_json::from_slice::<Call>(&stored.value).ok());
             records.extend(calls.filter_map(|call| self.journal_record(caller, entry, call, raw)));
             match members.last() {
                 Some(last) if members.len() == BATCH => after = Some((last.score, last.member.clone())),

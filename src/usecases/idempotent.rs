@@ -57,7 +57,9 @@ impl Gateway {
         guarded: Guarded,
         act: impl Future<Output = Result<Outcome, Error>>,
     ) -> Result<Once, Error> {
-        let Some(key) = &guarded.key else { return Ok(Once::Ran(act.await?)) };
+        let Some(key) = &guarded.key else {
+            return Ok(Once::Ran(act.await?));
+        };
         let name = keys::idempotency(&caller.tenant, plain_name(&[&guarded.operation, key]));
         let mut body = guarded.body;
         body.sort_all_objects();
@@ -69,17 +71,28 @@ impl Gateway {
             since: self.now(),
             outcome: None,
         };
-        match self.store.put(&name, encode(&claim)?, Some(KEPT), Expect::Absent).await? {
+        match self
+            .store
+            .put(&name, encode(&claim)?, Some(KEPT), Expect::Absent)
+            .await?
+        {
             Put::Conflict(Some(found)) => self.repeated(&name, found, &fingerprints).await,
             Put::Conflict(None) => Err(in_progress()),
             Put::Stored(version) => match act.await {
                 Ok(outcome) => {
                     claim.outcome = Some((&outcome).into());
-                    self.store.put(&name, encode(&claim)?, Some(KEPT), Expect::Version(version)).await.map(|_| ()).unwrap_or_else(left);
+                    self.store
+                        .put(&name, encode(&claim)?, Some(KEPT), Expect::Version(version))
+                        .await
+                        .map(|_| ())
+                        .unwrap_or_else(left);
                     Ok(Once::Ran(outcome))
                 }
                 Err(error) => {
-                    self.store.remove(&name, Expect::Version(version)).await.unwrap_or_else(left);
+                    self.store
+                        .remove(&name, Expect::Version(version))
+                        .await
+                        .unwrap_or_else(left);
                     Err(error)
                 }
             },
@@ -106,7 +119,11 @@ impl Gateway {
     /// A claim whose owner died never runs again. If it died before its object was made, the object is fenced off, so that
     /// an owner only thought dead cannot make it, and the key is free.
     async fn orphaned(&self, name: &Key, version: Version, object: String) -> Result<Once, Error> {
-        let key = if object.starts_with("ver_") { keys::verification(&object) } else { keys::call(&object) };
+        let key = if object.starts_with("ver_") {
+            keys::verification(&object)
+        } else {
+            keys::call(&object)
+        };
         match self.store.put(&key, Bytes::new(), Some(KEPT), Expect::Absent).await? {
             Put::Conflict(Some(found)) if !found.value.is_empty() => Ok(Once::Orphaned(object)),
             Put::Conflict(_) | Put::Stored(_) => {
@@ -128,7 +145,14 @@ impl Gateway {
     /// # Errors
     /// `store-unavailable`.
     pub(super) async fn heartbeat(&self) -> Result<(), Error> {
-        self.store.put(&instance_lease(&self.instance), Bytes::from_static(b"1"), Some(ALIVE), Expect::Any).await?;
+        self.store
+            .put(
+                &instance_lease(&self.instance),
+                Bytes::from_static(b"1"),
+                Some(ALIVE),
+                Expect::Any,
+            )
+            .await?;
         Ok(())
     }
 }
@@ -144,18 +168,29 @@ fn instance_lease(instance: &str) -> Key {
 }
 
 fn in_progress() -> Error {
-    Error::new(Problem::RequestInProgress, "A request with this idempotency key is still running.")
-        .retry_after(Duration::from_secs(1))
+    Error::new(
+        Problem::RequestInProgress,
+        "A request with this idempotency key is still running.",
+    )
+    .retry_after(Duration::from_secs(1))
 }
 
 impl From<&Outcome> for StoredOutcome {
     fn from(outcome: &Outcome) -> Self {
-        Self { status: outcome.status, body: outcome.body.clone(), location: outcome.location.clone() }
+        Self {
+            status: outcome.status,
+            body: outcome.body.clone(),
+            location: outcome.location.clone(),
+        }
     }
 }
 
 impl From<StoredOutcome> for Outcome {
     fn from(stored: StoredOutcome) -> Self {
-        Self { status: stored.status, body: stored.body, location: stored.location }
+        Self {
+            status: stored.status,
+            body: stored.body,
+            location: stored.location,
+        }
     }
 }

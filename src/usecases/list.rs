@@ -41,7 +41,12 @@ pub(super) struct Listing<'a> {
 
 impl Gateway {
     /// Seals where a walk of `query` continues.
-    pub(super) fn seal_cursor<P: Serialize>(&self, caller: &Caller, query: &str, sealed: &Sealed<P>) -> Result<String, Error> {
+    pub(super) fn seal_cursor<P: Serialize>(
+        &self,
+        caller: &Caller,
+        query: &str,
+        sealed: &Sealed<P>,
+    ) -> Result<String, Error> {
         let plain = serde_json::to_vec(sealed).unwrap_or_default();
         self.sealer
             .seal(Purpose::Cursor, cursor_context(caller, query).as_bytes(), &plain)
@@ -52,15 +57,28 @@ impl Gateway {
     ///
     /// # Errors
     /// `invalid-cursor`, or `cursor-expired` after a day.
-    pub(super) fn open_cursor<P: for<'de> Deserialize<'de>>(&self, caller: &Caller, query: &str, text: &str) -> Result<Sealed<P>, Error> {
+    pub(super) fn open_cursor<P: for<'de> Deserialize<'de>>(
+        &self,
+        caller: &Caller,
+        query: &str,
+        text: &str,
+    ) -> Result<Sealed<P>, Error> {
         let context = cursor_context(caller, query);
         let sealed: Sealed<P> = self
             .sealer
             .open(Purpose::Cursor, context.as_bytes(), text)
             .and_then(|plain| serde_json::from_slice(&plain).ok())
-            .ok_or_else(|| Error::new(Problem::InvalidCursor, "The cursor is altered, or belongs to another query or tenant."))?;
+            .ok_or_else(|| {
+                Error::new(
+                    Problem::InvalidCursor,
+                    "The cursor is altered, or belongs to another query or tenant.",
+                )
+            })?;
         if self.now() > Timestamp::from_millis(sealed.born).plus_seconds(CURSOR_SECONDS) {
-            return Err(Error::new(Problem::CursorExpired, "The cursor is more than a day old; start again."));
+            return Err(Error::new(
+                Problem::CursorExpired,
+                "The cursor is more than a day old; start again.",
+            ));
         }
         Ok(sealed)
     }
@@ -73,13 +91,19 @@ impl Gateway {
         paging: &Paging,
         mut take: impl FnMut(&[u8]) -> Option<T>,
     ) -> Result<Page<T>, Error> {
-        let start: Option<Sealed<(i64, String)>> =
-            paging.cursor.as_deref().map(|cursor| self.open_cursor(caller, &listing.query, cursor)).transpose()?;
+        let start: Option<Sealed<(i64, String)>> = paging
+            .cursor
+            .as_deref()
+            .map(|cursor| self.open_cursor(caller, &listing.query, cursor))
+            .transpose()?;
         let born = start.as_ref().map_or(self.now().as_millis(), |start| start.born);
         let mut after = start.map(|start| start.place);
         let mut data = Vec::new();
         for _ in 0..MOST_SEEN / BATCH {
-            let members = self.store.range(&listing.set, range(listing.window, after.clone())).await?;
+            let members = self
+                .store
+                .range(&listing.set, range(listing.window, after.clone()))
+                .await?;
             let keys: Vec<_> = members.iter().map(|member| (listing.key)(&member.member)).collect();
             let objects = self.store.get_many(&keys).await?;
             let last_batch = members.len() < BATCH;
@@ -88,18 +112,40 @@ impl Gateway {
                 after = Some((member.score, member.member));
                 data.extend(object.and_then(|object| take(&object.value)));
                 if data.len() == paging.limit && (members.peek().is_some() || !last_batch) {
-                    return Ok(Page { data, next_cursor: Some(self.list_cursor(caller, &listing.query, born, after)?) });
+                    return Ok(Page {
+                        data,
+                        next_cursor: Some(self.list_cursor(caller, &listing.query, born, after)?),
+                    });
                 }
             }
             if last_batch {
-                return Ok(Page { data, next_cursor: None });
+                return Ok(Page {
+                    data,
+                    next_cursor: None,
+                });
             }
         }
-        Ok(Page { data, next_cursor: Some(self.list_cursor(caller, &listing.query, born, after)?) })
+        Ok(Page {
+            data,
+            next_cursor: Some(self.list_cursor(caller, &listing.query, born, after)?),
+        })
     }
 
-    fn list_cursor(&self, caller: &Caller, query: &str, born: i64, after: Option<(i64, String)>) -> Result<String, Error> {
-        self.seal_cursor(caller, query, &Sealed { born, place: after.unwrap_or_default() })
+    fn list_cursor(
+        &self,
+        caller: &Caller,
+        query: &str,
+        born: i64,
+        after: Option<(i64, String)>,
+    ) -> Result<String, Error> {
+        self.seal_cursor(
+            caller,
+            query,
+            &Sealed {
+                born,
+                place: after.unwrap_or_default(),
+            },
+        )
     }
 }
 
@@ -107,7 +153,12 @@ fn range(window: Option<Window>, after: Option<(i64, String)>) -> Range {
     let scores = window.map_or(0..=i64::from(u32::MAX) * 1000, |window| {
         window.since.as_millis().max(0)..=window.until.as_millis().saturating_sub(1).max(0)
     });
-    Range { scores, order: Order::Descending, after, limit: BATCH }
+    Range {
+        scores,
+        order: Order::Descending,
+        after,
+        limit: BATCH,
+    }
 }
 
 fn cursor_context(caller: &Caller, query: &str) -> String {

@@ -1,8 +1,10 @@
 //! The rules, one verb per file; the only place where they meet.
 
 pub mod accounts;
+mod check_code;
 mod control_call;
 mod follow_call;
+mod follow_verification;
 mod gateway;
 mod guard;
 mod history_record;

@@ -10,7 +10,9 @@ use super::records::{Change, encode};
 use super::requests::{Accepted, PermissionState, PlaceCall, Preview, Would};
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
-use crate::domain::call::{Attempt, AttemptOutcome, Call, CallStatus, Direction, ProviderRef, RecordingState, SettledBy, Skipped};
+use crate::domain::call::{
+    Attempt, AttemptOutcome, Call, CallStatus, Direction, ProviderRef, RecordingState, SettledBy, Skipped,
+};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Effect, Error, Failure, Problem};
 use crate::domain::place::NewCall;
@@ -37,7 +39,10 @@ impl Gateway {
             match self.permitted(entry, &request.call).await {
                 Err(error) if last => return Err(error),
                 Err(error) => {
-                    failed.skipped.push(Skipped { account: account.clone(), reason: error.detail });
+                    failed.skipped.push(Skipped {
+                        account: account.clone(),
+                        reason: error.detail,
+                    });
                     continue;
                 }
                 Ok(()) => {}
@@ -49,12 +54,18 @@ impl Gateway {
                     return Err(Error::from_failure(&failure, account, entry.provider.kind()));
                 }
                 Attempted::Failed { failure, attempts } => {
-                    failed.skipped.push(Skipped { account: account.clone(), reason: failure.outcome().to_string() });
+                    failed.skipped.push(Skipped {
+                        account: account.clone(),
+                        reason: failure.outcome().to_string(),
+                    });
                     failed.attempts = attempts;
                 }
             }
         }
-        Err(Error::new(Problem::ProviderUnavailable, "No account could take the call."))
+        Err(Error::new(
+            Problem::ProviderUnavailable,
+            "No account could take the call.",
+        ))
     }
 
     /// What [`Gateway::place_call`] would do; nothing is asked of a provider but a permission, nothing is counted.
@@ -66,14 +77,28 @@ impl Gateway {
         let Some(((account, entry), routing)) = choice.candidates().first().zip(choice.routing(0, &[])) else {
             return Err(Error::new(Problem::NotSupported, "No account can take the call."));
         };
-        let would = Would { account: account.clone(), operation: operation(entry, &request.call).to_owned() };
-        let limits = self.limit_states(&self.call_limits(&caller.tenant, &request.call)).await?;
-        let permission = self.permission(entry, &request.call).await.map(|known| PermissionState {
-            allowed: known.as_ref().map(|permission| permission.allowed),
-            status: known.as_ref().and_then(|permission| permission.status.clone()),
-            resets_at: known.and_then(|permission| permission.resets_at),
-        });
-        Ok(Preview { dry_run: true, routing, would, limits, permission })
+        let would = Would {
+            account: account.clone(),
+            operation: operation(entry, &request.call).to_owned(),
+        };
+        let limits = self
+            .limit_states(&self.call_limits(&caller.tenant, &request.call))
+            .await?;
+        let permission = self
+            .permission(entry, &request.call)
+            .await
+            .map(|known| PermissionState {
+                allowed: known.as_ref().map(|permission| permission.allowed),
+                status: known.as_ref().and_then(|permission| permission.status.clone()),
+                resets_at: known.and_then(|permission| permission.resets_at),
+            });
+        Ok(Preview {
+            dry_run: true,
+            routing,
+            would,
+            limits,
+            permission,
+        })
     }
 
     fn choose_for_call(&self, caller: &Caller, call: &NewCall) -> Result<Choice, Error> {
@@ -86,7 +111,9 @@ impl Gateway {
 
     /// A permission that cannot be read is not a refusal: the provider itself refuses a call that is not permitted.
     async fn permission(&self, entry: &Entry, call: &NewCall) -> Option<Option<Permission>> {
-        let (Address::Whatsapp(user), Some(consent)) = (&call.to, entry.provider.consent()) else { return None };
+        let (Address::Whatsapp(user), Some(consent)) = (&call.to, entry.provider.consent()) else {
+            return None;
+        };
         Some(consent.permission(user).await.ok())
     }
 
@@ -97,9 +124,11 @@ impl Gateway {
                     Some(at) => format!("The called user may not be called before {at}."),
                     None => "The called user has not allowed calls.".to_owned(),
                 };
-                let wait = permission.resets_at.map(|at| std::time::Duration::from_secs(at.seconds_since(self.now())));
-                let mut error = Error::new(Problem::CallPermissionRequired, detail)
-                    .at(&entry.config.name, entry.provider.kind());
+                let wait = permission
+                    .resets_at
+                    .map(|at| std::time::Duration::from_secs(at.seconds_since(self.now())));
+                let mut error =
+                    Error::new(Problem::CallPermissionRequired, detail).at(&entry.config.name, entry.provider.kind());
                 error.context.retry_after = wait;
                 Err(error)
             }
@@ -109,7 +138,13 @@ impl Gateway {
 
     fn intent(&self, caller: &Caller, request: &PlaceCall, choice: &Choice, chosen: (usize, &Earlier)) -> Call {
         let new = &request.call;
-        let mut call = Call::new(new.id, caller.tenant.clone(), Direction::Outbound, new.kind(), self.now());
+        let mut call = Call::new(
+            new.id,
+            caller.tenant.clone(),
+            Direction::Outbound,
+            new.kind(),
+            self.now(),
+        );
         let (index, earlier) = chosen;
         call.attempts.clone_from(&earlier.attempts);
         if let Some((account, entry)) = choice.candidates().get(index) {
@@ -122,7 +157,11 @@ impl Gateway {
         call.to = Some(new.to.clone());
         call.tag.clone_from(&new.tag);
         call.request_id = Some(request.request_id.clone());
-        call.recording = if new.record { RecordingState::Pending } else { RecordingState::None };
+        call.recording = if new.record {
+            RecordingState::Pending
+        } else {
+            RecordingState::None
+        };
         call
     }
 
@@ -152,7 +191,10 @@ impl Gateway {
                 self.withdraw_intent(&call).await;
                 let mut call = call;
                 end_attempt(&mut call, failure.outcome(), failure.code.clone(), ms);
-                Ok(Attempted::Failed { failure, attempts: call.attempts })
+                Ok(Attempted::Failed {
+                    failure,
+                    attempts: call.attempts,
+                })
             }
             Err(failure) => self.lost(call, &failure, ms).await,
         }
@@ -177,8 +219,10 @@ impl Gateway {
         let (written, _, ()) = futures_util::future::try_join3(write, index, waiting).await?;
         match written {
             Put::Stored(_) => Ok(()),
-            Put::Conflict(_) => Err(Error::new(Problem::RequestInProgress, "This call was already begun or given up.")
-                .retry_after(std::time::Duration::from_secs(1))),
+            Put::Conflict(_) => Err(
+                Error::new(Problem::RequestInProgress, "This call was already begun or given up.")
+                    .retry_after(std::time::Duration::from_secs(1)),
+            ),
         }
     }
 
@@ -189,7 +233,10 @@ impl Gateway {
 
     pub(super) fn awaiting(&self, account: &AccountName, to: &Address) -> Option<Set> {
         let party = to.number().map_or_else(|| to.to_string(), |number| number.person());
-        Some(keys::awaiting(account, self.sealer.name(Purpose::Address, &[account.as_str(), &party])))
+        Some(keys::awaiting(
+            account,
+            self.sealer.name(Purpose::Address, &[account.as_str(), &party]),
+        ))
     }
 
     /// Takes back an intent of which nothing came; what cannot be taken back now expires as a call that never was.
@@ -204,64 +251,73 @@ impl Gateway {
         }
     }
 
-    async fn placed(&self, call: Call, new: &NewCall, reference: Option<ProviderRef>, ms: u64) -> Result<Attempted, Error> {
+    async fn placed(
+        &self,
+        call: Call,
+        new: &NewCall,
+        reference: Option<ProviderRef>,
+        ms: u64,
+    ) -> Result<Attempted, Error> {
         if let Some(id) = reference.as_ref().and_then(|known| known.id.as_deref()) {
             self.bind(&call, id).await.unwrap_or_else(|error| {
                 tracing::error!(%error, call = %call.id, "a call's reference could not be stored");
             });
         }
         let scheduled = new.schedule_at.is_some();
-        let object = self
-            .after_attempt(call, |call| {
-                end_attempt(call, AttemptOutcome::Accepted, None, ms);
-                call.settled_by.get_or_insert(SettledBy::Answer);
-                if let Some(reference) = &reference {
-                    call.provider_ref = Some(reference.clone());
-                }
-                if scheduled && call.status == CallStatus::Queued {
-                    call.status = CallStatus::Scheduled;
-                }
-            })
-            .await;
-        Ok(Attempted::Done(Box::new(Accepted { object, certain: true })))
+        let change = |call: &mut Call| {
+            end_attempt(call, AttemptOutcome::Accepted, None, ms);
+            call.settled_by.get_or_insert(SettledBy::Answer);
+            if let Some(reference) = &reference {
+                call.provider_ref = Some(reference.clone());
+            }
+            if scheduled && call.status == CallStatus::Queued {
+                call.status = CallStatus::Scheduled;
+            }
+        };
+        Ok(self.after_attempt(call, true, change).await)
     }
 
     async fn lost(&self, call: Call, failure: &Failure, ms: u64) -> Result<Attempted, Error> {
-        let object = self
-            .after_attempt(call, |call| {
-                end_attempt(call, failure.outcome(), failure.code.clone(), ms);
-                if call.status == CallStatus::Queued {
-                    call.status = CallStatus::Unknown;
-                }
-            })
-            .await;
-        Ok(Attempted::Done(Box::new(Accepted { object, certain: false })))
+        let change = |call: &mut Call| {
+            end_attempt(call, failure.outcome(), failure.code.clone(), ms);
+            if call.status == CallStatus::Queued {
+                call.status = CallStatus::Unknown;
+            }
+        };
+        Ok(self.after_attempt(call, false, change).await)
     }
 
-    /// Writes what came of an attempt over whatever webhooks already told. The provider has acted, so a store that fails
-    /// now does not make an error of it: the intent is durable, and evidence will complete it.
-    async fn after_attempt(&self, mut call: Call, change: impl Fn(&mut Call)) -> Call {
+    /// Writes what came of an attempt over whatever webhooks already told.
+    ///
+    /// The provider has acted, so a store that fails now makes no error of it: the answer is the intent, which is durable,
+    /// and uncertain, until evidence completes it. What was told must be there after a crash.
+    async fn after_attempt(&self, intent: Call, certain: bool, change: impl Fn(&mut Call)) -> Attempted {
         let written = self
-            .change_call(call.id, |call| {
+            .change_call(intent.id, |call| {
                 change(call);
                 Ok(Change::Write(()))
             })
             .await;
-        match written {
-            Ok((call, ())) => call,
+        let accepted = match written {
+            Ok((object, ())) => Accepted { object, certain },
             Err(error) => {
-                tracing::error!(%error, call = %call.id, "what came of a call could not be stored");
-                change(&mut call);
-                call
+                tracing::error!(%error, call = %intent.id, "what came of a call could not be stored");
+                Accepted {
+                    object: intent,
+                    certain: false,
+                }
             }
-        }
+        };
+        Attempted::Done(Box::new(accepted))
     }
 
     /// Remembers that a provider's identifier means our call, which waits for news of its party no longer.
     pub(super) async fn bind(&self, call: &Call, provider_id: &str) -> Result<(), Error> {
         let Some(account) = &call.account else { return Ok(()) };
         let (key, id) = (keys::call_by_reference(account, provider_id), call.id.to_string());
-        let named = self.store.put(&key, id.clone().into(), Some(self.config.retention.calls), Expect::Any);
+        let named = self
+            .store
+            .put(&key, id.clone().into(), Some(self.config.retention.calls), Expect::Any);
         let bound = async {
             match self.awaiting_set(call) {
                 Some(set) => self.store.unindex(&set, &id).await,

@@ -48,9 +48,17 @@ impl Gateway {
         let (born, mut walk) = self.begin_or_continue(caller, &query, &name, (&paging, sources.len()))?;
         for (index, place) in &walk.active {
             let below = lowest(place.clone(), walk.last.clone());
-            sources[*index].start(Window { since: walk.since, until: walk.until.min(after(walk.as_of)) }, below);
+            sources[*index].start(
+                Window {
+                    since: walk.since,
+                    until: walk.until.min(after(walk.as_of)),
+                },
+                below,
+            );
         }
-        let (data, complete) = self.merge(caller, &query, (&mut sources, &mut walk), paging.limit).await?;
+        let (data, complete) = self
+            .merge(caller, &query, (&mut sources, &mut walk), paging.limit)
+            .await?;
         let exhausted = data.len() < paging.limit;
         let sources = sources.iter().map(|source| source.state(&data)).collect();
         if exhausted {
@@ -61,7 +69,13 @@ impl Gateway {
             true => None,
             false => Some(self.seal_cursor(caller, &name, &Sealed { born, place: &walk })?),
         };
-        Ok(HistoryPage { data, next_cursor, as_of: walk.as_of, complete, sources })
+        Ok(HistoryPage {
+            data,
+            next_cursor,
+            as_of: walk.as_of,
+            complete,
+            sources,
+        })
     }
 
     /// One record by its identifier, read from its provider again.
@@ -70,7 +84,11 @@ impl Gateway {
     /// `not-found`, and the provider's failures.
     pub async fn record(&self, caller: &Caller, id: &str, raw: bool) -> Result<Record, Error> {
         let id = RecordId::parse(id).ok_or_else(Error::not_found)?;
-        let entry = self.accounts.get(&id.account).filter(|entry| sees(caller, entry)).ok_or_else(Error::not_found)?;
+        let entry = self
+            .accounts
+            .get(&id.account)
+            .filter(|entry| sees(caller, entry))
+            .ok_or_else(Error::not_found)?;
         let record = self.read_record(caller, entry, &id, raw).await?;
         record.ok_or_else(Error::not_found)
     }
@@ -86,8 +104,14 @@ impl Gateway {
             return Err(Error::new(Problem::RecordingNotAvailable, "The call has no recording.")
                 .at(&entry.config.name, entry.provider.kind()));
         };
-        let target = Target { kind: record.kind, reference };
-        recordings.open(target, range.as_deref()).await.map_err(|failure| recording_failed(&failure, entry))
+        let target = Target {
+            kind: record.kind,
+            reference,
+        };
+        recordings
+            .open(target, range.as_deref())
+            .await
+            .map_err(|failure| recording_failed(&failure, entry))
     }
 
     /// Takes records off the active sources, newest first, until `limit`; says whether every source answered.
@@ -101,14 +125,25 @@ impl Gateway {
         let (sources, walk) = state;
         let mut data = Vec::with_capacity(limit);
         while data.len() < limit {
-            let Some(index) = self.newest(caller, query, sources).await? else { break };
+            let Some(index) = self.newest(caller, query, sources).await? else {
+                break;
+            };
             let Some(record) = sources[index].take() else { break };
             walk.last = Some((record.created_at, record.id.clone()));
             data.push(record);
         }
-        let failed: Vec<_> = sources.iter().enumerate().filter(|(_, source)| source.failed()).map(|(index, _)| index).collect();
+        let failed: Vec<_> = sources
+            .iter()
+            .enumerate()
+            .filter(|(_, source)| source.failed())
+            .map(|(index, _)| index)
+            .collect();
         for index in &failed {
-            let own = walk.active.iter().find(|(active, _)| active == index).and_then(|(_, place)| place.clone());
+            let own = walk
+                .active
+                .iter()
+                .find(|(active, _)| active == index)
+                .and_then(|(_, place)| place.clone());
             walk.late.push((*index, lowest(own, sources[*index].reached())));
             walk.active.retain(|(active, _)| active != index);
         }
@@ -116,7 +151,12 @@ impl Gateway {
     }
 
     /// The source whose next record is the newest of all; reads on wherever a newer one could still hide.
-    async fn newest(&self, caller: &Caller, query: &HistoryQuery, sources: &mut [Source]) -> Result<Option<usize>, Error> {
+    async fn newest(
+        &self,
+        caller: &Caller,
+        query: &HistoryQuery,
+        sources: &mut [Source],
+    ) -> Result<Option<usize>, Error> {
         loop {
             let best = sources
                 .iter()
@@ -124,7 +164,10 @@ impl Gateway {
                 .filter_map(|(index, source)| source.head().map(|head| (head, index)))
                 .max_by(|one, other| one.0.cmp(&other.0));
             let hides = |source: &Source| best.as_ref().is_none_or(|((at, _), _)| source.may_hold(*at));
-            let reading: Vec<_> = sources.iter().map(|source| source.is_drained() && hides(source)).collect();
+            let reading: Vec<_> = sources
+                .iter()
+                .map(|source| source.is_drained() && hides(source))
+                .collect();
             if !reading.contains(&true) {
                 return Ok(best.map(|(_, index)| index));
             }
@@ -157,7 +200,14 @@ impl Gateway {
         let as_of = self.now();
         let window = query.window.unwrap_or_else(|| self.today());
         let active = (0..sources).map(|index| (index, None)).collect();
-        let walk = Walk { since: window.since, until: window.until, as_of, active, late: Vec::new(), last: None };
+        let walk = Walk {
+            since: window.since,
+            until: window.until,
+            as_of,
+            active,
+            late: Vec::new(),
+            last: None,
+        };
         Ok((as_of.as_millis(), walk))
     }
 
@@ -165,9 +215,13 @@ impl Gateway {
         let zone = &self.config.history.time_zone;
         let today = self.now().to_jiff().to_zoned(zone.clone()).date();
         let midnight = |date: jiff::civil::Date| {
-            date.to_zoned(zone.clone()).map_or(self.now(), |start| Timestamp::from(start.timestamp()))
+            date.to_zoned(zone.clone())
+                .map_or(self.now(), |start| Timestamp::from(start.timestamp()))
         };
-        Window { since: midnight(today), until: today.tomorrow().map_or(self.now(), midnight) }
+        Window {
+            since: midnight(today),
+            until: today.tomorrow().map_or(self.now(), midnight),
+        }
     }
 
     /// The sources that the caller may see and the query chooses.
@@ -176,9 +230,14 @@ impl Gateway {
             self.visible_account(caller, account)?;
         }
         let chosen = self.accounts.iter().filter(|(name, entry)| {
-            sees(caller, entry) && allows(&query.account, name) && allows(&query.provider, &entry.provider.kind().to_owned())
+            sees(caller, entry)
+                && allows(&query.account, name)
+                && allows(&query.provider, &entry.provider.kind().to_owned())
         });
-        let sources: Vec<Source> = chosen.flat_map(|(_, entry)| Source::of(entry, self)).filter(|source| source.lists(&query.kind)).collect();
+        let sources: Vec<Source> = chosen
+            .flat_map(|(_, entry)| Source::of(entry, self))
+            .filter(|source| source.lists(&query.kind))
+            .collect();
         having_the_filters(sources, query)
     }
 }
@@ -196,12 +255,19 @@ fn having_the_filters(sources: Vec<Source>, query: &HistoryQuery) -> Result<Vec<
     for (filter, _, per_account) in used.into_iter().filter(|(_, used, _)| *used) {
         kept.retain(|source| source.has(filter));
         if kept.is_empty() && some {
-            return Err(Error::new(Problem::NotSupported, format!("Not supported: no chosen source has {filter}.")));
+            return Err(Error::new(
+                Problem::NotSupported,
+                format!("Not supported: no chosen source has {filter}."),
+            ));
         }
         let mut accounts: Vec<_> = kept.iter().map(Source::account).collect();
         accounts.dedup();
         if per_account && query.account.is_empty() && accounts.len() > 1 {
-            return Err(Error::field("account", "missing", format!("is needed with {filter}: several accounts have it")));
+            return Err(Error::field(
+                "account",
+                "missing",
+                format!("is needed with {filter}: several accounts have it"),
+            ));
         }
     }
     Ok(kept)
@@ -209,7 +275,9 @@ fn having_the_filters(sources: Vec<Source>, query: &HistoryQuery) -> Result<Vec<
 
 /// Names a walk by its query and its sources, so that a cursor continues only the walk it came from.
 fn walk_name(query: &HistoryQuery, sources: &[Source]) -> String {
-    let window = query.window.map_or(String::new(), |window| format!("{}/{}", window.since, window.until));
+    let window = query
+        .window
+        .map_or(String::new(), |window| format!("{}/{}", window.since, window.until));
     let names: Vec<_> = sources.iter().map(Source::name).collect();
     plain_name(&[&named(query), &window, &names.join(" ")])
 }

@@ -290,4 +290,3 @@ pub enum Once {
     /// It began before and its process died; the object it made or acted on.
     Orphaned(String),
 }
-

@@ -55,10 +55,20 @@ impl Gateway {
     ///
     /// # Errors
     /// `not-found` for a wrong secret, account or kind, all alike; `store-unavailable`.
-    pub async fn take_webhook(&self, account: &str, kind: Option<&str>, secret: &str, body: Bytes) -> Result<(), Error> {
+    pub async fn take_webhook(
+        &self,
+        account: &str,
+        kind: Option<&str>,
+        secret: &str,
+        body: Bytes,
+    ) -> Result<(), Error> {
         let now = self.now();
         let name: AccountName = account.parse().map_err(|_| Error::not_found())?;
-        let entry = self.accounts.get(&name).filter(|entry| entry.config.mode != Mode::Off).ok_or_else(Error::not_found)?;
+        let entry = self
+            .accounts
+            .get(&name)
+            .filter(|entry| entry.config.mode != Mode::Off)
+            .ok_or_else(Error::not_found)?;
         let (Some(webhooks), Some(ring)) = (entry.provider.webhooks(), &entry.config.webhook_keys) else {
             return Err(Error::not_found());
         };
@@ -69,18 +79,33 @@ impl Gateway {
         }
         let outcome = match webhooks.parse(&authentic) {
             Ok(news) => {
-                self.store.append(&keys::inbox(), encode(&Taken { account: name.clone(), at: now, news })?).await?;
+                self.store
+                    .append(
+                        &keys::inbox(),
+                        encode(&Taken {
+                            account: name.clone(),
+                            at: now,
+                            news,
+                        })?,
+                    )
+                    .await?;
                 "taken"
             }
             Err(Unreadable::NotOurs) => "not_ours",
             Err(Unreadable::Malformed) => {
                 let body = String::from_utf8_lossy(&body).into_owned();
-                let letter = encode(&DeadLetter { account: &name, kind, at: now, body })?;
+                let letter = encode(&DeadLetter {
+                    account: &name,
+                    kind,
+                    at: now,
+                    body,
+                })?;
                 self.store.append(&keys::dead_letters(), letter).await?;
                 "unreadable"
             }
         };
-        metrics::counter!("switchboard_webhooks_total", "account" => name.to_string(), "outcome" => outcome).increment(1);
+        metrics::counter!("switchboard_webhooks_total", "account" => name.to_string(), "outcome" => outcome)
+            .increment(1);
         let stamp = metrics::gauge!(
             "switchboard_webhook_last_received_timestamp_seconds",
             "account" => name.to_string(),
@@ -126,13 +151,17 @@ impl Gateway {
                 Err(error) => tracing::error!(%error, "a webhook in the inbox cannot be read"),
             }
         }
-        self.store.put(&keys::position(READER), last.to_string().into(), None, Expect::Any).await?;
+        self.store
+            .put(&keys::position(READER), last.to_string().into(), None, Expect::Any)
+            .await?;
         Ok(())
     }
 
     async fn inbox_position(&self) -> Result<Position, Error> {
         let stored = self.store.get(&keys::position(READER)).await?;
-        let text = stored.as_ref().and_then(|stored| std::str::from_utf8(&stored.value).ok());
+        let text = stored
+            .as_ref()
+            .and_then(|stored| std::str::from_utf8(&stored.value).ok());
         Ok(text.and_then(|text| text.parse().ok()).unwrap_or(Position::START))
     }
 
@@ -140,10 +169,17 @@ impl Gateway {
     pub(super) async fn hold_lease(&self, name: &str, length: Duration) -> Result<bool, StoreError> {
         let key = keys::lease(name);
         let owner = Bytes::from(self.instance.clone());
-        match self.store.put(&key, owner.clone(), Some(length), Expect::Absent).await? {
+        match self
+            .store
+            .put(&key, owner.clone(), Some(length), Expect::Absent)
+            .await?
+        {
             Put::Stored(_) => Ok(true),
             Put::Conflict(Some(held)) if held.value == owner => {
-                let renewed = self.store.put(&key, owner, Some(length), Expect::Version(held.version)).await?;
+                let renewed = self
+                    .store
+                    .put(&key, owner, Some(length), Expect::Version(held.version))
+                    .await?;
                 Ok(matches!(renewed, Put::Stored(_)))
             }
             Put::Conflict(_) => Ok(false),
@@ -151,7 +187,9 @@ impl Gateway {
     }
 
     async fn apply(&self, taken: Taken) -> Result<(), Error> {
-        let Some(entry) = self.accounts.get(&taken.account) else { return Ok(()) };
+        let Some(entry) = self.accounts.get(&taken.account) else {
+            return Ok(());
+        };
         for news in taken.news {
             if let News::Call(facts) = news {
                 self.apply_call(entry, *facts, taken.at).await?;
@@ -163,7 +201,9 @@ impl Gateway {
     /// Folds what a webhook says into the call it is about: the one known by the provider's identifier, else the one it is
     /// tied to, else a new one of the account's owner.
     async fn apply_call(&self, entry: &Entry, facts: CallFacts, at: Timestamp) -> Result<(), Error> {
-        let Some(provider_id) = facts.reference.as_ref().and_then(|known| known.id.clone()) else { return Ok(()) };
+        let Some(provider_id) = facts.reference.as_ref().and_then(|known| known.id.clone()) else {
+            return Ok(());
+        };
         let account = &entry.config.name;
         let id = match self.known_call(account, &provider_id).await? {
             Some(id) => id,
@@ -178,7 +218,11 @@ impl Gateway {
         self.change_call(id, |call| {
             let before = call.clone();
             fold(call, facts.clone(), SettledBy::Webhook, at);
-            Ok(if *call == before { Change::Keep(()) } else { Change::Write(()) })
+            Ok(if *call == before {
+                Change::Keep(())
+            } else {
+                Change::Write(())
+            })
         })
         .await?;
         Ok(())
@@ -200,12 +244,23 @@ impl Gateway {
             let call = self.load_call(id).await?;
             return Ok(call.filter(|call| call.account.as_ref() == Some(account)));
         }
-        let Some(set) = facts.to.as_ref().and_then(|to| self.awaiting(account, to)) else { return Ok(None) };
-        let newest = Range { scores: 0..=i64::from(u32::MAX) * 1000, order: Order::Descending, after: None, limit: BATCH };
+        let Some(set) = facts.to.as_ref().and_then(|to| self.awaiting(account, to)) else {
+            return Ok(None);
+        };
+        let newest = Range {
+            scores: 0..=i64::from(u32::MAX) * 1000,
+            order: Order::Descending,
+            after: None,
+            limit: BATCH,
+        };
         let members = self.store.range(&set, newest).await?;
         let keys: Vec<_> = members.iter().map(|member| keys::call(&member.member)).collect();
         let stored = self.store.get_many(&keys).await?;
-        let waiting: Vec<Call> = stored.iter().flatten().filter_map(|stored| serde_json::from_slice(&stored.value).ok()).collect();
+        let waiting: Vec<Call> = stored
+            .iter()
+            .flatten()
+            .filter_map(|stored| serde_json::from_slice(&stored.value).ok())
+            .collect();
         Ok(binding::choose(facts, &waiting).cloned())
     }
 
@@ -213,7 +268,13 @@ impl Gateway {
         let direction = facts.direction.unwrap_or(Direction::Outbound);
         let kind = facts.kind.unwrap_or(CallKind::Connect);
         let created_at = facts.created_at.unwrap_or(at);
-        let mut call = Call::new(CallId::generate(), entry.config.owner.clone(), direction, kind, created_at);
+        let mut call = Call::new(
+            CallId::generate(),
+            entry.config.owner.clone(),
+            direction,
+            kind,
+            created_at,
+        );
         call.provider = Some(entry.provider.kind().to_owned());
         call.account = Some(entry.config.name.clone());
         call.provider_ref.clone_from(&facts.reference);

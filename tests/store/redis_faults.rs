@@ -169,11 +169,7 @@ async fn a_connection_that_died_unnoticed_costs_no_write() {
     let store = open_redis(&server.url());
     store.append(&keys::events(), ENTRY).await.unwrap();
     // Idle for longer than a connection is trusted without being asked.
-    let idle = || {
-        server
-            .ask(&["CLIENT", "LIST", "TYPE", "normal"])
-            .contains("idle=2")
-    };
+    let idle = || server.ask(&["CLIENT", "LIST", "TYPE", "normal"]).contains("idle=2");
     eventually(async || idle()).await;
     server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
     store.append(&keys::events(), ENTRY).await.unwrap();

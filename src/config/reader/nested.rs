@@ -15,10 +15,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Opens every table in the table at `key`, which may be absent.
-    pub(in super::super) fn named_sections(
-        &mut self,
-        key: &'static str,
-    ) -> Vec<(String, Reader<'a>)> {
+    pub(in super::super) fn named_sections(&mut self, key: &'static str) -> Vec<(String, Reader<'a>)> {
         let Some(value) = self.take(key) else {
             return Vec::new();
         };
@@ -48,11 +45,7 @@ impl<'a> Reader<'a> {
         match value {
             Some(Value::Table(table)) => reader.table = table,
             Some(_) => {
-                self.fault(
-                    key,
-                    "is not a table",
-                    "write a table: a [section] or { key = value }",
-                );
+                self.fault(key, "is not a table", "write a table: a [section] or { key = value }");
                 reader.muted = true;
             }
             None => reader.muted = true,
@@ -80,8 +73,6 @@ impl<'a> Reader<'a> {
     /// Returns the keys of the table at `key`, without taking it.
     pub(in super::super) fn names(&self, key: &str) -> BTreeSet<String> {
         let table = self.table.get(key).and_then(Value::as_table);
-        table
-            .map(|table| table.keys().cloned().collect())
-            .unwrap_or_default()
+        table.map(|table| table.keys().cloned().collect()).unwrap_or_default()
     }
 }

@@ -99,10 +99,7 @@ fn syntax_faults_of_all_files_are_listed_by_line_without_quoting_it() {
     std::fs::write(&one, "[server]\nbind = canary\n\n[store\nurl = 'canary'\n").unwrap();
     std::fs::write(&two, "[server]\nworkers = 1\nworkers = 2\n").unwrap();
     let files = vec![one.clone(), two.clone(), three.clone()];
-    let sources = Sources {
-        files,
-        env: Vec::new(),
-    };
+    let sources = Sources { files, env: Vec::new() };
     let faults = Config::load(&sources).unwrap_err();
     let expected = [
         format!("{}:2", one.display()),

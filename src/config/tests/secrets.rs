@@ -24,10 +24,7 @@ fn a_file_gives_its_text_less_the_newline_at_its_end() {
         let config = config(&format!(
             "[accounts.zenvia-br]\nkeys = [ {{ id = '1', secret = '{place}' }} ]"
         ));
-        assert_eq!(
-            ring(&config).iter().next().unwrap().secret.expose(),
-            "canary"
-        );
+        assert_eq!(ring(&config).iter().next().unwrap().secret.expose(), "canary");
         assert_eq!(config.secret_files(), [path]);
     }
 }
@@ -58,10 +55,7 @@ fn nothing_secret_is_in_debug() {
         [verification.test_numbers]
         "+5511900000001" = "env::CODE"
     "#;
-    let env = [
-        ("REDIS", "redis://:canary-redis@127.0.0.1/0"),
-        ("HOOK", "canary-hook"),
-    ];
+    let env = [("REDIS", "redis://:canary-redis@127.0.0.1/0"), ("HOOK", "canary-hook")];
     let config = read(text, &env).unwrap();
     assert!(config.store.url().contains("canary-redis"));
     let shown = format!("{config:?} {config:#?}");
@@ -81,10 +75,7 @@ fn the_first_valid_key_signs_and_every_valid_key_is_accepted() {
     );
     let ids = |now: &str| {
         let now: Timestamp = now.parse().unwrap();
-        let valid: Vec<_> = ring(&config)
-            .valid(now)
-            .map(|key| key.id.as_str())
-            .collect();
+        let valid: Vec<_> = ring(&config).valid(now).map(|key| key.id.as_str()).collect();
         assert_eq!(
             ring(&config).signing(now).map(|key| key.id.as_str()),
             valid.first().copied()
@@ -129,10 +120,7 @@ fn a_token_key_must_fit_its_algorithm() {
     assert_eq!(key.signing.as_ref().unwrap().expose(), private);
     for alg in ["ES256", "RS256"] {
         let faults = read(&text(alg), &env).unwrap_err().0;
-        assert_eq!(
-            paths(&faults),
-            ["auth.keys[0].public_key", "auth.keys[0].private_key"]
-        );
+        assert_eq!(paths(&faults), ["auth.keys[0].public_key", "auth.keys[0].private_key"]);
     }
 }
 
@@ -156,10 +144,7 @@ fn the_first_start_makes_a_secret_and_later_ones_load_it() {
         .map(|entry| entry.unwrap())
         .collect();
     assert_eq!(files.len(), 1);
-    assert_eq!(
-        files[0].metadata().unwrap().permissions().mode() & 0o777,
-        0o600
-    );
+    assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let other = generate_or_load_secret(&parent.path().join("other")).unwrap();
     assert_ne!(made.expose(), other.expose());
 }

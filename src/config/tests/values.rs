@@ -21,11 +21,7 @@ fn an_account_has_defaults_for_all_it_need_not_say() {
     assert_eq!((account.concurrent, account.per_second), (64, 50));
     assert_eq!(account.timeout, Duration::from_millis(5000));
     assert_eq!(account.breaker, breaker);
-    assert!(
-        account.base_url.is_none()
-            && account.webhook_keys.is_none()
-            && account.low_balance.is_none()
-    );
+    assert!(account.base_url.is_none() && account.webhook_keys.is_none() && account.low_balance.is_none());
 }
 
 /// The examples in `config/default.toml` are real ones, and show the true defaults of an account.
@@ -35,16 +31,12 @@ fn the_commented_examples_load_and_show_the_defaults() {
     let secret = directory.path().join("secret");
     std::fs::write(&secret, "0123456789-0123456789-0123456789").unwrap();
     let place = format!("\"file::{}\"", secret.display());
-    let example =
-        |line: &&str| line.starts_with('[') || line.contains(" = ") && !line.contains(": ");
+    let example = |line: &&str| line.starts_with('[') || line.contains(" = ") && !line.contains(": ");
     let lines = source::DEFAULTS
         .lines()
         .filter_map(|line| line.strip_prefix("# "))
         .filter(example);
-    let text = lines
-        .collect::<Vec<_>>()
-        .join("\n")
-        .replace("NAME", "example");
+    let text = lines.collect::<Vec<_>>().join("\n").replace("NAME", "example");
     let (_, named) = text.split_once("[accounts.").unwrap();
     let places = [
         "\"file::/run/secrets/zenvia\"",
@@ -59,10 +51,7 @@ fn the_commented_examples_load_and_show_the_defaults() {
     let (shown, bare) = (&config.accounts["example"], &config.accounts["zenvia-br"]);
     assert_eq!(shown.mode, bare.mode);
     assert_eq!(shown.users, bare.users);
-    assert_eq!(
-        (shown.concurrent, shown.per_second),
-        (bare.concurrent, bare.per_second)
-    );
+    assert_eq!((shown.concurrent, shown.per_second), (bare.concurrent, bare.per_second));
     assert_eq!(shown.timeout, bare.timeout);
     assert_eq!(shown.breaker, bare.breaker);
     assert_eq!(shown.recording_hosts, bare.recording_hosts);
@@ -84,14 +73,9 @@ fn a_limit_of_zero_allows_none_and_false_allows_all() {
 
 #[test]
 fn keys_carry_their_unit() {
-    let config = config(
-        "[retention]\ncalls_days = 2\nverifications_hours = 3\n[server]\nrequest_timeout_ms = 4",
-    );
+    let config = config("[retention]\ncalls_days = 2\nverifications_hours = 3\n[server]\nrequest_timeout_ms = 4");
     assert_eq!(config.retention.calls, Duration::from_secs(2 * 86_400));
-    assert_eq!(
-        config.retention.verifications,
-        Duration::from_secs(3 * 3600)
-    );
+    assert_eq!(config.retention.verifications, Duration::from_secs(3 * 3600));
     assert_eq!(config.server.request_timeout, Duration::from_millis(4));
 }
 
@@ -118,10 +102,7 @@ fn owners_and_users_are_named_or_everyone() {
 #[test]
 fn routing_keeps_its_order() {
     let text = "[accounts.b]\nprovider = 'evolux'\nowner = 'o'\nkeys = [ { id = '1', secret = 'env::ZENVIA' } ]\n[routing]\ncalls = ['zenvia-br', 'b']";
-    assert_eq!(
-        config(text).routing.calls,
-        [account("zenvia-br"), account("b")]
-    );
+    assert_eq!(config(text).routing.calls, [account("zenvia-br"), account("b")]);
 }
 
 #[test]
@@ -155,13 +136,8 @@ fn a_store_with_a_password_is_read_from_its_place() {
 
 #[test]
 fn private_targets_are_networks_or_names() {
-    let config =
-        config("[outbound]\nallow_private = ['10.0.0.0/8', '192.168.0.7', 'Billing.internal']");
-    let allows = |host: &str, address: &str| {
-        config
-            .outbound
-            .allows(host, address.parse::<IpAddr>().unwrap())
-    };
+    let config = config("[outbound]\nallow_private = ['10.0.0.0/8', '192.168.0.7', 'Billing.internal']");
+    let allows = |host: &str, address: &str| config.outbound.allows(host, address.parse::<IpAddr>().unwrap());
     assert!(allows("any.example.com", "10.1.2.3"));
     assert!(allows("any.example.com", "192.168.0.7"));
     assert!(allows("billing.internal", "172.16.0.1"));
@@ -179,8 +155,7 @@ fn a_test_number_has_its_code() {
 #[test]
 fn a_provider_reads_its_own_keys_and_refuses_the_rest() {
     let env = [("SWITCHBOARD__ACCOUNTS__ZENVIA_BR__DEPTH", "3")];
-    let text =
-        "[accounts.zenvia-br]\nnumber = '+5511900000000'\nreports = ['did']\nforward_url = ''";
+    let text = "[accounts.zenvia-br]\nnumber = '+5511900000000'\nreports = ['did']\nforward_url = ''";
     let config = read(text, &env).unwrap();
     let settings = &config.accounts["zenvia-br"].settings;
     let read_all = |reader: &mut Reader<'_>| {
@@ -196,15 +171,9 @@ fn a_provider_reads_its_own_keys_and_refuses_the_rest() {
     let expected = ("+5511900000000".to_owned(), vec!["did".to_owned()], None, 3);
     assert_eq!(settings.read(read_all).unwrap(), expected);
 
-    let faults = settings
-        .read(|reader| reader.text("number_id"))
-        .unwrap_err()
-        .0;
+    let faults = settings.read(|reader| reader.text("number_id")).unwrap_err().0;
     let keys = ["number_id", "depth", "forward_url", "number", "reports"];
-    assert_eq!(
-        paths(&faults),
-        keys.map(|key| format!("accounts.zenvia-br.{key}"))
-    );
+    assert_eq!(paths(&faults), keys.map(|key| format!("accounts.zenvia-br.{key}")));
     assert!(faults[1].remedy.contains("concurrent"));
 }
 
@@ -216,17 +185,12 @@ fn faults_of_a_provider_are_listed_with_all_others() {
         format!("{BASE}\nconcurent = 1\n[history]\ntime_zone = 'x'"),
     )
     .unwrap();
-    let env = ENV
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec();
+    let env = ENV.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     let sources = Sources {
         files: vec![file.path().to_owned()],
         env,
     };
     let check = |account: &Account| account.settings.read(|_| ());
     let faults = Config::load_with(&sources, check).unwrap_err().0;
-    assert_eq!(
-        paths(&faults),
-        ["history.time_zone", "accounts.zenvia-br.concurent"]
-    );
+    assert_eq!(paths(&faults), ["history.time_zone", "accounts.zenvia-br.concurent"]);
 }

@@ -1,7 +1,7 @@
 //! Acts on live calls of two legs; a torpedo can only be left to end.
 
-use async_trait::async_trait;
 use crate::upstream::Method;
+use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::calls::party;

@@ -73,24 +73,18 @@ impl NewCall {
     ///
     /// The refusal of a form that lacks a parameter, or whose `call_info` is no JSON.
     pub(super) fn of(form: &Form) -> Result<Self, Reply> {
-        let to = form
-            .get("to")
-            .ok_or_else(|| page::refused(400, "Missing to param."))?;
+        let to = form.get("to").ok_or_else(|| page::refused(400, "Missing to param."))?;
         let from = form
             .get("from")
             .ok_or_else(|| page::refused(400, "Missing from param."))?;
         let call_info = form.get("call_info");
         if call_info.is_some_and(|text| serde_json::from_str::<serde_json::Value>(text).is_err()) {
-            let message =
-                "Json_string param must be a valid json string: No JSON object could be decoded";
+            let message = "Json_string param must be a valid json string: No JSON object could be decoded";
             return Err(page::refused(400, message));
         }
         Ok(Self {
             from: from.to_owned(),
-            to: to
-                .split(',')
-                .map(|number| number.trim().to_owned())
-                .collect(),
+            to: to.split(',').map(|number| number.trim().to_owned()).collect(),
             call_info: call_info.map(str::to_owned),
         })
     }
@@ -183,10 +177,7 @@ impl PlacedCall {
             agent_login: Some(self.new.from.clone()),
             queue_id: QUEUES[0].id,
             outbound: true,
-            caller_number: agent.map_or_else(
-                || national(&self.new.from),
-                |agent| agent.extension_number(),
-            ),
+            caller_number: agent.map_or_else(|| national(&self.new.from), |agent| agent.extension_number()),
             receiver_number: national(to),
             join: self.placed_at,
             wait_seconds: whole_seconds(answered.unwrap_or(ended).duration_since(self.placed_at)),
@@ -211,14 +202,7 @@ impl PlacedCall {
     pub(super) fn live(&self, phase: Phase) -> String {
         let row = self.row();
         Object::new()
-            .text(
-                "state",
-                if phase == Phase::Talking {
-                    "talking"
-                } else {
-                    "ringing"
-                },
-            )
+            .text("state", if phase == Phase::Talking { "talking" } else { "ringing" })
             .raw("agent_id", crate::simulators::json::nullable(row.agent_id))
             .raw("queue_id", row.queue_id)
             .text("number", &row.receiver_number)
@@ -252,10 +236,7 @@ impl PlacedCall {
 /// The form in which reports show a number: digits, without the trunk's leading zero.
 pub(super) fn national(number: &str) -> String {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    digits
-        .strip_prefix('0')
-        .map(str::to_owned)
-        .unwrap_or(digits)
+    digits.strip_prefix('0').map(str::to_owned).unwrap_or(digits)
 }
 
 pub(super) fn signed(duration: Duration) -> SignedDuration {

@@ -71,12 +71,7 @@ pub(super) struct Subscriber {
 }
 
 impl Subscriber {
-    pub(super) fn new(
-        id: u64,
-        campaign: Campaign,
-        new: NewSubscriber,
-        (now, pace): (Timestamp, &Pace),
-    ) -> Self {
+    pub(super) fn new(id: u64, campaign: Campaign, new: NewSubscriber, (now, pace): (Timestamp, &Pace)) -> Self {
         Self {
             id,
             campaign,
@@ -105,11 +100,7 @@ impl Subscriber {
     /// The status that keeps a subscriber from being removed; `None` while nobody is calling it.
     pub(super) fn busy_with(&self, now: Timestamp) -> Option<&'static str> {
         let talking = self.answered_at().is_some_and(|at| now >= at);
-        (now >= self.dialled_at && now < self.ended_at()).then_some(if talking {
-            "Talking"
-        } else {
-            "Calling"
-        })
+        (now >= self.dialled_at && now < self.ended_at()).then_some(if talking { "Talking" } else { "Calling" })
     }
 
     /// The row that the dialler report lists once the call is over.
@@ -148,9 +139,7 @@ impl Subscriber {
 /// The Portuguese and the English hangup text of a fate.
 pub(super) const fn causes(fate: Fate) -> [&'static str; 2] {
     match fate {
-        Fate::Answered | Fate::ReplyLost | Fate::Voicemail => {
-            ["Desligamento normal", "Normal clearing"]
-        }
+        Fate::Answered | Fate::ReplyLost | Fate::Voicemail => ["Desligamento normal", "Normal clearing"],
         Fate::Busy => ["Usuário ocupado", "User busy"],
         Fate::NoAnswer => ["Sem resposta", "No answer"],
         Fate::Declined => ["Chamada rejeitada", "Call rejected"],
@@ -162,14 +151,9 @@ pub(super) const fn causes(fate: Fate) -> [&'static str; 2] {
 ///
 /// The web import writes ISO-8859-1, so bytes that are no UTF-8 are read as that.
 pub(super) fn read_csv(body: &[u8]) -> Vec<NewSubscriber> {
-    let text = std::str::from_utf8(body).map_or_else(
-        |_| body.iter().map(|byte| char::from(*byte)).collect(),
-        str::to_owned,
-    );
-    let mut lines = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .map(cells);
+    let text =
+        std::str::from_utf8(body).map_or_else(|_| body.iter().map(|byte| char::from(*byte)).collect(), str::to_owned);
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty()).map(cells);
     let header = lines.next().unwrap_or_default();
     lines.filter_map(|cells| of_line(&header, cells)).collect()
 }

@@ -40,10 +40,7 @@ impl Window {
     ///
     /// The name of the parameter that is no date.
     pub(super) fn of(request: &Request, now: Timestamp) -> Result<Self, &'static str> {
-        let today = day(TimeZone::UTC.to_datetime(now).date()).unwrap_or(Self {
-            since: now,
-            until: now,
-        });
+        let today = day(TimeZone::UTC.to_datetime(now).date()).unwrap_or(Self { since: now, until: now });
         let given = |key: &'static str| match request.query(key) {
             None | Some("") => Ok(None),
             Some(text) => parse(text).ok_or(key).map(Some),
@@ -62,20 +59,12 @@ pub(super) fn echo(edge: Timestamp) -> String {
 
 /// Reads `dd/mm/yyyy`, `yyyy-mm-dd` or ISO 8601. A date is the whole UTC day; a time without an offset is UTC.
 fn parse(text: &str) -> Option<Window> {
-    if let Ok(date) = Date::strptime("%d/%m/%Y", text).or_else(|_| Date::strptime("%Y-%m-%d", text))
-    {
+    if let Ok(date) = Date::strptime("%d/%m/%Y", text).or_else(|_| Date::strptime("%Y-%m-%d", text)) {
         return day(date);
     }
     let instant = text.parse::<Timestamp>().ok();
-    let at = instant.or_else(|| {
-        TimeZone::UTC
-            .to_timestamp(text.parse::<DateTime>().ok()?)
-            .ok()
-    })?;
-    Some(Window {
-        since: at,
-        until: at,
-    })
+    let at = instant.or_else(|| TimeZone::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())?;
+    Some(Window { since: at, until: at })
 }
 
 /// From midnight to a microsecond before the next one.
@@ -115,10 +104,7 @@ mod tests {
             parse("2024-08-01T00:00:00-03:00").unwrap().since,
             at("2024-08-01T03:00:00Z")
         );
-        assert_eq!(
-            parse("2024-08-01T03:00:00").unwrap().since,
-            at("2024-08-01T03:00:00Z")
-        );
+        assert_eq!(parse("2024-08-01T03:00:00").unwrap().since, at("2024-08-01T03:00:00Z"));
         assert_eq!(
             parse("2024-08-02T02:59:59.999Z").unwrap().until,
             at("2024-08-02T02:59:59.999Z")

@@ -50,10 +50,7 @@ impl Default for DialerRow {
             start_time: Timestamp::UNIX_EPOCH,
             wait_seconds: 27,
             talk_seconds: Some(30),
-            hangup_causes: [
-                "Desligamento normal".to_owned(),
-                "Normal clearing".to_owned(),
-            ],
+            hangup_causes: ["Desligamento normal".to_owned(), "Normal clearing".to_owned()],
             end_by: "Subscriber".to_owned(),
             classification: "-".to_owned(),
             outcome: "-".to_owned(),
@@ -94,10 +91,7 @@ pub(super) struct Named {
 
 impl Named {
     fn write(&self) -> String {
-        Object::new()
-            .raw("id", self.id)
-            .text("name", &self.name)
-            .done()
+        Object::new().raw("id", self.id).text("name", &self.name).done()
     }
 }
 
@@ -121,12 +115,7 @@ impl Row for DialerRow {
 }
 
 /// Answers the dialler report.
-pub(super) fn history(
-    rows: &Report<DialerRow>,
-    request: &Request,
-    knobs: &Knobs,
-    now: Timestamp,
-) -> Reply {
+pub(super) fn history(rows: &Report<DialerRow>, request: &Request, knobs: &Knobs, now: Timestamp) -> Reply {
     let query = Query {
         request,
         path: "/api/v1/dialer/calls_history",
@@ -152,9 +141,7 @@ pub(super) fn history(
     match rows.page(query, takes) {
         Err(refusal) => refusal,
         Ok((pagination, shown)) => {
-            let rows = shown
-                .into_iter()
-                .map(|row| write(row, knobs, with_custom_fields));
+            let rows = shown.into_iter().map(|row| write(row, knobs, with_custom_fields));
             page::listed(pagination, array(rows))
         }
     }
@@ -205,9 +192,7 @@ fn write(row: &DialerRow, knobs: &Knobs, with_custom_fields: bool) -> String {
         )
         .text(
             "end_time",
-            &knobs
-                .offsets
-                .write(reached + SignedDuration::from_secs(talked)),
+            &knobs.offsets.write(reached + SignedDuration::from_secs(talked)),
         )
         .text("outcome", &row.outcome);
     if recent {
@@ -218,10 +203,7 @@ fn write(row: &DialerRow, knobs: &Knobs, with_custom_fields: bool) -> String {
         object = object.raw("custom_fields", custom_fields(&row.custom_fields));
     }
     if recent {
-        let url = format!(
-            "https://{AUDIO_HOST}/api/v1/dialer/call/{}/recording",
-            row.id
-        );
+        let url = format!("https://{AUDIO_HOST}/api/v1/dialer/call/{}/recording", row.id);
         object = object.raw("download_audio", string(&url));
     }
     object.done()
@@ -238,8 +220,6 @@ fn person(person: &Person) -> String {
 fn custom_fields(fields: &BTreeMap<String, String>) -> String {
     fields
         .iter()
-        .fold(Object::new(), |object, (key, value)| {
-            object.text(key, value)
-        })
+        .fold(Object::new(), |object, (key, value)| object.text(key, value))
         .done()
 }

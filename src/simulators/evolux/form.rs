@@ -17,14 +17,8 @@ impl Form {
                 .unwrap_or_default();
         }
         // `curl -d key=value` and clients that name no type send the same bytes.
-        if media_type.is_empty()
-            || media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        {
-            return Self(
-                url::form_urlencoded::parse(&request.body)
-                    .into_owned()
-                    .collect(),
-            );
+        if media_type.is_empty() || media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Self(url::form_urlencoded::parse(&request.body).into_owned().collect());
         }
         Self::default()
     }
@@ -36,10 +30,7 @@ impl Form {
     }
 
     /// The fields whose name begins with `prefix`, without it.
-    pub(super) fn with_prefix<'a>(
-        &'a self,
-        prefix: &'a str,
-    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+    pub(super) fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.0
             .iter()
             .filter_map(move |(field, value)| Some((field.strip_prefix(prefix)?, value.as_str())))
@@ -67,10 +58,9 @@ fn multipart(body: &[u8], boundary: &str) -> Form {
 /// One part: headers, a blank line, the value, and the line end that belongs to the next delimiter.
 fn field(part: &str) -> Option<(String, String)> {
     let (headers, value) = part.split_once("\r\n\r\n")?;
-    let disposition = headers.lines().find(|line| {
-        line.to_ascii_lowercase()
-            .starts_with("content-disposition:")
-    })?;
+    let disposition = headers
+        .lines()
+        .find(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))?;
     let name = disposition
         .split(';')
         .map(str::trim)
@@ -87,8 +77,7 @@ mod tests {
     use super::*;
 
     fn request(content_type: &'static str, body: &'static str) -> Request {
-        let headers =
-            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         Request {
             method: hyper::Method::POST,
             path: String::new(),
@@ -117,17 +106,11 @@ mod tests {
         ));
         assert_eq!(form.get("to"), Some("084 99"));
         assert_eq!(form.get("token"), None);
-        assert_eq!(
-            form.with_prefix("custom_").collect::<Vec<_>>(),
-            [("a", "1")]
-        );
+        assert_eq!(form.with_prefix("custom_").collect::<Vec<_>>(), [("a", "1")]);
     }
 
     #[test]
     fn a_json_body_has_no_fields() {
-        assert_eq!(
-            Form::of(&request("application/json", r#"{"to":"1"}"#)),
-            Form::default()
-        );
+        assert_eq!(Form::of(&request("application/json", r#"{"to":"1"}"#)), Form::default());
     }
 }

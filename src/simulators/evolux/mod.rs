@@ -121,13 +121,9 @@ impl App for Evolux {
     async fn steer(self: &Arc<Self>, request: Request) -> Option<Reply> {
         match (request.method.clone(), request.segments().as_slice()) {
             (Method::GET, ["_sim", "calls"]) => Some(self.ledger()),
-            (Method::POST, ["_sim", "rows"]) => {
-                Some(given(&request, |rows: NewRows| self.tenant().insert(rows)))
-            }
+            (Method::POST, ["_sim", "rows"]) => Some(given(&request, |rows: NewRows| self.tenant().insert(rows))),
             (Method::GET, ["_sim", "knobs"]) => Some(shown(&*self.knobs())),
-            (Method::PUT | Method::POST, ["_sim", "knobs"]) => {
-                Some(given(&request, |knobs| *self.knobs() = knobs))
-            }
+            (Method::PUT | Method::POST, ["_sim", "knobs"]) => Some(given(&request, |knobs| *self.knobs() = knobs)),
             _ => None,
         }
     }

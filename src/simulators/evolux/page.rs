@@ -21,12 +21,7 @@ pub(super) struct Page {
 impl Page {
     /// Reads `page` and `limit`: the limit is held within 1 to [`MAX_LIMIT`], and page 0 is page 1.
     pub(super) fn of(request: &Request) -> Self {
-        let read = |key, absent| {
-            request
-                .query(key)
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(absent)
-        };
+        let read = |key, absent| request.query(key).and_then(|text| text.parse().ok()).unwrap_or(absent);
         Self {
             number: read("page", 1).max(1),
             limit: read("limit", MAX_LIMIT).clamp(1, MAX_LIMIT),
@@ -72,9 +67,7 @@ impl Links<'_> {
 
     fn to(&self, number: usize) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query
-            .extend_pairs(self.query)
-            .append_pair("page", &number.to_string());
+        query.extend_pairs(self.query).append_pair("page", &number.to_string());
         format!("http://{INTERNAL_HOST}{}?{}", self.path, query.finish())
     }
 }
@@ -101,9 +94,7 @@ pub(super) fn ok(data: Option<String>) -> Reply {
     let body = Object::new().raw("meta", meta(200, "OK"));
     Reply::json(
         200,
-        data.into_iter()
-            .fold(body, |body, data| body.raw("data", data))
-            .done(),
+        data.into_iter().fold(body, |body, data| body.raw("data", data)).done(),
     )
 }
 
@@ -121,18 +112,13 @@ pub(super) fn created(data: Option<String>) -> Reply {
     let body = Object::new().raw("meta", meta(200, "Created"));
     Reply::json(
         201,
-        data.into_iter()
-            .fold(body, |body, data| body.raw("data", data))
-            .done(),
+        data.into_iter().fold(body, |body, data| body.raw("data", data)).done(),
     )
 }
 
 /// A refusal; HTTP status and `meta.status` agree.
 pub(super) fn refused(status: u16, message: &str) -> Reply {
-    Reply::json(
-        status,
-        Object::new().raw("meta", meta(status, message)).done(),
-    )
+    Reply::json(status, Object::new().raw("meta", meta(status, message)).done())
 }
 
 /// The answer to a path, or a method, that does not exist.
@@ -145,10 +131,7 @@ pub(super) fn unknown(request: &Request) -> Reply {
 
 /// The `meta` object.
 pub(super) fn meta(status: u16, message: &str) -> String {
-    Object::new()
-        .raw("status", status)
-        .text("message", message)
-        .done()
+    Object::new().raw("status", status).text("message", message).done()
 }
 
 #[cfg(test)]
@@ -169,10 +152,7 @@ mod tests {
 
     #[test]
     fn links_are_internal_and_null_at_the_ends() {
-        let query = [(
-            "start_date".to_owned(),
-            "2020-01-11T00:00:00+00:00".to_owned(),
-        )];
+        let query = [("start_date".to_owned(), "2020-01-11T00:00:00+00:00".to_owned())];
         let links = Links {
             path: "/x",
             max_limit: 50,
@@ -183,9 +163,6 @@ mod tests {
         assert!(first.contains(&format!(r#""next_url":"{base}2""#)));
         assert!(first.ends_with(r#""prev_url":null}"#));
         let last = links.pagination(page(2, 3), 2, 5);
-        assert!(
-            last.contains(r#""next_url":null,"items":2"#)
-                && last.contains(&format!(r#""prev_url":"{base}1""#))
-        );
+        assert!(last.contains(r#""next_url":null,"items":2"#) && last.contains(&format!(r#""prev_url":"{base}1""#)));
     }
 }

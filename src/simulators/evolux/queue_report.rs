@@ -116,12 +116,7 @@ pub(super) fn history(rows: &Report<QueueRow>, request: &Request, now: Timestamp
 }
 
 fn takes(query: &Query<'_>, row: &QueueRow) -> bool {
-    let hour = |key, absent: i8| {
-        query
-            .one(key)
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(absent)
-    };
+    let hour = |key, absent: i8| query.one(key).and_then(|text| text.parse().ok()).unwrap_or(absent);
     let hours = hour("start_hour", 0)..=hour("end_hour", 23);
     let direction = if row.outbound { "out" } else { "in" };
     (query.equals("call_type", "both") || query.equals("call_type", direction))
@@ -174,10 +169,7 @@ fn fields(row: &QueueRow) -> Object {
     let connect = row.start_of_talk();
     let talked = row.talk_seconds.unwrap_or(0);
     let leave = row.join + SignedDuration::from_secs(row.wait_seconds + talked);
-    let audio = format!(
-        "https://{INTERNAL_HOST}/api/v1/callcenter/call/{}/recording",
-        row.id
-    );
+    let audio = format!("https://{INTERNAL_HOST}/api/v1/callcenter/call/{}/recording", row.id);
 
     let object = Object::new()
         .raw("id", row.id)
@@ -201,24 +193,15 @@ fn fields(row: &QueueRow) -> Object {
         .text("time_leave", &time(leave))
         .raw("call_duration", talked)
         .raw("wait_duration", row.wait_seconds)
-        .text(
-            "call_type_description",
-            if row.outbound { "Out" } else { "In" },
-        )
+        .text("call_type_description", if row.outbound { "Out" } else { "In" })
         .text(
             "end_by_description",
-            ENDINGS
-                .get(row.end_by_id.wrapping_sub(1))
-                .copied()
-                .unwrap_or_default(),
+            ENDINGS.get(row.end_by_id.wrapping_sub(1)).copied().unwrap_or_default(),
         )
         .text("protocol_number", &row.protocol_number)
         .text("csat", &row.csat)
         .text("nps", &row.nps)
-        .text(
-            "download_audio",
-            if connect.is_some() { &audio } else { "" },
-        )
+        .text("download_audio", if connect.is_some() { &audio } else { "" })
 }
 
 fn time(at: Timestamp) -> String {

@@ -17,17 +17,14 @@ pub(super) fn reply(request: &Request, id: u64, talk_seconds: Option<i64>) -> Re
     };
     let audio = Bytes::from(wav(id, seconds.clamp(1, LONGEST_SECONDS)));
     let length = audio.len();
-    let sent = |status, audio| {
-        Reply::new(status, "audio/wav", audio).with_header("accept-ranges", "bytes")
-    };
+    let sent = |status, audio| Reply::new(status, "audio/wav", audio).with_header("accept-ranges", "bytes");
     match request.header("range").map(|header| range(header, length)) {
         // A range in a unit or form nobody knows is as good as none.
         None | Some(Range::Unread) => sent(200, audio),
-        Some(Range::Outside) => {
-            sent(416, Bytes::new()).with_header("content-range", format!("bytes */{length}"))
+        Some(Range::Outside) => sent(416, Bytes::new()).with_header("content-range", format!("bytes */{length}")),
+        Some(Range::Within(first, last)) => {
+            sent(206, audio.slice(first..=last)).with_header("content-range", format!("bytes {first}-{last}/{length}"))
         }
-        Some(Range::Within(first, last)) => sent(206, audio.slice(first..=last))
-            .with_header("content-range", format!("bytes {first}-{last}/{length}")),
     }
 }
 
@@ -40,21 +37,14 @@ enum Range {
 }
 
 fn range(header: &str, length: usize) -> Range {
-    let Some((first, last)) = header
-        .strip_prefix("bytes=")
-        .and_then(|range| range.split_once('-'))
-    else {
+    let Some((first, last)) = header.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
         return Range::Unread;
     };
     let end = length - 1;
     match (first.parse::<usize>(), last.parse::<usize>()) {
-        (Ok(first), Ok(last)) if first <= last && first < length => {
-            Range::Within(first, last.min(end))
-        }
+        (Ok(first), Ok(last)) if first <= last && first < length => Range::Within(first, last.min(end)),
         (Ok(first), Err(_)) if last.is_empty() && first < length => Range::Within(first, end),
-        (Err(_), Ok(last)) if first.is_empty() && last > 0 => {
-            Range::Within(length.saturating_sub(last), end)
-        }
+        (Err(_), Ok(last)) if first.is_empty() && last > 0 => Range::Within(length.saturating_sub(last), end),
         (Ok(_), _) | (_, Ok(_)) => Range::Outside,
         _ => Range::Unread,
     }
@@ -70,11 +60,7 @@ fn wav(id: u64, seconds: u32) -> Vec<u8> {
     wav.extend(b"WAVEfmt ");
     wav.extend(16_u32.to_le_bytes());
     wav.extend([1_u16, 1].map(u16::to_le_bytes).concat());
-    wav.extend(
-        [SAMPLE_RATE, SAMPLE_RATE * 2]
-            .map(u32::to_le_bytes)
-            .concat(),
-    );
+    wav.extend([SAMPLE_RATE, SAMPLE_RATE * 2].map(u32::to_le_bytes).concat());
     wav.extend([2_u16, 16].map(u16::to_le_bytes).concat());
     wav.extend(b"data");
     wav.extend(data_bytes.to_le_bytes());

@@ -26,9 +26,7 @@ impl<R: Row> Report<R> {
 
     pub(super) fn insert(&mut self, row: R) {
         let key = (row.began(), row.id());
-        let place = self
-            .0
-            .partition_point(|other| (other.began(), other.id()) <= key);
+        let place = self.0.partition_point(|other| (other.began(), other.id()) <= key);
         self.0.insert(place, row);
     }
 
@@ -49,14 +47,9 @@ impl<R: Row> Report<R> {
     /// # Errors
     ///
     /// The refusal of a query whose dates cannot be read.
-    pub(super) fn page(
-        &self,
-        query: Query<'_>,
-        takes: impl Fn(&R) -> bool,
-    ) -> Result<(String, Vec<&R>), Reply> {
+    pub(super) fn page(&self, query: Query<'_>, takes: impl Fn(&R) -> bool) -> Result<(String, Vec<&R>), Reply> {
         let Query { request, path, now } = query;
-        let window = Window::of(request, now)
-            .map_err(|key| page::refused(400, &format!("Invalid {key} param.")))?;
+        let window = Window::of(request, now).map_err(|key| page::refused(400, &format!("Invalid {key} param.")))?;
         let found: Vec<_> = self.within(window).filter(|row| takes(row)).collect();
         let page = Page::of(request);
         let shown = page.cut(&found).to_vec();

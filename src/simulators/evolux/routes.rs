@@ -39,20 +39,10 @@ impl Exchange<'_> {
             (Method::POST, ["api", "v1", "calls", uuid, "transfer"]) => self.transfer(uuid),
             (Method::POST, ["api", "v1", "campaign"]) => self.create_campaign(),
             (Method::POST, ["api", "v1", "campaign", id, "subscriber"]) => self.subscribe(id),
-            (Method::POST, ["api", "v1", "campaign", id, "subscribers", "tasks"]) => {
-                self.import(id)
+            (Method::POST, ["api", "v1", "campaign", id, "subscribers", "tasks"]) => self.import(id),
+            (Method::DELETE, ["api", "v1", "remove_subscriber", campaign, "subscriber", external_id]) => {
+                self.unsubscribe(campaign, external_id)
             }
-            (
-                Method::DELETE,
-                [
-                    "api",
-                    "v1",
-                    "remove_subscriber",
-                    campaign,
-                    "subscriber",
-                    external_id,
-                ],
-            ) => self.unsubscribe(campaign, external_id),
             _ => page::unknown(request),
         }
     }
@@ -141,11 +131,7 @@ impl Exchange<'_> {
 
     /// Shows live calls and agents as maps keyed by their ids, without the `meta` of the other answers.
     fn real_time(&self) -> Reply {
-        let live = self
-            .tenant
-            .calls
-            .iter()
-            .map(|call| (call, call.phase(self.now)));
+        let live = self.tenant.calls.iter().map(|call| (call, call.phase(self.now)));
         let live = live.filter(|(_, phase)| *phase != Phase::Ended);
         let calls = live.fold(Object::new(), |calls, (call, phase)| {
             calls.raw(&call.uuid, call.live(phase))
@@ -157,9 +143,7 @@ impl Exchange<'_> {
             .fold(Object::new(), |agents, agent| {
                 agents.raw(&agent.id.to_string(), &unpaused)
             });
-        let data = Object::new()
-            .raw("calls", calls.done())
-            .raw("agents", agents.done());
+        let data = Object::new().raw("calls", calls.done()).raw("agents", agents.done());
         Reply::json(200, Object::new().raw("data", data.done()).done())
     }
 
@@ -167,11 +151,7 @@ impl Exchange<'_> {
         let body = self.request.json();
         match body.as_ref().and_then(|body| body.get("name")?.as_str()) {
             None | Some("") => page::refused(400, "Missing required params"),
-            Some(name) => page::created(Some(
-                Object::new()
-                    .raw("id", self.tenant.create_campaign(name))
-                    .done(),
-            )),
+            Some(name) => page::created(Some(Object::new().raw("id", self.tenant.create_campaign(name)).done())),
         }
     }
 
@@ -199,9 +179,7 @@ impl Exchange<'_> {
         {
             return page::refused(415, "Unsupported media type");
         }
-        let id = self
-            .tenant
-            .import(&campaign, read_csv(&self.request.body), self.now);
+        let id = self.tenant.import(&campaign, read_csv(&self.request.body), self.now);
         let link = format!(
             "http://{INTERNAL_HOST}/api/v1/campaign/{}/subscribers/tasks/{id}",
             campaign.id
@@ -237,9 +215,7 @@ impl Exchange<'_> {
                 Reply::json(200, Object::new().raw("meta", meta).done())
             }
             Err(NotRemoved::Unknown) => page::refused(404, "Subscriber not found."),
-            Err(NotRemoved::Busy(status)) => {
-                page::refused(422, &format!("Subscriber is busy with status: {status}"))
-            }
+            Err(NotRemoved::Busy(status)) => page::refused(422, &format!("Subscriber is busy with status: {status}")),
         }
     }
 }
@@ -256,9 +232,7 @@ fn bridged_leg() -> String {
 }
 
 fn no_such_call() -> Reply {
-    let errors = Object::new()
-        .text("call_uuid", "This call does not exist")
-        .done();
+    let errors = Object::new().text("call_uuid", "This call does not exist").done();
     Reply::json(
         404,
         Object::new()

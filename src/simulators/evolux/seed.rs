@@ -66,11 +66,7 @@ impl History {
         (0..self.queue_rows)
             .map(|index| {
                 let start = self.moment(&random, now);
-                queue_row(
-                    &random,
-                    FIRST_ID + u64::from(self.dialer_rows + index),
-                    start,
-                )
+                queue_row(&random, FIRST_ID + u64::from(self.dialer_rows + index), start)
             })
             .collect()
     }
@@ -78,18 +74,12 @@ impl History {
     /// A whole second within the days before the end.
     fn moment(&self, random: &Random, now: Timestamp) -> Timestamp {
         let back = 600 + random.below(u64::from(self.days) * 86_400);
-        let at =
-            self.until.unwrap_or(now) - SignedDuration::from_secs(i64::try_from(back).unwrap_or(0));
+        let at = self.until.unwrap_or(now) - SignedDuration::from_secs(i64::try_from(back).unwrap_or(0));
         Timestamp::from_second(at.as_second()).unwrap_or(at)
     }
 }
 
-fn dialer_row(
-    random: &Random,
-    id: u64,
-    start_time: Timestamp,
-    campaigns: &[Campaign],
-) -> DialerRow {
+fn dialer_row(random: &Random, id: u64, start_time: Timestamp, campaigns: &[Campaign]) -> DialerRow {
     let fate = match random.below(10) {
         0 => Fate::Busy,
         1 | 2 => Fate::NoAnswer,
@@ -112,12 +102,7 @@ fn dialer_row(
         wait_seconds: small(random, 5, 40),
         talk_seconds: answered.then(|| small(random, 3, 300)),
         hangup_causes: [portuguese.to_owned(), english.to_owned()],
-        end_by: if random.below(2) == 0 {
-            "Subscriber"
-        } else {
-            "Agent"
-        }
-        .to_owned(),
+        end_by: if random.below(2) == 0 { "Subscriber" } else { "Agent" }.to_owned(),
         outcome: ["-", "Não Interessado"][index(random, 2)].to_owned(),
         campaign: Named {
             id: campaign.id,
@@ -129,11 +114,7 @@ fn dialer_row(
         }),
         subscriber: Person {
             external_id: random.digits(8),
-            number: if random.below(20) == 0 {
-                String::new()
-            } else {
-                number
-            },
+            number: if random.below(20) == 0 { String::new() } else { number },
             name: format!("Cliente {}", random.below(1000)),
         },
         nps: (answered && random.below(3) == 0).then_some(10),
@@ -149,11 +130,7 @@ fn queue_row(random: &Random, id: u64, join: Timestamp) -> QueueRow {
     let answered = random.below(4) != 0;
     let outside = format!("84{}", random.digits(9));
     let inside = if outbound { "3012" } else { "8433330000" }.to_owned();
-    let (caller_number, receiver_number) = if outbound {
-        (inside, outside)
-    } else {
-        (outside, inside)
-    };
+    let (caller_number, receiver_number) = if outbound { (inside, outside) } else { (outside, inside) };
     QueueRow {
         id,
         uuid: uuid(random),
@@ -167,12 +144,7 @@ fn queue_row(random: &Random, id: u64, join: Timestamp) -> QueueRow {
         talk_seconds: answered.then(|| small(random, 5, 600)),
         end_by_id: if answered { index(random, 2) + 1 } else { 4 },
         protocol_number: format!("2021{}", random.digits(8)),
-        csat: if answered && random.below(3) == 0 {
-            "2"
-        } else {
-            ""
-        }
-        .to_owned(),
+        csat: if answered && random.below(3) == 0 { "2" } else { "" }.to_owned(),
         ..QueueRow::default()
     }
 }

@@ -40,11 +40,7 @@ pub(super) fn initial(now: Timestamp) -> Report<StudioRow> {
 }
 
 /// Lists the calls.
-pub(super) fn history(
-    rows: &Report<StudioRow>,
-    request: &Request,
-    (now, offsets): (Timestamp, Offsets),
-) -> Reply {
+pub(super) fn history(rows: &Report<StudioRow>, request: &Request, (now, offsets): (Timestamp, Offsets)) -> Reply {
     match rows.page(
         Query {
             request,
@@ -54,10 +50,7 @@ pub(super) fn history(
         |_| true,
     ) {
         Err(refusal) => refusal,
-        Ok((pagination, shown)) => page::listed(
-            pagination,
-            array(shown.into_iter().map(|row| write(row, offsets))),
-        ),
+        Ok((pagination, shown)) => page::listed(pagination, array(shown.into_iter().map(|row| write(row, offsets)))),
     }
 }
 
@@ -79,10 +72,7 @@ fn write(row: &StudioRow, offsets: Offsets) -> String {
         .raw("project", named(7, "URA principal"))
         .text("exit_reason", if hung_up { "hangup" } else { "transfer" })
         .text_or_null("exit_transfer_destination", row.transferred_to)
-        .raw(
-            "system_hangup_reason",
-            optional(hung_up.then_some("hangup_task")),
-        )
+        .raw("system_hangup_reason", optional(hung_up.then_some("hangup_task")))
         .raw("who_hangup", optional(hung_up.then_some("system")))
         .done()
 }

@@ -78,20 +78,13 @@ impl Tenant {
     /// Moves what is over into the reports.
     pub(super) fn settle(&mut self, now: Timestamp) {
         let lag = signed(self.pace.report_lag);
-        for call in self
-            .calls
-            .extract_if(.., |call| call.ended_at() + lag <= now)
-        {
+        for call in self.calls.extract_if(.., |call| call.ended_at() + lag <= now) {
             self.queue.insert(call.row());
             self.past_calls.push(call);
         }
         let excess = self.past_calls.len().saturating_sub(LEDGER_SIZE);
         self.past_calls.drain(..excess);
-        for subscriber in self
-            .subscribers
-            .iter_mut()
-            .filter(|subscriber| !subscriber.reported)
-        {
+        for subscriber in self.subscribers.iter_mut().filter(|subscriber| !subscriber.reported) {
             if subscriber.ended_at() + lag <= now {
                 subscriber.reported = true;
                 self.dialer.insert(subscriber.row());
@@ -118,19 +111,11 @@ impl Tenant {
 
     pub(super) fn insert(&mut self, rows: NewRows) {
         for mut row in rows.dialer {
-            row.id = if row.id() == 0 {
-                self.take_id()
-            } else {
-                row.id
-            };
+            row.id = if row.id() == 0 { self.take_id() } else { row.id };
             self.dialer.insert(row);
         }
         for mut row in rows.queue {
-            row.id = if row.id() == 0 {
-                self.take_id()
-            } else {
-                row.id
-            };
+            row.id = if row.id() == 0 { self.take_id() } else { row.id };
             self.queue.insert(row);
         }
     }
@@ -153,20 +138,11 @@ impl Tenant {
 
     pub(super) fn subscribe(&mut self, campaign: &Campaign, new: NewSubscriber, now: Timestamp) {
         let id = self.take_id();
-        self.subscribers.push(Subscriber::new(
-            id,
-            campaign.clone(),
-            new,
-            (now, &self.pace),
-        ));
+        self.subscribers
+            .push(Subscriber::new(id, campaign.clone(), new, (now, &self.pace)));
     }
 
-    pub(super) fn import(
-        &mut self,
-        campaign: &Campaign,
-        new: Vec<NewSubscriber>,
-        now: Timestamp,
-    ) -> u64 {
+    pub(super) fn import(&mut self, campaign: &Campaign, new: Vec<NewSubscriber>, now: Timestamp) -> u64 {
         let id = self.take_id();
         self.imports.push(Import {
             id,
@@ -180,26 +156,14 @@ impl Tenant {
     }
 
     pub(super) fn find_import(&self, id: &str) -> Option<&Import> {
-        self.imports
-            .iter()
-            .find(|import| import.id.to_string() == id)
+        self.imports.iter().find(|import| import.id.to_string() == id)
     }
 
-    pub(super) fn unsubscribe(
-        &mut self,
-        campaign: &str,
-        external_id: &str,
-        now: Timestamp,
-    ) -> Result<(), NotRemoved> {
+    pub(super) fn unsubscribe(&mut self, campaign: &str, external_id: &str, now: Timestamp) -> Result<(), NotRemoved> {
         let is_meant = |subscriber: &Subscriber| {
-            subscriber.campaign.id.to_string() == campaign
-                && subscriber.new.person.external_id == external_id
+            subscriber.campaign.id.to_string() == campaign && subscriber.new.person.external_id == external_id
         };
-        let place = self
-            .subscribers
-            .iter()
-            .position(is_meant)
-            .ok_or(NotRemoved::Unknown)?;
+        let place = self.subscribers.iter().position(is_meant).ok_or(NotRemoved::Unknown)?;
         if let Some(status) = self.subscribers[place].busy_with(now) {
             return Err(NotRemoved::Busy(status));
         }

@@ -35,9 +35,7 @@ impl Positus {
         };
         match outcome {
             Ok(reply) => reply,
-            Err(refusal) if refusal.status == 429 => refusal
-                .reply(knobs.error_form)
-                .with_header("retry-after", "1"),
+            Err(refusal) if refusal.status == 429 => refusal.reply(knobs.error_form).with_header("retry-after", "1"),
             Err(refusal) => refusal.reply(knobs.error_form),
         }
     }
@@ -56,10 +54,7 @@ impl Positus {
         let calling = self.office().permissions.show(&user, &knobs, now);
         Ok(Reply::json(
             200,
-            Object::new()
-                .raw("number", shown.done())
-                .raw("calling", calling)
-                .done(),
+            Object::new().raw("number", shown.done()).raw("calling", calling).done(),
         ))
     }
 
@@ -83,10 +78,8 @@ impl Positus {
             _ => {}
         }
         let id = self.begin_outgoing(&to, offer, number)?;
-        self.control.spawn(
-            self.clone()
-                .play_outgoing(id.clone(), offer.to_owned(), fate),
-        );
+        self.control
+            .spawn(self.clone().play_outgoing(id.clone(), offer.to_owned(), fate));
         if fate == Fate::ReplyLost {
             return Ok(Reply::dropped());
         }
@@ -153,11 +146,7 @@ impl Positus {
 }
 
 /// The id of the user's call that the body names, while the business may still take it.
-fn ringing_here(
-    calls: &super::calls::Calls,
-    body: &Value,
-    number: &Number,
-) -> Result<String, Refusal> {
+fn ringing_here(calls: &super::calls::Calls, body: &Value, number: &Number) -> Result<String, Refusal> {
     let call = calls
         .get(text(body, "/call_id")?)
         .filter(|call| call.number_id == number.id && call.rings_here());

@@ -133,12 +133,7 @@ impl Calls {
 
     /// Every call, oldest first, as JSON.
     pub(super) fn ledger(&self) -> String {
-        array(
-            self.order
-                .iter()
-                .filter_map(|id| self.by_id.get(id))
-                .map(Call::entry),
-        )
+        array(self.order.iter().filter_map(|id| self.by_id.get(id)).map(Call::entry))
     }
 }
 
@@ -146,9 +141,7 @@ impl Calls {
 fn wacid(random: &Random) -> String {
     let (user, business) = (random.digits(10), random.digits(10));
     let unique = Uuid::now_v7().simple().to_string().to_uppercase();
-    let bytes = format!(
-        "\x1c\x18\x0c55{user}\x15\x02\x00\x11\x18\x20{unique}\x1c\x18\x0c55{business}\x15\x04\x00"
-    );
+    let bytes = format!("\x1c\x18\x0c55{user}\x15\x02\x00\x11\x18\x20{unique}\x1c\x18\x0c55{business}\x15\x04\x00");
     format!("wacid.{}", URL_SAFE.encode(bytes))
 }
 
@@ -175,12 +168,7 @@ mod tests {
         let random = Random::new(1);
         let mut calls = Calls::default();
         for user in 0..=LEDGER_SIZE {
-            assert!(calls.begin(Call::new(
-                "n",
-                &user.to_string(),
-                Direction::UserInitiated,
-                &random
-            )));
+            assert!(calls.begin(Call::new("n", &user.to_string(), Direction::UserInitiated, &random)));
         }
         assert_eq!(
             (calls.order.len(), calls.by_id.len(), calls.live.len()),

@@ -168,11 +168,7 @@ impl Positus {
     }
 
     fn send(&self, kind: &str, call: &Call, write: impl FnOnce(Writer<'_>) -> String) {
-        let Some(number) = self
-            .numbers
-            .iter()
-            .find(|number| number.id == call.number_id)
-        else {
+        let Some(number) = self.numbers.iter().find(|number| number.id == call.number_id) else {
             return;
         };
         let (knobs, now) = (self.knobs().clone(), self.control.clock.now());

@@ -132,13 +132,9 @@ pub enum WaId {
 impl WaId {
     /// Writes a user's number.
     pub(super) fn write(self, number: &str) -> String {
-        let national = number
-            .strip_prefix("55")
-            .and_then(|rest| rest.split_at_checked(2));
+        let national = number.strip_prefix("55").and_then(|rest| rest.split_at_checked(2));
         match (self, national) {
-            (Self::WithoutNine, Some((area, subscriber)))
-                if subscriber.len() == 9 && subscriber.starts_with('9') =>
-            {
+            (Self::WithoutNine, Some((area, subscriber))) if subscriber.len() == 9 && subscriber.starts_with('9') => {
                 format!("55{area}{}", &subscriber[1..])
             }
             (Self::WithNine, Some((area, subscriber))) if subscriber.len() == 8 => {

@@ -28,8 +28,7 @@ use super::server::{App, Handle, serve};
 
 pub use self::flow::Pace;
 pub use self::knobs::{
-    Envelope, ErrorForm, Knobs, PermissionStatus, SdpLabel, SdpPlace, Timestamps,
-    UnansweredDuration, WaId,
+    Envelope, ErrorForm, Knobs, PermissionStatus, SdpLabel, SdpPlace, Timestamps, UnansweredDuration, WaId,
 };
 pub use self::numbers::Number;
 
@@ -72,8 +71,7 @@ impl Default for Options {
 pub async fn start(options: Options) -> std::io::Result<Handle> {
     let listener = TcpListener::bind(options.bind).await?;
     let urls = options.webhook_url.map(|url| ("*".to_owned(), url));
-    let control =
-        Control::new(options.tokens, BTreeMap::from_iter(urls)).map_err(std::io::Error::other)?;
+    let control = Control::new(options.tokens, BTreeMap::from_iter(urls)).map_err(std::io::Error::other)?;
     let positus = Positus {
         random: Random::new(control.clock.now().as_nanosecond() as u64),
         control,
@@ -140,9 +138,7 @@ impl App for Positus {
 
     async fn steer(self: &Arc<Self>, request: Request) -> Option<Reply> {
         match (request.method.clone(), request.segments().as_slice()) {
-            (Method::GET, ["_sim", "calls"]) => {
-                Some(Reply::json(200, self.office().calls.ledger()))
-            }
+            (Method::GET, ["_sim", "calls"]) => Some(Reply::json(200, self.office().calls.ledger())),
             (Method::POST, ["_sim", "incoming"]) => Some(self.incoming(&request)),
             (Method::POST, ["_sim", "permissions"]) => Some(given(&request, |change| {
                 let (knobs, now) = (self.knobs().clone(), self.control.clock.now());
@@ -154,9 +150,7 @@ impl App for Positus {
                 Some(done())
             }
             (Method::GET, ["_sim", "knobs"]) => Some(shown(&*self.knobs())),
-            (Method::PUT | Method::POST, ["_sim", "knobs"]) => {
-                Some(given(&request, |knobs| *self.knobs() = knobs))
-            }
+            (Method::PUT | Method::POST, ["_sim", "knobs"]) => Some(given(&request, |knobs| *self.knobs() = knobs)),
             _ => None,
         }
     }
@@ -170,12 +164,7 @@ impl App for Positus {
                 let reason = StatusCode::from_u16(status)
                     .ok()
                     .and_then(|status| status.canonical_reason());
-                Reply::json(
-                    status,
-                    Object::new()
-                        .text("message", reason.unwrap_or("Error"))
-                        .done(),
-                )
+                Reply::json(status, Object::new().text("message", reason.unwrap_or("Error")).done())
             }
         }
     }
@@ -190,17 +179,10 @@ impl Positus {
             Err(error) => return refused(&error.to_string()),
         };
         let mut numbers = self.numbers.iter();
-        let Some(number) =
-            numbers.find(|number| wish.number_id.as_ref().is_none_or(|id| *id == number.id))
-        else {
+        let Some(number) = numbers.find(|number| wish.number_id.as_ref().is_none_or(|id| *id == number.id)) else {
             return refused("no such number");
         };
-        let call = Call::new(
-            &number.id,
-            &wish.from,
-            Direction::UserInitiated,
-            &self.random,
-        );
+        let call = Call::new(&number.id, &wish.from, Direction::UserInitiated, &self.random);
         let id = call.id.clone();
         if !self.office().calls.begin(call) {
             return refused("a call between these two is going on");

@@ -45,10 +45,7 @@ pub(super) fn workspaces() -> Reply {
         .text("name", "Atendimento")
         .text("created_at", CREATED_AT)
         .text("updated_at", CREATED_AT);
-    Reply::json(
-        200,
-        Object::new().raw("data", array([workspace.done()])).done(),
-    )
+    Reply::json(200, Object::new().raw("data", array([workspace.done()])).done())
 }
 
 /// Lists the numbers of a workspace; `None` for a workspace that does not exist.

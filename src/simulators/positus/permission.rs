@@ -73,12 +73,7 @@ impl Permissions {
     /// # Errors
     ///
     /// 138006 without permission, 138012 when the calls of the day are used up.
-    pub(super) fn check(
-        &mut self,
-        user: &str,
-        knobs: &Knobs,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
+    pub(super) fn check(&mut self, user: &str, knobs: &Knobs, now: Timestamp) -> Result<(), Refusal> {
         let permission = self.of(user, knobs, now);
         if !permission.is_given(now) {
             return Err(Refusal::plain(
@@ -146,9 +141,7 @@ impl Permissions {
     }
 
     fn of(&mut self, user: &str, knobs: &Knobs, now: Timestamp) -> &mut Permission {
-        self.0
-            .entry(key(user))
-            .or_insert_with(|| Permission::new(knobs, now))
+        self.0.entry(key(user)).or_insert_with(|| Permission::new(knobs, now))
     }
 }
 
@@ -165,9 +158,7 @@ fn state(permission: &Permission, now: Timestamp) -> String {
     };
     let object = Object::new().text("status", status);
     if status == "temporary" {
-        return object
-            .raw("expiration_time", permission.until.as_second())
-            .done();
+        return object.raw("expiration_time", permission.until.as_second()).done();
     }
     object.done()
 }
@@ -203,10 +194,7 @@ mod tests {
             permissions.connected("554399011234", &knobs, now);
         }
         let refusal = permissions.check(USER, &knobs, now).unwrap_err();
-        assert_eq!(
-            (refusal.code, refusal.details.ends_with("at 86400")),
-            (138_012, true)
-        );
+        assert_eq!((refusal.code, refusal.details.ends_with("at 86400")), (138_012, true));
         assert!(
             permissions
                 .show(USER, &knobs, now)
@@ -224,10 +212,7 @@ mod tests {
         (0..3).for_each(|_| permissions.unanswered(USER, &knobs, now));
         assert!(permissions.check(USER, &knobs, now).is_ok());
         permissions.unanswered(USER, &knobs, now);
-        assert_eq!(
-            permissions.check(USER, &knobs, now).unwrap_err().code,
-            138_006
-        );
+        assert_eq!(permissions.check(USER, &knobs, now).unwrap_err().code, 138_006);
     }
 
     #[test]
@@ -240,14 +225,10 @@ mod tests {
                 .contains(r#"{"status":"temporary","expiration_time":604800}"#)
         );
         assert_eq!(
-            permissions
-                .check(USER, &knobs, now + TEMPORARY)
-                .unwrap_err()
-                .code,
+            permissions.check(USER, &knobs, now + TEMPORARY).unwrap_err().code,
             138_006
         );
-        let change =
-            serde_json::from_str(r#"{"user_wa_id":"554399011234","status":"permanent"}"#).unwrap();
+        let change = serde_json::from_str(r#"{"user_wa_id":"554399011234","status":"permanent"}"#).unwrap();
         permissions.set(change, &knobs, now);
         assert!(
             permissions

@@ -35,10 +35,9 @@ impl Refusal {
 
     pub(super) fn reply(&self, form: ErrorForm) -> Reply {
         let body = match form {
-            ErrorForm::Positus => Object::new().raw("errors", array([self.error()])).text(
-                "message",
-                "Unfortunately we were not able to make your call",
-            ),
+            ErrorForm::Positus => Object::new()
+                .raw("errors", array([self.error()]))
+                .text("message", "Unfortunately we were not able to make your call"),
             ErrorForm::Message => Object::new().text("message", self.title),
             ErrorForm::Meta => Object::new().raw("error", self.meta_error()),
         };

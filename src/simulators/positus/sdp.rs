@@ -56,9 +56,7 @@ struct Description<'a> {
 
 impl Description<'_> {
     fn write(&self, random: &Random) -> String {
-        let Self {
-            mid, setup, opus, ..
-        } = self;
+        let Self { mid, setup, opus, .. } = self;
         let port = 3_480 + random.below(1_000);
         let fingerprint: Vec<_> = (0..32).map(|_| random.hex(2).to_uppercase()).collect();
         let mut lines = vec![
@@ -92,10 +90,8 @@ impl Description<'_> {
     }
 
     fn payload_types(&self) -> String {
-        self.telephone_event.map_or_else(
-            || self.opus.to_owned(),
-            |event| format!("{} {event}", self.opus),
-        )
+        self.telephone_event
+            .map_or_else(|| self.opus.to_owned(), |event| format!("{} {event}", self.opus))
     }
 }
 
@@ -133,11 +129,7 @@ mod tests {
             assert!(answer.contains(&format!("\r\n{line}\r\n")), "{line}");
         }
         assert_eq!(
-            attribute(&answer, "m=audio ")
-                .unwrap()
-                .rsplit_once("SAVPF ")
-                .unwrap()
-                .1,
+            attribute(&answer, "m=audio ").unwrap().rsplit_once("SAVPF ").unwrap().1,
             "96 101"
         );
     }

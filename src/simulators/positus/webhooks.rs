@@ -56,13 +56,7 @@ impl Writer<'_> {
             object = object.raw("connection", Object::new().raw("webrtc", webrtc).done());
         }
         if self.knobs.sdp_place != SdpPlace::Connection {
-            object = object.raw(
-                "session",
-                Object::new()
-                    .text("sdp_type", label)
-                    .text("sdp", sdp)
-                    .done(),
-            );
+            object = object.raw("session", Object::new().text("sdp_type", label).text("sdp", sdp).done());
         }
         self.enveloped("calls", object.done(), None)
     }
@@ -103,14 +97,7 @@ impl Writer<'_> {
                     .raw("timestamp", self.instant(self.now))
                     .text("direction", self.call.direction.name());
                 let zero = self.knobs.unanswered_duration == UnansweredDuration::Zero;
-                (
-                    if zero {
-                        object.raw("duration", 0)
-                    } else {
-                        object
-                    },
-                    "FAILED",
-                )
+                (if zero { object.raw("duration", 0) } else { object }, "FAILED")
             }
         };
         let error = match ending {

@@ -33,10 +33,7 @@ pub fn is_webhook(kind: &str) -> bool {
 impl Zenvia {
     /// `GET /saldo`.
     pub(super) fn show_balance(&self) -> Reply {
-        answered(
-            "saldo atual",
-            &Object::new().raw("saldo", self.knobs().balance).done(),
-        )
+        answered("saldo atual", &Object::new().raw("saldo", self.knobs().balance).done())
     }
 
     /// `GET /conta`.
@@ -70,8 +67,7 @@ impl Zenvia {
         let known = WEBHOOKS
             .iter()
             .filter_map(|(name, kind)| Some((name, urls.get(*kind)?)));
-        let items =
-            known.map(|(name, url)| Object::new().text("webhook", name).text("url", url).done());
+        let items = known.map(|(name, url)| Object::new().text("webhook", name).text("url", url).done());
         answered(
             "dados retornados com sucesso",
             &Object::new().raw("webhooks", array(items)).done(),

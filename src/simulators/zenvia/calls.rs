@@ -76,9 +76,7 @@ impl Call {
 
     /// The object of webhooks, which list partial recordings.
     pub fn webhook_json(&self, account: u64, now: Timestamp) -> String {
-        self.object(account, now, false)
-            .raw("gravacoes_parciais", "[]")
-            .done()
+        self.object(account, now, false).raw("gravacoes_parciais", "[]").done()
     }
 
     fn object(&self, account: u64, now: Timestamp, caller_ids: bool) -> Object {
@@ -94,11 +92,7 @@ impl Call {
             .raw("ativa", self.phase != Phase::Over)
             .raw(
                 "url_gravacao",
-                recording_url(
-                    self.recording.as_deref(),
-                    self.phase == Phase::Over,
-                    self.id,
-                ),
+                recording_url(self.recording.as_deref(), self.phase == Phase::Over, self.id),
             )
             .raw("cliente_id", account)
             .raw("conta_id", account)
@@ -161,10 +155,7 @@ impl Zenvia {
     pub(super) fn create_call(self: &Arc<Self>, fields: &Fields) -> Result<Reply, Refusal> {
         let origin = callable(fields, "numero_origem")?;
         let destination = callable(fields, "numero_destino")?;
-        let due = fields
-            .text("data_criacao")
-            .map(|text| schedule(&text))
-            .transpose()?;
+        let due = fields.text("data_criacao").map(|text| schedule(&text)).transpose()?;
         let fate = self.admit(&destination)?;
         let now = self.control.clock.now();
         let created = due.filter(|due| *due > now).unwrap_or(now);
@@ -274,11 +265,7 @@ impl Zenvia {
         Ok(answered_bare("chamada avaliada com sucesso"))
     }
 
-    pub(super) fn with_call<T>(
-        &self,
-        id: &str,
-        read: impl FnOnce(&Call) -> T,
-    ) -> Result<T, Refusal> {
+    pub(super) fn with_call<T>(&self, id: &str, read: impl FnOnce(&Call) -> T) -> Result<T, Refusal> {
         let id = id.parse().unwrap_or_default();
         self.state()
             .calls
@@ -305,19 +292,12 @@ fn callable(fields: &Fields, key: &str) -> Result<String, Refusal> {
 
 fn check(number: &str, key: &str) -> Result<(), Refusal> {
     let known = numbers::is_extension(number) || numbers::national(number).is_some();
-    if known {
-        Ok(())
-    } else {
-        Err(Refusal::number(key))
-    }
+    if known { Ok(()) } else { Err(Refusal::number(key)) }
 }
 
 /// A schedule is UTC, with or without saying so.
 fn schedule(text: &str) -> Result<Timestamp, Refusal> {
-    let naive = || {
-        text.parse::<DateTime>()
-            .and_then(|time| time.to_zoned(TimeZone::UTC))
-    };
+    let naive = || text.parse::<DateTime>().and_then(|time| time.to_zoned(TimeZone::UTC));
     text.parse::<Timestamp>()
         .or_else(|_| naive().map(|time| time.timestamp()))
         .map_err(|_| Refusal::invalid("data_criacao"))

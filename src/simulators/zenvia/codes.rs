@@ -45,11 +45,7 @@ impl Zenvia {
             _ => return Err(Refusal::invalid("tamanho")),
         };
         let fate = self.admit(&number)?;
-        let (id, at, digits) = (
-            self.new_id(),
-            self.control.clock.now(),
-            self.random.digits(length),
-        );
+        let (id, at, digits) = (self.new_id(), self.control.clock.now(), self.random.digits(length));
         let text = format!("Seu código de verificação {product} é: {digits}");
         let key = numbers::key(&number);
         self.state().keep_code(Code {
@@ -96,20 +92,13 @@ impl Zenvia {
             (false, false) => "invalido",
             (false, true) => "inválido",
         };
-        Ok(answered(
-            SENT,
-            &Object::new().text("resultado", result).done(),
-        ))
+        Ok(answered(SENT, &Object::new().text("resultado", result).done()))
     }
 
     /// The last code sent to a number, in any spelling.
     pub fn last_code(&self, number: &str) -> Option<Code> {
         let key = numbers::key(number);
         let state = self.state();
-        state
-            .last_codes
-            .get(&key)
-            .and_then(|id| state.codes.get(id))
-            .cloned()
+        state.last_codes.get(&key).and_then(|id| state.codes.get(id)).cloned()
     }
 }

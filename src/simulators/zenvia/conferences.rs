@@ -75,10 +75,7 @@ impl Zenvia {
             closed: None,
             participants: Vec::new(),
         });
-        answered(
-            "conferencia criado com sucesso",
-            &Object::new().raw("id", id).done(),
-        )
+        answered("conferencia criado com sucesso", &Object::new().raw("id", id).done())
     }
 
     /// `POST /conferencia/{id}`: calls a number in; it answers at once.
@@ -149,11 +146,7 @@ impl Zenvia {
         Ok(answered("conferencia encerrada com sucesso", "null"))
     }
 
-    fn change_conference<T>(
-        &self,
-        id: &str,
-        change: impl FnOnce(&mut Conference) -> T,
-    ) -> Result<T, Refusal> {
+    fn change_conference<T>(&self, id: &str, change: impl FnOnce(&mut Conference) -> T) -> Result<T, Refusal> {
         let id = id.parse().unwrap_or_default();
         self.state()
             .conferences

@@ -62,9 +62,7 @@ impl Zenvia {
     fn machine_at_origin(&self, id: u64) -> bool {
         let state = self.state();
         let call = state.calls.get(id);
-        call.is_some_and(|call| {
-            call.detects_machine && Fate::of(&call.origin.number) == Fate::Voicemail
-        })
+        call.is_some_and(|call| call.detects_machine && Fate::of(&call.origin.number) == Fate::Voicemail)
     }
 
     fn end_call(&self, id: u64, outcome: (&'static str, &'static str)) {
@@ -77,10 +75,7 @@ impl Zenvia {
         let now = self.control.clock.now();
         let mut state = self.state();
         state.live.remove(&id);
-        let body = state
-            .calls
-            .get(id)
-            .map(|call| call.webhook_json(self.account, now));
+        let body = state.calls.get(id).map(|call| call.webhook_json(self.account, now));
         drop(state);
         self.fire("call-end", id, body);
     }

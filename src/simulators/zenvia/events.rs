@@ -210,10 +210,7 @@ pub fn sample(kind: &str, id: u64, account: u64, now: Timestamp) -> Option<Strin
             .text("numero_telefone", "1088888888")
             .text("data_mensagem", &offset(now))
             .raw("duracao_segundos", 0)
-            .text(
-                "url_gravacao",
-                "http://127.0.0.1/recvm/?id=1411&x=094bba9d3a&cid=2150",
-            )
+            .text("url_gravacao", "http://127.0.0.1/recvm/?id=1411&x=094bba9d3a&cid=2150")
             .done(),
         _ => return None,
     };

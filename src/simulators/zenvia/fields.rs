@@ -48,9 +48,7 @@ impl Fields {
     pub fn flag(&self, key: &str) -> bool {
         match self.0.get(key) {
             Some(Value::Bool(flag)) => *flag,
-            _ => self
-                .text(key)
-                .is_some_and(|text| text == "true" || text == "1"),
+            _ => self.text(key).is_some_and(|text| text == "true" || text == "1"),
         }
     }
 

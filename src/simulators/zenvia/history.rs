@@ -85,11 +85,7 @@ impl Past {
 
     /// An extension that dialled by itself shows no course of its own, as in the documented samples.
     fn origin(&self) -> Leg {
-        let mut leg = Leg::planned(
-            self.from.clone(),
-            Some("+5510988888888".to_owned()),
-            self.created,
-        );
+        let mut leg = Leg::planned(self.from.clone(), Some("+5510988888888".to_owned()), self.created);
         leg.ended = Some(self.created);
         if leg.kind() == "ramal" {
             leg.status = None;

@@ -52,10 +52,7 @@ impl Inbound {
         let object = Object::new()
             .raw("id", self.id)
             .raw("ativa", !over)
-            .raw(
-                "url_gravacao",
-                recording_url(self.recording.as_deref(), over, self.id),
-            )
+            .raw("url_gravacao", recording_url(self.recording.as_deref(), over, self.id))
             .text_or_null("data_inicio", started.as_deref())
             .text("numero_destino", &self.leg.number)
             .text("numero_origem", &self.from)
@@ -181,10 +178,7 @@ impl Zenvia {
     pub(super) fn show_inbound(&self, id: &str) -> Result<Reply, Refusal> {
         let (id, now) = (id.parse().unwrap_or_default(), self.control.clock.now());
         let state = self.state();
-        let call = state
-            .inbound
-            .get(id)
-            .ok_or_else(|| Refusal::unknown("chamada"))?;
+        let call = state.inbound.get(id).ok_or_else(|| Refusal::unknown("chamada"))?;
         Ok(answered("dados retornados com sucesso", &call.json(now)))
     }
 }

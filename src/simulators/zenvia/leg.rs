@@ -69,12 +69,7 @@ impl Leg {
             return;
         }
         self.status = Some(status.into());
-        self.reason = if self.started.is_some() {
-            reason
-        } else {
-            UNDEFINED
-        }
-        .into();
+        self.reason = if self.started.is_some() { reason } else { UNDEFINED }.into();
     }
 
     /// Answered and still connected.
@@ -90,9 +85,7 @@ impl Leg {
     /// What has been spent so far.
     pub fn figures(&self, now: Timestamp) -> Figures {
         let until = self.ended.unwrap_or(now);
-        let spoken = self
-            .answered
-            .map_or(0, |answered| seconds(answered, until).max(1));
+        let spoken = self.answered.map_or(0, |answered| seconds(answered, until).max(1));
         let minutes = (spoken + 59) / 60;
         let rate = match self.kind() {
             "movel" => 35,
@@ -100,9 +93,7 @@ impl Leg {
             _ => 0,
         };
         Figures {
-            total: self
-                .started
-                .map_or(0, |_| seconds(self.created, until).max(spoken)),
+            total: self.started.map_or(0, |_| seconds(self.created, until).max(spoken)),
             spoken,
             billed: minutes * 60,
             price: Price(minutes * rate),
@@ -155,10 +146,7 @@ impl Figures {
             text::clock(self.billed)
         };
         let (billed, billed_text) = (known.then_some(self.billed), known.then_some(billed_text));
-        let (spoken, spoken_text) = (
-            known.then_some(self.spoken),
-            known.then(|| text::clock(self.spoken)),
-        );
+        let (spoken, spoken_text) = (known.then_some(self.spoken), known.then(|| text::clock(self.spoken)));
         object
             .raw("duracao_segundos", self.total)
             .text("duracao", &text::clock(self.total))
@@ -185,10 +173,7 @@ mod tests {
         leg.answer(at(10));
         leg.end(at(71), ("cancelada", NORMAL));
         let figures = leg.figures(at(500));
-        assert_eq!(
-            (figures.total, figures.spoken, figures.billed),
-            (71, 61, 120)
-        );
+        assert_eq!((figures.total, figures.spoken, figures.billed), (71, 61, 120));
         assert_eq!(figures.price.to_string(), "0.7");
         assert_eq!(leg.status.unwrap(), "atendida");
     }
@@ -200,11 +185,7 @@ mod tests {
         assert_eq!(leg.reason, UNDEFINED);
         let figures = leg.figures(at(5));
         assert_eq!(
-            (
-                figures.total,
-                figures.billed,
-                figures.price.to_string().as_str()
-            ),
+            (figures.total, figures.billed, figures.price.to_string().as_str()),
             (0, 0, "0")
         );
     }

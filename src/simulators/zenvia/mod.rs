@@ -147,10 +147,7 @@ impl Zenvia {
 
     /// The choices in force.
     pub fn knobs(&self) -> Knobs {
-        self.knobs
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.knobs.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Replaces the choices.

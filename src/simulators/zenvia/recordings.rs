@@ -26,8 +26,7 @@ impl Zenvia {
     /// `GET /chamada/{id}/gravacao`.
     pub(super) fn recording(&self, id: &str, request: &Request) -> Result<Reply, Refusal> {
         let recorded = self.with_call(id, |call| call.recording.clone())?;
-        let link =
-            recorded.ok_or_else(|| Refusal::new(404, 70, "chamada sem gravação solicitada"))?;
+        let link = recorded.ok_or_else(|| Refusal::new(404, 70, "chamada sem gravação solicitada"))?;
         match self.knobs().redirect_recordings {
             false => Ok(audio(request)),
             true => Ok(Reply::new(302, AUDIO, "").with_header("location", link)),
@@ -62,10 +61,7 @@ fn range(asked: &str, whole: usize) -> Option<(usize, usize)> {
     let (first, last) = match (first, last) {
         ("", suffix) => (whole.saturating_sub(suffix.parse().ok()?), whole - 1),
         (first, "") => (first.parse().ok()?, whole - 1),
-        (first, last) => (
-            first.parse().ok()?,
-            last.parse::<usize>().ok()?.min(whole - 1),
-        ),
+        (first, last) => (first.parse().ok()?, last.parse::<usize>().ok()?.min(whole - 1)),
     };
     (first <= last).then_some((first, last))
 }

@@ -37,23 +37,13 @@ struct Page {
 impl Query {
     fn matches(&self, origin: &str, destination: &str) -> bool {
         let same = |wanted: &Option<String>, number: &str| {
-            wanted
-                .as_ref()
-                .is_none_or(|wanted| *wanted == numbers::key(number))
+            wanted.as_ref().is_none_or(|wanted| *wanted == numbers::key(number))
         };
         same(&self.origin, origin) && same(&self.destination, destination)
     }
 
-    fn page<T: Row>(
-        &self,
-        table: &Table<T>,
-        matches: impl Fn(&T) -> bool,
-        json: impl Fn(&T) -> String,
-    ) -> Page {
-        let mut rows: Vec<&T> = table
-            .within(&self.window)
-            .filter(|row| matches(row))
-            .collect();
+    fn page<T: Row>(&self, table: &Table<T>, matches: impl Fn(&T) -> bool, json: impl Fn(&T) -> String) -> Page {
+        let mut rows: Vec<&T> = table.within(&self.window).filter(|row| matches(row)).collect();
         if !self.ascending {
             rows.reverse();
         }
@@ -74,11 +64,8 @@ impl Zenvia {
     /// `GET /chamada/relatorio`.
     pub(super) fn report_calls(&self, request: &Request) -> Result<Reply, Refusal> {
         let (query, now) = (self.query(request)?, self.control.clock.now());
-        let matches =
-            |row: &super::calls::Call| query.matches(&row.origin.number, &row.destination.number);
-        let page = query.page(&self.state().calls, matches, |row| {
-            row.json(self.account, now)
-        });
+        let matches = |row: &super::calls::Call| query.matches(&row.origin.number, &row.destination.number);
+        let page = query.page(&self.state().calls, matches, |row| row.json(self.account, now));
         Ok(bare(&page))
     }
 
@@ -86,9 +73,7 @@ impl Zenvia {
     pub(super) fn report_torpedoes(&self, kind: Kind, request: &Request) -> Result<Reply, Refusal> {
         let (mut query, now) = (self.query(request)?, self.control.clock.now());
         query.origin = None;
-        let matches = |row: &super::torpedoes::Torpedo| {
-            row.kind == kind && query.matches("", &row.leg.number)
-        };
+        let matches = |row: &super::torpedoes::Torpedo| row.kind == kind && query.matches("", &row.leg.number);
         let page = query.page(&self.state().torpedoes, matches, |row| row.json(now));
         Ok(bare(&page))
     }
@@ -96,11 +81,7 @@ impl Zenvia {
     /// `GET /conferencia/relatorio`.
     pub(super) fn report_conferences(&self, request: &Request) -> Result<Reply, Refusal> {
         let (query, now) = (self.query(request)?, self.control.clock.now());
-        let page = query.page(
-            &self.state().conferences,
-            |_| true,
-            |row| row.json(self.account, now),
-        );
+        let page = query.page(&self.state().conferences, |_| true, |row| row.json(self.account, now));
         Ok(bare(&page))
     }
 
@@ -139,10 +120,7 @@ impl Zenvia {
 }
 
 fn bare(page: &Page) -> Reply {
-    answered(
-        FOUND,
-        &Object::new().raw("relatorio", array(&page.items)).done(),
-    )
+    answered(FOUND, &Object::new().raw("relatorio", array(&page.items)).done())
 }
 
 /// Where a window begins, or where it ends so that the moment or day named is still inside.

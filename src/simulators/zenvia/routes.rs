@@ -90,12 +90,7 @@ impl Zenvia {
         }
     }
 
-    fn route_torpedo(
-        self: &Arc<Self>,
-        kind: Kind,
-        request: &Request,
-        rest: &[&str],
-    ) -> Result<Reply, Refusal> {
+    fn route_torpedo(self: &Arc<Self>, kind: Kind, request: &Request, rest: &[&str]) -> Result<Reply, Refusal> {
         match (request.method.as_str(), rest) {
             ("POST", []) => self.create_torpedo(kind, &Fields::read(request)?),
             ("GET", []) => Err(Refusal::which(kind.resource())),

@@ -97,10 +97,7 @@ impl Zenvia {
                 self.fire(kind, id, Some(body));
                 Reply::json(202, Object::new().raw("id", id).done())
             }
-            None => Reply::json(
-                400,
-                r#"{"error":"no such kind of webhook, or one that needs a body"}"#,
-            ),
+            None => Reply::json(400, r#"{"error":"no such kind of webhook, or one that needs a body"}"#),
         }
     }
 }

@@ -57,8 +57,6 @@ impl<T: Row> Table<T> {
     /// Rows created within the window, oldest first.
     pub fn within(&self, window: &Range<Timestamp>) -> impl DoubleEndedIterator<Item = &T> {
         let window = (window.start, 0)..(window.end.max(window.start), 0);
-        self.by_time
-            .range(window)
-            .filter_map(|(_, id)| self.rows.get(id))
+        self.by_time.range(window).filter_map(|(_, id)| self.rows.get(id))
     }
 }

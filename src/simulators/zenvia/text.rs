@@ -48,11 +48,7 @@ impl Refusal {
 
     /// The id is missing in the path.
     pub fn which(resource: &str) -> Self {
-        Self::new(
-            404,
-            10,
-            format!("qual {resource}? informar ID /{resource}/ID"),
-        )
+        Self::new(404, 10, format!("qual {resource}? informar ID /{resource}/ID"))
     }
 
     /// No such object.
@@ -90,10 +86,7 @@ impl From<Refusal> for Reply {
 
 /// Success, with `dados` already written as JSON.
 pub fn answered(message: &str, data: &str) -> Reply {
-    Reply::json(
-        200,
-        envelope(200, true, 0, message).raw("dados", data).done(),
-    )
+    Reply::json(200, envelope(200, true, 0, message).raw("dados", data).done())
 }
 
 /// Success of an operation whose answer has no `dados` key at all.
@@ -148,12 +141,7 @@ pub fn naive_local(at: Timestamp) -> String {
 
 /// `HH:MM:SS`.
 pub fn clock(seconds: i64) -> String {
-    format!(
-        "{:02}:{:02}:{:02}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 #[cfg(test)]

@@ -144,9 +144,7 @@ impl Torpedo {
                 .text("url_audio", &self.content),
             Kind::Flow => {
                 let tags = self.tags.as_deref().unwrap_or_default();
-                object
-                    .raw("url_gravacao", self.recording_url())
-                    .text("tags", tags)
+                object.raw("url_gravacao", self.recording_url()).text("tags", tags)
             }
         }
         .done()
@@ -183,11 +181,7 @@ impl Torpedo {
 
 impl Zenvia {
     /// `POST /tts`, `POST /audio`, `POST /composto`.
-    pub(super) fn create_torpedo(
-        self: &Arc<Self>,
-        kind: Kind,
-        fields: &Fields,
-    ) -> Result<Reply, Refusal> {
+    pub(super) fn create_torpedo(self: &Arc<Self>, kind: Kind, fields: &Fields) -> Result<Reply, Refusal> {
         let number = fields.required("numero_destino")?;
         if numbers::national(&number).is_none() && !numbers::is_extension(&number) {
             let echoed = format!("numero_destino {number}");
@@ -232,10 +226,7 @@ impl Zenvia {
     pub(super) fn show_torpedo(&self, kind: Kind, id: &str) -> Result<Reply, Refusal> {
         let (id, now) = (id.parse().unwrap_or_default(), self.control.clock.now());
         let state = self.state();
-        let torpedo = state
-            .torpedoes
-            .get(id)
-            .filter(|torpedo| torpedo.kind == kind);
+        let torpedo = state.torpedoes.get(id).filter(|torpedo| torpedo.kind == kind);
         let torpedo = torpedo.ok_or_else(|| Refusal::unknown(kind.resource()))?;
         Ok(answered("dados retornados com sucesso", &torpedo.json(now)))
     }
@@ -250,9 +241,7 @@ fn content(kind: Kind, fields: &Fields) -> Result<String, Refusal> {
         }
         Kind::Audio => {
             let url = fields.required("url_audio")?;
-            let scheme = url::Url::parse(&url)
-                .ok()
-                .map(|url| url.scheme().to_owned());
+            let scheme = url::Url::parse(&url).ok().map(|url| url.scheme().to_owned());
             if !matches!(scheme.as_deref(), Some("http" | "https")) {
                 let hint = "formato esperado http://foooo.bar/audio.mp3";
                 return Err(Refusal::new(
@@ -275,10 +264,7 @@ fn check_voice(voice: Option<&str>) -> Result<(), Refusal> {
 
 /// `dados` is an array of actions, or such an array as text.
 fn actions(fields: &Fields) -> Result<Vec<Value>, Refusal> {
-    let actions = match fields
-        .value("dados")
-        .ok_or_else(|| Refusal::missing("dados"))?
-    {
+    let actions = match fields.value("dados").ok_or_else(|| Refusal::missing("dados"))? {
         Value::Array(actions) => actions.clone(),
         Value::String(text) => serde_json::from_str(text).map_err(|_| Refusal::invalid("dados"))?,
         _ => return Err(Refusal::invalid("dados")),

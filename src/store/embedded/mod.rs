@@ -13,9 +13,7 @@ use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase};
 use self::tables::Tables;
 use self::writer::Writer;
 use super::version::Versions;
-use super::{
-    Counter, Expect, Key, Log, Position, Put, Range, Scored, Set, Store, StoreError, Stored, to_ms,
-};
+use super::{Counter, Expect, Key, Log, Position, Put, Range, Scored, Set, Store, StoreError, Stored, to_ms};
 use crate::clock::Clock;
 
 mod read;
@@ -43,8 +41,7 @@ impl Embedded {
     /// Opens the store in a directory, which is made if it is missing.
     pub(super) fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let file = directory.join(FILE);
-        let named =
-            |error: &dyn Display| StoreError::Unavailable(format!("{}: {error}", file.display()));
+        let named = |error: &dyn Display| StoreError::Unavailable(format!("{}: {error}", file.display()));
         std::fs::create_dir_all(directory).map_err(|error| named(&error))?;
         let db = Database::builder()
             .set_cache_size(CACHE_BYTES)
@@ -62,18 +59,10 @@ impl Embedded {
             .set_cache_size(CACHE_BYTES)
             .create_with_backend(InMemoryBackend::new())
             .map_err(unavailable)?;
-        Self::start(
-            db,
-            clock,
-            &["memory: everything is lost when the process ends"],
-        )
+        Self::start(db, clock, &["memory: everything is lost when the process ends"])
     }
 
-    fn start(
-        db: Database,
-        clock: Arc<dyn Clock>,
-        warnings: &'static [&'static str],
-    ) -> Result<Self, StoreError> {
+    fn start(db: Database, clock: Arc<dyn Clock>, warnings: &'static [&'static str]) -> Result<Self, StoreError> {
         let txn = db.begin_write().map_err(unavailable)?;
         Tables::open(&txn, clock.now_ms()).map_err(unavailable)?;
         txn.commit().map_err(unavailable)?;
@@ -114,13 +103,7 @@ impl Store for Embedded {
         read::values(&self.read_txn()?, keys, self.clock.now_ms())
     }
 
-    async fn put(
-        &self,
-        key: &Key,
-        value: Bytes,
-        ttl: Option<Duration>,
-        expect: Expect,
-    ) -> Result<Put, StoreError> {
+    async fn put(&self, key: &Key, value: Bytes, ttl: Option<Duration>, expect: Expect) -> Result<Put, StoreError> {
         let (key, version) = (key.clone(), self.versions.next());
         let ttl = ttl.map(to_ms);
         self.writer
@@ -149,12 +132,7 @@ impl Store for Embedded {
             .await
     }
 
-    async fn read(
-        &self,
-        log: &Log,
-        after: Position,
-        limit: usize,
-    ) -> Result<Vec<(Position, Bytes)>, StoreError> {
+    async fn read(&self, log: &Log, after: Position, limit: usize) -> Result<Vec<(Position, Bytes)>, StoreError> {
         read::log(&self.read_txn()?, log.as_ref(), after, limit)
     }
 
@@ -177,13 +155,7 @@ impl Store for Embedded {
         }
     }
 
-    async fn index(
-        &self,
-        set: &Set,
-        score: i64,
-        member: &str,
-        keep_from: Option<i64>,
-    ) -> Result<(), StoreError> {
+    async fn index(&self, set: &Set, score: i64, member: &str, keep_from: Option<i64>) -> Result<(), StoreError> {
         let (set, member) = (set.clone(), member.to_owned());
         self.writer
             .submit(move |tables| tables.index(set.as_ref(), (score, &member), keep_from))
@@ -206,10 +178,7 @@ impl Store for Embedded {
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.warnings
-            .iter()
-            .map(|text| (*text).to_owned())
-            .collect()
+        self.warnings.iter().map(|text| (*text).to_owned()).collect()
     }
 }
 

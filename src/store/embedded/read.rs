@@ -10,11 +10,7 @@ use super::tables::{ENTRIES, LOG_ENTRIES, LogKey, SCORES, ScoreKey, is_live, sto
 use super::unavailable;
 
 /// Reads the values that are there at `now` (Unix ms).
-pub(super) fn values(
-    txn: &ReadTransaction,
-    keys: &[Key],
-    now: i64,
-) -> Result<Vec<Option<Stored>>, StoreError> {
+pub(super) fn values(txn: &ReadTransaction, keys: &[Key], now: i64) -> Result<Vec<Option<Stored>>, StoreError> {
     let table = txn.open_table(ENTRIES).map_err(unavailable)?;
     keys.iter()
         .map(|key| match table.get(key.as_ref()).map_err(unavailable)? {
@@ -41,20 +37,13 @@ pub(super) fn log(
         .map(|row| {
             let (key, entry) = row.map_err(unavailable)?;
             let (_, ms, seq) = key.value();
-            Ok((
-                Position::new(ms, seq),
-                Bytes::copy_from_slice(entry.value()),
-            ))
+            Ok((Position::new(ms, seq), Bytes::copy_from_slice(entry.value())))
         })
         .collect()
 }
 
 /// Reads one page of a set.
-pub(super) fn scores(
-    txn: &ReadTransaction,
-    set: &str,
-    query: &Range,
-) -> Result<Vec<Scored>, StoreError> {
+pub(super) fn scores(txn: &ReadTransaction, set: &str, query: &Range) -> Result<Vec<Scored>, StoreError> {
     // The least name that follows the set's own; a member with a zero byte likewise.
     let next_set = format!("{set}\0");
     let mut from = (set, *query.scores.start(), "");
@@ -81,10 +70,7 @@ pub(super) fn scores(
     }
 }
 
-type ScoreRow = (
-    AccessGuard<'static, ScoreKey<'static>>,
-    AccessGuard<'static, ()>,
-);
+type ScoreRow = (AccessGuard<'static, ScoreKey<'static>>, AccessGuard<'static, ()>);
 
 fn scored(row: Result<ScoreRow, StorageError>) -> Result<Scored, StoreError> {
     let (key, _) = row.map_err(unavailable)?;

@@ -3,9 +3,7 @@
 use std::ops::Bound;
 
 use bytes::Bytes;
-use redb::{
-    AccessGuard, ReadableTable, StorageError, Table, TableDefinition, TableError, WriteTransaction,
-};
+use redb::{AccessGuard, ReadableTable, StorageError, Table, TableDefinition, TableError, WriteTransaction};
 
 use super::super::{Counter, Expect, Position, Put, StoreError, Stored, Version, from_ms};
 
@@ -14,8 +12,7 @@ pub(super) const ENTRIES: TableDefinition<&str, Entry<'static>> = TableDefinitio
 /// (Unix ms of expiry, key), a row for every entry that expires
 pub(super) const EXPIRIES: TableDefinition<(i64, &str), ()> = TableDefinition::new("expiries");
 /// (log, ms, seq) -> entry
-pub(super) const LOG_ENTRIES: TableDefinition<LogKey<'static>, &[u8]> =
-    TableDefinition::new("log_entries");
+pub(super) const LOG_ENTRIES: TableDefinition<LogKey<'static>, &[u8]> = TableDefinition::new("log_entries");
 /// log -> (ms, seq) given last, which outlives the entry
 const LOG_ENDS: TableDefinition<&str, (u64, u64)> = TableDefinition::new("log_ends");
 /// (set, score, member), in the order they are read
@@ -118,9 +115,9 @@ impl<'txn> Tables<'txn> {
                 (count(entry).map_err(Fault::Refused)?, entry.1)
             }
         };
-        let total = before.checked_add(n).ok_or_else(|| {
-            Fault::Refused(StoreError::Corrupt("a counter beyond 64 bits".to_owned()))
-        })?;
+        let total = before
+            .checked_add(n)
+            .ok_or_else(|| Fault::Refused(StoreError::Corrupt("a counter beyond 64 bits".to_owned())))?;
         self.write(key, (None, expires_at, &total.to_be_bytes()))?;
         Ok(Counter {
             total,
@@ -170,10 +167,7 @@ impl<'txn> Tables<'txn> {
     }
 
     pub(super) fn unindex(&mut self, set: &str, member: &str) -> Result<(), Fault> {
-        let score = self
-            .members
-            .remove((set, member))?
-            .map(|score| score.value());
+        let score = self.members.remove((set, member))?.map(|score| score.value());
         if let Some(score) = score {
             self.scores.remove((set, score, member))?;
         }
@@ -195,10 +189,7 @@ impl<'txn> Tables<'txn> {
 
     /// Removes at most `limit` entries that have expired; returns how many.
     pub(super) fn sweep(&mut self, limit: usize) -> Result<usize, StorageError> {
-        let due = (
-            Bound::Unbounded,
-            Bound::Excluded((self.now.saturating_add(1), "")),
-        );
+        let due = (Bound::Unbounded, Bound::Excluded((self.now.saturating_add(1), "")));
         let expired = self
             .expiries
             .range::<(i64, &str)>(due)?
@@ -243,8 +234,7 @@ pub(super) fn is_live(entry: Entry<'_>, now: i64) -> bool {
 
 /// Reads an entry as a value.
 pub(super) fn stored((version, _, bytes): Entry<'_>) -> Result<Stored, StoreError> {
-    let version =
-        version.ok_or_else(|| StoreError::Corrupt("a counter, not a value".to_owned()))?;
+    let version = version.ok_or_else(|| StoreError::Corrupt("a counter, not a value".to_owned()))?;
     Ok(Stored {
         value: Bytes::copy_from_slice(bytes),
         version: Version::from_u64(version),

@@ -52,9 +52,7 @@ impl StorageBackend for Disk {
 
 fn on(disk: &Disk) -> (Embedded, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(NOW));
-    let db = Database::builder()
-        .create_with_backend(disk.clone())
-        .unwrap();
+    let db = Database::builder().create_with_backend(disk.clone()).unwrap();
     let store = Embedded::start(db, Arc::clone(&clock) as Arc<dyn Clock>, &[]).unwrap();
     (store, clock)
 }
@@ -118,9 +116,7 @@ async fn a_full_queue_is_said_to_be_full() {
     let (store, _) = on(&Disk::default());
     let (release, holding) = hold(&store).await;
     let log = keys::events();
-    let mut waiting: Vec<_> = (0..writer::QUEUE)
-        .map(|_| store.append(&log, ENTRY))
-        .collect();
+    let mut waiting: Vec<_> = (0..writer::QUEUE).map(|_| store.append(&log, ENTRY)).collect();
     for append in &mut waiting {
         assert!(poll!(append).is_pending());
     }
@@ -136,16 +132,10 @@ async fn what_has_expired_leaves_with_the_next_writes() {
     let (store, clock) = on(&Disk::default());
     for n in 0..3 {
         let key = keys::call(n);
-        store
-            .put(&key, ENTRY, Some(TTL), Expect::Any)
-            .await
-            .unwrap();
+        store.put(&key, ENTRY, Some(TTL), Expect::Any).await.unwrap();
     }
     store.add(&keys::counter("a", "b"), 1, TTL).await.unwrap();
-    store
-        .put(&keys::call(0), ENTRY, None, Expect::Any)
-        .await
-        .unwrap();
+    store.put(&keys::call(0), ENTRY, None, Expect::Any).await.unwrap();
     assert_eq!(rows(&store), (4, 3));
     clock.advance(TTL);
     for left in [2, 1] {
@@ -157,10 +147,7 @@ async fn what_has_expired_leaves_with_the_next_writes() {
 #[tokio::test]
 async fn what_has_expired_leaves_in_a_quiet_moment() {
     let (store, clock) = on(&Disk::default());
-    store
-        .put(&keys::call(1), ENTRY, Some(TTL), Expect::Any)
-        .await
-        .unwrap();
+    store.put(&keys::call(1), ENTRY, Some(TTL), Expect::Any).await.unwrap();
     clock.advance(TTL);
     let began = Instant::now();
     while rows(&store) != (0, 0) {

@@ -124,9 +124,8 @@ impl Links {
     async fn replace(&self, id: usize) {
         let mut slot = self.slot().lock().await;
         // A cluster mends its own connections; a new one is for when that did not help.
-        let mends_itself = |link: &Link| {
-            matches!(link.held, Held::Cluster(_)) && link.made.elapsed() < Duration::from_secs(1)
-        };
+        let mends_itself =
+            |link: &Link| matches!(link.held, Held::Cluster(_)) && link.made.elapsed() < Duration::from_secs(1);
         let broken = slot.take_if(|link| link.id == id && !mends_itself(link));
         if let Some(link) = broken {
             link.held.discard();
@@ -175,9 +174,7 @@ impl Verdict {
                 | ServerErrorKind::BusyLoading,
             )
             | ErrorKind::ClusterConnectionNotFound => Self::NotNow,
-            ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType => {
-                Self::Refused
-            }
+            ErrorKind::Server(_) | ErrorKind::Extension | ErrorKind::UnexpectedReturnType => Self::Refused,
             _ => Self::Lost,
         }
     }

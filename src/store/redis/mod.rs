@@ -16,8 +16,8 @@ use self::link::{Again, Links};
 use self::tail::Tails;
 use super::version::Versions;
 use super::{
-    Counter, Expect, Key, Log, Order, Position, Put, Range, Scored, Set, Store, StoreError, Stored,
-    from_ms, keys, to_ms,
+    Counter, Expect, Key, Log, Order, Position, Put, Range, Scored, Set, Store, StoreError, Stored, from_ms, keys,
+    to_ms,
 };
 
 mod link;
@@ -72,13 +72,7 @@ impl Store for Redis {
         try_join_all(keys.iter().map(|key| self.get(key))).await
     }
 
-    async fn put(
-        &self,
-        key: &Key,
-        value: Bytes,
-        ttl: Option<Duration>,
-        expect: Expect,
-    ) -> Result<Put, StoreError> {
+    async fn put(&self, key: &Key, value: Bytes, ttl: Option<Duration>, expect: Expect) -> Result<Put, StoreError> {
         let version = self.versions.next();
         let value = reply::with_head(version, &value);
         if let Expect::Version(expected) = expect {
@@ -140,20 +134,11 @@ impl Store for Redis {
 
     async fn append(&self, log: &Log, entry: Bytes) -> Result<Position, StoreError> {
         let mut command = cmd("XADD");
-        command
-            .arg(log.as_ref())
-            .arg("*")
-            .arg(FIELD)
-            .arg(entry.as_ref());
+        command.arg(log.as_ref()).arg("*").arg(FIELD).arg(entry.as_ref());
         reply::position(self.write_answer(&command).await?)
     }
 
-    async fn read(
-        &self,
-        log: &Log,
-        after: Position,
-        limit: usize,
-    ) -> Result<Vec<(Position, Bytes)>, StoreError> {
+    async fn read(&self, log: &Log, after: Position, limit: usize) -> Result<Vec<(Position, Bytes)>, StoreError> {
         let Some(from) = after.next().filter(|_| limit > 0) else {
             return Ok(Vec::new());
         };
@@ -175,21 +160,11 @@ impl Store for Redis {
 
     async fn trim(&self, log: &Log, before: i64) -> Result<(), StoreError> {
         let mut command = cmd("XTRIM");
-        command
-            .arg(log.as_ref())
-            .arg("MINID")
-            .arg("=")
-            .arg(before.max(0));
+        command.arg(log.as_ref()).arg("MINID").arg("=").arg(before.max(0));
         self.write_answer(&command).await.map(drop)
     }
 
-    async fn index(
-        &self,
-        set: &Set,
-        score: i64,
-        member: &str,
-        keep_from: Option<i64>,
-    ) -> Result<(), StoreError> {
+    async fn index(&self, set: &Set, score: i64, member: &str, keep_from: Option<i64>) -> Result<(), StoreError> {
         if let Some(from) = keep_from {
             let key = (set.as_ref(), Again::Harmful);
             let indexing = script::INDEX.run(&self.links, key, |command| {
@@ -213,9 +188,7 @@ impl Store for Redis {
         let key = (set.as_ref(), Again::Harmless);
         let reading = script::RANGE.run(&self.links, key, |command| {
             command.arg(*query.scores.start()).arg(*query.scores.end());
-            command
-                .arg(if last { "last" } else { "first" })
-                .arg(query.limit);
+            command.arg(if last { "last" } else { "first" }).arg(query.limit);
             if let Some((score, member)) = &query.after {
                 command.arg(*score).arg(member);
             }
@@ -229,11 +202,7 @@ impl Store for Redis {
 
     async fn ready(&self) -> Result<(), StoreError> {
         let mut command = cmd("SET");
-        command
-            .arg(keys::probe().as_ref())
-            .arg("")
-            .arg("PX")
-            .arg(1000);
+        command.arg(keys::probe().as_ref()).arg("").arg("PX").arg(1000);
         self.write_answer(&command).await?;
         let warnings = settings::warnings(&self.links).await;
         *self.warnings.lock().unwrap_or_else(PoisonError::into_inner) = warnings;

@@ -7,8 +7,8 @@ use deadpool_redis::redis::cluster::{ClusterClient, ClusterClientBuilder};
 use deadpool_redis::redis::cluster_async::ClusterConnection;
 use deadpool_redis::redis::cluster_routing::SingleNodeRoutingInfo;
 use deadpool_redis::redis::{
-    AsyncConnectionConfig, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError,
-    RedisResult, ServerErrorKind, Value, pipe,
+    AsyncConnectionConfig, Cmd, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError, RedisResult,
+    ServerErrorKind, Value, pipe,
 };
 use deadpool_redis::sentinel::{SentinelNodeConnectionInfo, SentinelServerType};
 use deadpool_redis::{PoolConfig, Runtime, Timeouts, sentinel};
@@ -114,11 +114,7 @@ impl Pool {
     pub(super) async fn get(&self) -> Result<Held, StoreError> {
         let away = |error: &dyn std::error::Error| StoreError::Unavailable(error.to_string());
         match self {
-            Self::Node(pool) => pool
-                .get()
-                .await
-                .map(Held::Node)
-                .map_err(|error| away(&error)),
+            Self::Node(pool) => pool.get().await.map(Held::Node).map_err(|error| away(&error)),
             Self::Sentinel(pool) => {
                 let held = pool.get().await.map(Held::Sentinel);
                 held.map_err(|error| away(&error))
@@ -178,11 +174,7 @@ fn asked_elsewhere(error: &RedisError) -> Option<SingleNodeRoutingInfo> {
     })
 }
 
-async fn ask(
-    connection: &mut ClusterConnection,
-    command: &Cmd,
-    node: SingleNodeRoutingInfo,
-) -> RedisResult<Value> {
+async fn ask(connection: &mut ClusterConnection, command: &Cmd, node: SingleNodeRoutingInfo) -> RedisResult<Value> {
     let mut both = pipe();
     both.cmd("ASKING").add_command(command.clone());
     let answers = connection.route_pipeline(both, 0, 2, node).await?;
@@ -218,9 +210,7 @@ impl<'a> Address<'a> {
 
 /// Says whether a port stands after the host, which may be an IPv6 address in brackets.
 fn has_port(host: &str) -> bool {
-    host.rsplit(']')
-        .next()
-        .is_some_and(|rest| rest.contains(':'))
+    host.rsplit(']').next().is_some_and(|rest| rest.contains(':'))
 }
 
 fn config_of(size: usize) -> PoolConfig {
@@ -272,12 +262,7 @@ mod tests {
 
     #[test]
     fn a_port_is_told_from_an_ipv6_address() {
-        for (host, expected) in [
-            ("h", false),
-            ("h:1", true),
-            ("[::1]", false),
-            ("[::1]:1", true),
-        ] {
+        for (host, expected) in [("h", false), ("h:1", true), ("[::1]", false), ("[::1]:1", true)] {
             assert_eq!(has_port(host), expected, "{host}");
         }
     }

@@ -72,8 +72,7 @@ fn entry(answer: Value) -> Result<(Position, Bytes), StoreError> {
 
 /// Reads the members of a set with their scores.
 pub(super) fn scored(answer: Value) -> Result<Vec<Scored>, StoreError> {
-    let pairs: Vec<(String, f64)> =
-        from_redis_value(answer).map_err(|_| corrupt("not members with scores"))?;
+    let pairs: Vec<(String, f64)> = from_redis_value(answer).map_err(|_| corrupt("not members with scores"))?;
     let scored = pairs.into_iter().map(|(member, score)| Scored {
         // Redis keeps scores as floating point, exact within ±2⁵³.
         score: score as i64,

@@ -33,9 +33,7 @@ impl Script {
         };
         let answer = links.send(&call("EVALSHA", &self.hash), again).await;
         match answer {
-            Err(Trouble::Redis(error)) if is_unknown(&error) => {
-                links.send(&call("EVAL", self.code), again).await
-            }
+            Err(Trouble::Redis(error)) if is_unknown(&error) => links.send(&call("EVAL", self.code), again).await,
             answer => answer,
         }
     }

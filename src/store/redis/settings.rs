@@ -24,8 +24,9 @@ fn judge(settings: &HashMap<String, String>) -> Vec<String> {
     let is = |name: &str| settings.get(name).map(String::as_str);
     let mut warnings = Vec::new();
     match (is("appendonly"), is("appendfsync")) {
-        (Some("no"), _) => warnings
-            .push("Redis has appendonly no: a restart can lose what was acknowledged".to_owned()),
+        (Some("no"), _) => {
+            warnings.push("Redis has appendonly no: a restart can lose what was acknowledged".to_owned())
+        }
         (_, Some(fsync)) if fsync != "always" => warnings.push(format!(
             "Redis has appendfsync {fsync}: a loss of power can lose what was acknowledged"
         )),
@@ -44,9 +45,7 @@ mod tests {
     use super::*;
 
     fn judged(settings: &[(&str, &str)]) -> Vec<String> {
-        let owned = settings
-            .iter()
-            .map(|(name, value)| ((*name).into(), (*value).into()));
+        let owned = settings.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         judge(&owned.collect())
     }
 

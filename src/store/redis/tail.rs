@@ -91,17 +91,10 @@ impl Lead {
         };
         let mut connection = held.share();
         let mut newest = cmd("XREVRANGE");
-        newest
-            .arg(log.as_ref())
-            .arg("+")
-            .arg("-")
-            .arg("COUNT")
-            .arg(1);
+        newest.arg(log.as_ref()).arg("+").arg("-").arg("COUNT").arg(1);
         loop {
             let entries = reply::entries(connection.send(&newest).await?)?;
-            let end = entries
-                .first()
-                .map_or(Position::START, |(position, _)| *position);
+            let end = entries.first().map_or(Position::START, |(position, _)| *position);
             if end != self.newest {
                 self.newest = end;
                 return Ok(true);

@@ -38,9 +38,7 @@ async fn provider_with(keys: &str, statuses: &[&str]) -> (Provider, Upstream) {
 /// The secrets sent, in order.
 fn sent(provider: &Provider) -> Vec<String> {
     let secret = |request: &String| {
-        let header = request
-            .lines()
-            .find_map(|line| line.strip_prefix("access-token: "));
+        let header = request.lines().find_map(|line| line.strip_prefix("access-token: "));
         header.unwrap().to_owned()
     };
     provider.requests().iter().map(secret).collect()

@@ -26,15 +26,9 @@ fn lost_answers() -> Vec<(Act, FailureKind)> {
     vec![
         (Act::Refuse, FailureKind::Interrupted),
         (Act::Close, FailureKind::Interrupted),
-        (
-            Act::WriteAndClose(bytes("HTTP/1.1 200")),
-            FailureKind::Interrupted,
-        ),
+        (Act::WriteAndClose(bytes("HTTP/1.1 200")), FailureKind::Interrupted),
         (Act::WriteAndClose(bytes(half)), FailureKind::Broken),
-        (
-            Act::WriteAndClose(bytes("220 mail ESMTP\r\n\r\n")),
-            FailureKind::Broken,
-        ),
+        (Act::WriteAndClose(bytes("220 mail ESMTP\r\n\r\n")), FailureKind::Broken),
         (
             Act::WriteAndClose(bytes(format!("{announced}{large}"))),
             FailureKind::Broken,
@@ -77,10 +71,7 @@ async fn a_read_succeeds_at_its_second_try() {
 async fn what_finds_nobody_was_not_sent() {
     let upstream = upstream(&nobody().await);
     for exchange in [read(), act()] {
-        assert_eq!(
-            failure(&upstream, exchange).await.kind,
-            FailureKind::NotSent
-        );
+        assert_eq!(failure(&upstream, exchange).await.kind, FailureKind::NotSent);
     }
 }
 
@@ -106,9 +97,7 @@ async fn what_the_network_swallows_was_not_sent() {
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
     let mut queue = Vec::new();
-    while let Ok(connection) =
-        timeout(Duration::from_millis(300), TcpStream::connect(address)).await
-    {
+    while let Ok(connection) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
         queue.push(connection.unwrap());
     }
 
@@ -126,11 +115,7 @@ async fn silence_ends_at_the_deadline_as_an_answer_lost() {
         let upstream = impatient(&provider.url);
         let ended = timeout(Duration::from_secs(20), failure(&upstream, read()));
         assert_eq!(ended.await.unwrap().kind, FailureKind::Interrupted);
-        assert_eq!(
-            provider.connections(),
-            1,
-            "no time is left for a second try"
-        );
+        assert_eq!(provider.connections(), 1, "no time is left for a second try");
     }
 }
 
@@ -164,10 +149,7 @@ async fn an_act_on_a_kept_connection_that_closes_is_not_sent_again() {
     let provider = Provider::start([answer("200 OK", ""), Act::Close]).await;
     let upstream = upstream(&provider.url);
     upstream.exchange(act(), judge).await.unwrap();
-    assert_eq!(
-        failure(&upstream, act()).await.kind,
-        FailureKind::Interrupted
-    );
+    assert_eq!(failure(&upstream, act()).await.kind, FailureKind::Interrupted);
     assert_eq!(provider.requests().len(), 2);
     assert_eq!(provider.connections(), 1);
 }

@@ -59,8 +59,7 @@ async fn time_spent_with_the_provider_is_told_to_the_request_and_to_the_metrics(
     assert!(timing.await.upstream > Duration::ZERO);
     let page = metrics.render();
     for outcome in ["success", "refused"] {
-        let labels =
-            format!("{{account=\"zenvia-br\",operation=\"POST /x\",outcome=\"{outcome}\"}}");
+        let labels = format!("{{account=\"zenvia-br\",operation=\"POST /x\",outcome=\"{outcome}\"}}");
         let series = format!("switchboard_upstream_duration_seconds_count{labels}");
         assert!(page.contains(&series), "{page}");
     }

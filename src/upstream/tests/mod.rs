@@ -74,10 +74,7 @@ fn judge(answer: &Answer) -> Result<String, Rejection> {
 }
 
 async fn failure(upstream: &Upstream, exchange: Exchange) -> Failure {
-    upstream
-        .exchange(exchange, judge)
-        .await
-        .expect_err("a failure")
+    upstream.exchange(exchange, judge).await.expect_err("a failure")
 }
 
 /// The URL of a port on which nobody listens.

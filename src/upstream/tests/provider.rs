@@ -30,9 +30,7 @@ pub fn answer(status: &str, body: &str) -> Act {
 /// An answer with headers, each with its line end.
 pub fn answer_with(status: &str, headers: &str, body: &str) -> Act {
     let length = body.len();
-    Act::Write(
-        format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}").into(),
-    )
+    Act::Write(format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}").into())
 }
 
 /// A provider that plays a script, an act for each request; the last act is repeated.
@@ -117,9 +115,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
 fn complete(bytes: &[u8]) -> Option<String> {
     let text = str::from_utf8(bytes).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "));
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     let length: usize = length.map_or(0, |length| length.parse().unwrap());
     (body.len() >= length).then(|| text.to_owned())
 }

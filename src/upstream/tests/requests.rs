@@ -17,17 +17,17 @@ fn post(body: Body) -> Exchange {
 
 #[tokio::test]
 async fn a_read_has_its_path_below_the_base_and_its_query_encoded_in_order() {
-    let exchange = read()
-        .query("to", "+55 11")
-        .query("id", "1")
-        .query("id", "a&b");
+    let exchange = read().query("to", "+55 11").query("id", "1").query("id", "a&b");
     let request = sent(exchange).await;
     assert!(
         request.starts_with("GET /v2/x?to=%2B55+11&id=1&id=a%26b HTTP/1.1\r\n"),
         "{request}"
     );
     assert!(request.contains("user-agent: switchboard/"), "{request}");
-    assert!(request.contains("\r\naccept: application/json, */*;q=0.5\r\n"), "{request}");
+    assert!(
+        request.contains("\r\naccept: application/json, */*;q=0.5\r\n"),
+        "{request}"
+    );
     assert!(!request.contains("content-type"), "{request}");
 }
 
@@ -41,10 +41,7 @@ async fn a_range_is_passed_on() {
 #[tokio::test]
 async fn json_goes_as_it_is() {
     let request = sent(post(Body::Json("{\"a\":1.10}".into()))).await;
-    assert!(
-        request.contains("\r\ncontent-type: application/json\r\n"),
-        "{request}"
-    );
+    assert!(request.contains("\r\ncontent-type: application/json\r\n"), "{request}");
     assert!(request.ends_with("\r\n\r\n{\"a\":1.10}"), "{request}");
 }
 
@@ -56,11 +53,7 @@ async fn an_act_without_a_body_says_so() {
 
 #[tokio::test]
 async fn a_form_is_encoded() {
-    let request = sent(post(Body::Form(vec![
-        ("a", "é &".into()),
-        ("b", String::new()),
-    ])))
-    .await;
+    let request = sent(post(Body::Form(vec![("a", "é &".into()), ("b", String::new())]))).await;
     assert!(
         request.contains("\r\ncontent-type: application/x-www-form-urlencoded\r\n"),
         "{request}"
@@ -70,25 +63,12 @@ async fn a_form_is_encoded() {
 
 #[tokio::test]
 async fn a_multipart_form_has_a_part_for_each_field() {
-    let request = sent(post(Body::Multipart(vec![
-        ("a", "1\r\n--x".into()),
-        ("b", "2".into()),
-    ])))
-    .await;
-    let (_, boundary) = request
-        .split_once("multipart/form-data; boundary=")
-        .unwrap();
+    let request = sent(post(Body::Multipart(vec![("a", "1\r\n--x".into()), ("b", "2".into())]))).await;
+    let (_, boundary) = request.split_once("multipart/form-data; boundary=").unwrap();
     let boundary = boundary.lines().next().unwrap();
-    let part = |name, value| {
-        format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-        )
-    };
-    let body = format!(
-        "\r\n\r\n{}{}--{boundary}--\r\n",
-        part("a", "1\r\n--x"),
-        part("b", "2")
-    );
+    let part =
+        |name, value| format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let body = format!("\r\n\r\n{}{}--{boundary}--\r\n", part("a", "1\r\n--x"), part("b", "2"));
     assert!(request.ends_with(&body), "{request}");
 }
 
@@ -103,11 +83,7 @@ async fn a_retry_after_may_be_a_date_and_is_a_day_at_most() {
         let header = format!("retry-after: {value}\r\n");
         let provider = Provider::start([answer_with("429 Busy", &header, "")]).await;
         let failure = failure(&upstream(&provider.url), act()).await;
-        assert_eq!(
-            failure.retry_after,
-            expected.map(Duration::from_secs),
-            "{value}"
-        );
+        assert_eq!(failure.retry_after, expected.map(Duration::from_secs), "{value}");
     }
 }
 
@@ -120,17 +96,11 @@ async fn a_rejection_is_told_with_its_code_and_a_message_without_numbers() {
             .with_code("4")
             .with_message(message))
     };
-    let failure = upstream(&provider.url)
-        .exchange(act(), judge)
-        .await
-        .unwrap_err();
+    let failure = upstream(&provider.url).exchange(act(), judge).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Refused(Refusal::Invalid));
     assert_eq!(failure.code.as_deref(), Some("4"));
     let message = failure.message.unwrap();
-    assert!(
-        message.starts_with("número ************* inválido x"),
-        "{message}"
-    );
+    assert!(message.starts_with("número ************* inválido x"), "{message}");
     assert_eq!(message.chars().count(), 300);
 }
 
@@ -176,20 +146,10 @@ fn neither_missing_certificates_nor_a_proxy_of_the_environment_stand_in_the_way(
     let nowhere = "http://127.0.0.1:1";
     let run = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", another_test])
-        .envs([
-            ("SSL_CERT_FILE", "/nonexistent"),
-            ("SSL_CERT_DIR", "/nonexistent"),
-        ])
-        .envs([
-            ("HTTP_PROXY", nowhere),
-            ("http_proxy", nowhere),
-            ("ALL_PROXY", nowhere),
-        ])
+        .envs([("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")])
+        .envs([("HTTP_PROXY", nowhere), ("http_proxy", nowhere), ("ALL_PROXY", nowhere)])
         .output()
         .unwrap();
     let report = String::from_utf8_lossy(&run.stdout);
-    assert!(
-        run.status.success() && report.contains("1 passed"),
-        "{report}"
-    );
+    assert!(run.status.success() && report.contains("1 passed"), "{report}");
 }

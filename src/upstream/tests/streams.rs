@@ -8,11 +8,7 @@ use super::*;
 const AUDIO: &str = "content-type: audio/mpeg\r\n";
 
 async fn open(upstream: &Upstream) -> Result<Streamed, Failure> {
-    let judge = |answer: &Answer| {
-        judge(answer)
-            .err()
-            .unwrap_or(Rejection::refused(Refusal::NoRecording))
-    };
+    let judge = |answer: &Answer| judge(answer).err().unwrap_or(Rejection::refused(Refusal::NoRecording));
     upstream.open(read(), judge).await
 }
 
@@ -42,21 +38,14 @@ async fn audio_comes_with_its_headers_whatever_its_size() {
     assert_eq!(streamed.status, 206);
     assert_eq!(streamed.content_type.as_deref(), Some("audio/mpeg"));
     assert_eq!(streamed.content_length, Some(3_145_728));
-    assert_eq!(
-        streamed.content_range.as_deref(),
-        Some("bytes 0-3145727/9999999")
-    );
+    assert_eq!(streamed.content_range.as_deref(), Some("bytes 0-3145727/9999999"));
     assert_eq!(drain(streamed).await, (audio.into_bytes(), None));
 }
 
 #[tokio::test]
 async fn whatever_is_not_audio_is_judged() {
     for (status, headers, kind) in [
-        (
-            "404 Not Found",
-            AUDIO,
-            FailureKind::Refused(Refusal::NotFound),
-        ),
+        ("404 Not Found", AUDIO, FailureKind::Refused(Refusal::NotFound)),
         ("302 Found", AUDIO, FailureKind::Broken),
         (
             "200 OK",
@@ -79,10 +68,7 @@ async fn whatever_is_not_audio_is_judged() {
 async fn audio_that_breaks_off_ends_with_a_failure() {
     let provider = Provider::start([begun(Act::WriteAndClose)]).await;
     let streamed = open(&upstream(&provider.url)).await.unwrap();
-    assert_eq!(
-        drain(streamed).await,
-        (b"half".to_vec(), Some(FailureKind::Broken))
-    );
+    assert_eq!(drain(streamed).await, (b"half".to_vec(), Some(FailureKind::Broken)));
 }
 
 #[tokio::test]

@@ -46,8 +46,16 @@ pub struct Scripted {
     news: Mutex<Vec<News>>,
 }
 
-pub const SAY: &[Offer] = &[Offer { operation: Capability::Say, options: &[Capability::Record] }];
-const REPORT: &[Report] = &[Report { name: "calls", kinds: &[crate::domain::call::CallKind::Say], filters: &[Filter::To], page_size: 7 }];
+pub const SAY: &[Offer] = &[Offer {
+    operation: Capability::Say,
+    options: &[Capability::Record],
+}];
+const REPORT: &[Report] = &[Report {
+    name: "calls",
+    kinds: &[crate::domain::call::CallKind::Say],
+    filters: &[Filter::To],
+    page_size: 7,
+}];
 
 impl Scripted {
     pub fn new(name: &str, offers: &'static [Offer]) -> Arc<Self> {
@@ -155,11 +163,19 @@ impl Codes for Scripted {
     }
 
     async fn send(&self, _: NewCode<'_>) -> Result<ProviderRef, Failure> {
-        self.sends.lock().unwrap().pop_front().unwrap_or_else(|| Ok(ProviderRef::id("1")))
+        self.sends
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or_else(|| Ok(ProviderRef::id("1")))
     }
 
     async fn check(&self, _: &ProviderRef, code: &Code) -> Result<bool, Failure> {
-        self.checks.lock().unwrap().pop_front().unwrap_or_else(|| Ok(code.expose() == "123456"))
+        self.checks
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or_else(|| Ok(code.expose() == "123456"))
     }
 }
 
@@ -178,14 +194,25 @@ impl History for Scripted {
         }
         let size = REPORT[0].page_size;
         let rows = self.rows.lock().unwrap();
-        let inside: Vec<_> = rows.iter().filter(|row| query.window.contains(row.facts.created_at.unwrap())).cloned().collect();
+        let inside: Vec<_> = rows
+            .iter()
+            .filter(|row| query.window.contains(row.facts.created_at.unwrap()))
+            .cloned()
+            .collect();
         let page: Vec<_> = inside.iter().skip(page * size).take(size).cloned().collect();
-        Ok(ReportPage { more: page.len() == size, rows: page, total: None })
+        Ok(ReportPage {
+            more: page.len() == size,
+            rows: page,
+            total: None,
+        })
     }
 
     async fn row(&self, _: &str, id: &str, _: Timestamp) -> Result<Row, Failure> {
         let rows = self.rows.lock().unwrap();
-        rows.iter().find(|row| row.id == id).cloned().ok_or_else(|| refused(Refusal::NotFound))
+        rows.iter()
+            .find(|row| row.id == id)
+            .cloned()
+            .ok_or_else(|| refused(Refusal::NotFound))
     }
 
     fn redacted_fields(&self) -> &'static [&'static str] {
@@ -214,7 +241,10 @@ pub struct Bed {
 
 /// A gateway with these accounts, in this order of routing, and more configuration.
 pub fn bed(providers: &[&Arc<Scripted>], more: &str) -> Bed {
-    let names: Vec<_> = providers.iter().map(|provider| format!("\"{}\"", provider.name)).collect();
+    let names: Vec<_> = providers
+        .iter()
+        .map(|provider| format!("\"{}\"", provider.name))
+        .collect();
     let order = names.join(", ");
     let mut text = format!(
         "{more}\n[auth]\nissuer = \"i\"\naudience = \"a\"\nkeys = [ {{ id = \"1\", alg = \"HS256\", secret = \"env::LONG\" }} ]\n\
@@ -227,24 +257,44 @@ pub fn bed(providers: &[&Arc<Scripted>], more: &str) -> Bed {
             provider.name
         );
     }
-    let env = [("LONG", "a secret of at least thirty-two bytes"), ("HOOK", "hook"), ("CODE", "424242")];
+    let env = [
+        ("LONG", "a secret of at least thirty-two bytes"),
+        ("HOOK", "hook"),
+        ("CODE", "424242"),
+    ];
     let config = Config::from_toml_with(&text, &env).unwrap();
     let clock = Arc::new(ManualClock::at(NOON));
     let shared: Arc<dyn Clock> = clock.clone();
     let store = store::open("memory:", Arc::clone(&shared)).unwrap();
-    let sealer = Sealer::new(&config.accounts.values().next().unwrap().keys, Timestamp::from_millis(NOON));
+    let sealer = Sealer::new(
+        &config.accounts.values().next().unwrap().keys,
+        Timestamp::from_millis(NOON),
+    );
     let entries = providers.iter().map(|provider| {
         let account = Arc::new(config.accounts[&provider.name].clone());
-        (provider.name.clone(), Entry { config: account, provider: Arc::clone(*provider) as Arc<dyn Provider> })
+        (
+            provider.name.clone(),
+            Entry {
+                config: account,
+                provider: Arc::clone(*provider) as Arc<dyn Provider>,
+            },
+        )
     });
     let accounts = Accounts::of(entries.collect::<BTreeMap<_, _>>());
     let gateway = Gateway::new(Arc::new(config), store, accounts, sealer, shared);
-    Bed { gateway: Arc::new(gateway), clock }
+    Bed {
+        gateway: Arc::new(gateway),
+        clock,
+    }
 }
 
 /// A caller of a tenant who may do everything.
 pub fn caller(tenant: &str) -> Caller {
-    Caller { tenant: tenant.to_owned(), subject: "test".to_owned(), scopes: Scope::ALL.to_vec() }
+    Caller {
+        tenant: tenant.to_owned(),
+        subject: "test".to_owned(),
+        scopes: Scope::ALL.to_vec(),
+    }
 }
 
 /// A call that says something.
@@ -253,7 +303,13 @@ pub fn say(to: &str) -> NewCall {
         id: CallId::generate(),
         to: Address::parse(to, Region::BR).unwrap(),
         from: None,
-        script: Script::Actions(vec![Action { what: ActionKind::Say { text: "oi".into(), voice: None }, on_digit: None }]),
+        script: Script::Actions(vec![Action {
+            what: ActionKind::Say {
+                text: "oi".into(),
+                voice: None,
+            },
+            on_digit: None,
+        }]),
         record: false,
         hang_up_on_machine: false,
         collect_digits: false,

@@ -10,11 +10,20 @@ use crate::domain::error::{Error, Problem};
 use crate::usecases::requests::{Guarded, Once, Outcome, PlaceCall};
 
 fn guarded(body: Value) -> Guarded {
-    Guarded { key: Some("k".into()), operation: "POST /calls".into(), body, object: "call_x".into() }
+    Guarded {
+        key: Some("k".into()),
+        operation: "POST /calls".into(),
+        body,
+        object: "call_x".into(),
+    }
 }
 
 fn outcome() -> Outcome {
-    Outcome { status: 201, body: "{}".into(), location: Some("/calls/call_x".into()) }
+    Outcome {
+        status: 201,
+        body: "{}".into(),
+        location: Some("/calls/call_x".into()),
+    }
 }
 
 #[tokio::test]
@@ -27,12 +36,25 @@ async fn the_first_answer_is_repeated_and_another_body_refused() {
         Ok(outcome())
     };
     let acme = caller("acme");
-    assert_eq!(bed.gateway.once(&acme, guarded(json!({"a": 1, "b": 2})), act()).await, Ok(Once::Ran(outcome())));
+    assert_eq!(
+        bed.gateway.once(&acme, guarded(json!({"a": 1, "b": 2})), act()).await,
+        Ok(Once::Ran(outcome()))
+    );
     let same: Value = serde_json::from_str(r#"{ "b": 2, "a": 1 }"#).unwrap();
-    assert_eq!(bed.gateway.once(&acme, guarded(same), act()).await, Ok(Once::Replayed(outcome())));
-    let other = bed.gateway.once(&acme, guarded(json!({"a": 1})), act()).await.unwrap_err();
+    assert_eq!(
+        bed.gateway.once(&acme, guarded(same), act()).await,
+        Ok(Once::Replayed(outcome()))
+    );
+    let other = bed
+        .gateway
+        .once(&acme, guarded(json!({"a": 1})), act())
+        .await
+        .unwrap_err();
     assert_eq!(other.problem, Problem::IdempotencyKeyReused);
-    assert_eq!(bed.gateway.once(&caller("other"), guarded(json!({})), act()).await, Ok(Once::Ran(outcome())));
+    assert_eq!(
+        bed.gateway.once(&caller("other"), guarded(json!({})), act()).await,
+        Ok(Once::Ran(outcome()))
+    );
     assert_eq!(ran.load(Ordering::Relaxed), 2, "once for each tenant");
 }
 
@@ -41,9 +63,17 @@ async fn after_an_error_the_key_is_free() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");
     let acme = caller("acme");
-    let failed = bed.gateway.once(&acme, guarded(json!({})), async { Err(Error::not_found()) }).await;
+    let failed = bed
+        .gateway
+        .once(&acme, guarded(json!({})), async { Err(Error::not_found()) })
+        .await;
     assert_eq!(failed, Err(Error::not_found()));
-    assert_eq!(bed.gateway.once(&acme, guarded(json!({})), async { Ok(outcome()) }).await, Ok(Once::Ran(outcome())));
+    assert_eq!(
+        bed.gateway
+            .once(&acme, guarded(json!({})), async { Ok(outcome()) })
+            .await,
+        Ok(Once::Ran(outcome()))
+    );
 }
 
 #[tokio::test]
@@ -52,7 +82,11 @@ async fn while_the_first_runs_a_repeat_waits() {
     let bed = bed(&[&one], "");
     let acme = caller("acme");
     let inner = async {
-        let repeat = bed.gateway.once(&acme, guarded(json!({})), async { Ok(outcome()) }).await.unwrap_err();
+        let repeat = bed
+            .gateway
+            .once(&acme, guarded(json!({})), async { Ok(outcome()) })
+            .await
+            .unwrap_err();
         assert_eq!(repeat.problem, Problem::RequestInProgress);
         assert!(repeat.context.retry_after.is_some());
         Ok(outcome())
@@ -63,7 +97,10 @@ async fn while_the_first_runs_a_repeat_waits() {
 /// Begins a guarded request and lets it die on the way.
 async fn die(bed: &super::bed::Bed, object: &str) {
     let acme = caller("acme");
-    let guarded = Guarded { object: object.to_owned(), ..guarded(json!({})) };
+    let guarded = Guarded {
+        object: object.to_owned(),
+        ..guarded(json!({}))
+    };
     let never = bed.gateway.once(&acme, guarded, std::future::pending());
     assert!(tokio::time::timeout(Duration::from_millis(20), never).await.is_err());
     bed.clock.advance(Duration::from_secs(61));
@@ -76,9 +113,21 @@ async fn a_claim_whose_owner_died_never_runs_again() {
     let acme = caller("acme");
     let call = say("+5511988887777");
     let id = call.id.to_string();
-    bed.gateway.place_call(&acme, PlaceCall { call, request_id: "r".into() }).await.unwrap();
+    bed.gateway
+        .place_call(
+            &acme,
+            PlaceCall {
+                call,
+                request_id: "r".into(),
+            },
+        )
+        .await
+        .unwrap();
     die(&bed, &id).await;
-    let repeat = bed.gateway.once(&acme, guarded(json!({})), async { Ok(outcome()) }).await;
+    let repeat = bed
+        .gateway
+        .once(&acme, guarded(json!({})), async { Ok(outcome()) })
+        .await;
     assert_eq!(repeat, Ok(Once::Orphaned(id)));
 }
 
@@ -89,10 +138,28 @@ async fn a_claim_that_died_before_its_object_was_made_is_fenced_and_free() {
     let acme = caller("acme");
     let call = say("+5511988887777");
     die(&bed, &call.id.to_string()).await;
-    let repeat = bed.gateway.once(&acme, guarded(json!({})), async { Ok(outcome()) }).await.unwrap_err();
+    let repeat = bed
+        .gateway
+        .once(&acme, guarded(json!({})), async { Ok(outcome()) })
+        .await
+        .unwrap_err();
     assert_eq!(repeat.problem, Problem::RequestInProgress);
-    let late = bed.gateway.place_call(&acme, PlaceCall { call, request_id: "r".into() }).await;
+    let late = bed
+        .gateway
+        .place_call(
+            &acme,
+            PlaceCall {
+                call,
+                request_id: "r".into(),
+            },
+        )
+        .await;
     assert!(late.is_err(), "an owner only thought dead cannot dial");
     assert!(one.placed().is_empty());
-    assert_eq!(bed.gateway.once(&acme, guarded(json!({})), async { Ok(outcome()) }).await, Ok(Once::Ran(outcome())));
+    assert_eq!(
+        bed.gateway
+            .once(&acme, guarded(json!({})), async { Ok(outcome()) })
+            .await,
+        Ok(Once::Ran(outcome()))
+    );
 }

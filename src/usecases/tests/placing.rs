@@ -9,7 +9,15 @@ use crate::usecases::requests::{Accepted, CallQuery, Paging, PlaceCall};
 type Placed = Result<Accepted<crate::domain::call::Call>, Error>;
 
 async fn place(bed: &Bed, call: NewCall) -> Placed {
-    bed.gateway.place_call(&caller("acme"), PlaceCall { call, request_id: "r".into() }).await
+    bed.gateway
+        .place_call(
+            &caller("acme"),
+            PlaceCall {
+                call,
+                request_id: "r".into(),
+            },
+        )
+        .await
 }
 
 #[tokio::test]
@@ -19,7 +27,11 @@ async fn a_call_that_was_taken_is_there_with_its_reference() {
     let bed = bed(&[&one], "");
     let placed = place(&bed, say("+5511988887777")).await.unwrap();
     assert!(placed.certain);
-    let read = bed.gateway.call(&caller("acme"), placed.object.id, false).await.unwrap();
+    let read = bed
+        .gateway
+        .call(&caller("acme"), placed.object.id, false)
+        .await
+        .unwrap();
     assert_eq!(read, placed.object);
     assert_eq!(read.provider_ref.unwrap().id.as_deref(), Some("77"));
     assert_eq!(read.attempts[0].outcome, AttemptOutcome::Accepted);
@@ -70,9 +82,26 @@ async fn an_error_leaves_no_call_behind() {
     let bed = bed(&[&one], "");
     let call = say("+5511988887777");
     let id = call.id;
-    assert_eq!(place(&bed, call).await.unwrap_err().problem, Problem::ProviderOutOfCredit);
-    assert_eq!(bed.gateway.call(&caller("acme"), id, false).await.unwrap_err().problem, Problem::NotFound);
-    let listed = bed.gateway.calls(&caller("acme"), CallQuery::default(), Paging { limit: 10, cursor: None }).await.unwrap();
+    assert_eq!(
+        place(&bed, call).await.unwrap_err().problem,
+        Problem::ProviderOutOfCredit
+    );
+    assert_eq!(
+        bed.gateway.call(&caller("acme"), id, false).await.unwrap_err().problem,
+        Problem::NotFound
+    );
+    let listed = bed
+        .gateway
+        .calls(
+            &caller("acme"),
+            CallQuery::default(),
+            Paging {
+                limit: 10,
+                cursor: None,
+            },
+        )
+        .await
+        .unwrap();
     assert!(listed.data.is_empty());
 }
 
@@ -81,7 +110,11 @@ async fn another_tenant_does_not_see_the_call() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");
     let placed = place(&bed, say("+5511988887777")).await.unwrap();
-    let foreign = bed.gateway.call(&caller("other"), placed.object.id, false).await.unwrap_err();
+    let foreign = bed
+        .gateway
+        .call(&caller("other"), placed.object.id, false)
+        .await
+        .unwrap_err();
     assert_eq!(foreign, Error::not_found());
     assert!(bed.gateway.call(&caller("*"), placed.object.id, false).await.is_ok());
 }
@@ -90,7 +123,10 @@ async fn another_tenant_does_not_see_the_call() {
 async fn the_tenant_that_reads_everything_acts_for_nobody() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");
-    let request = PlaceCall { call: say("+5511988887777"), request_id: "r".into() };
+    let request = PlaceCall {
+        call: say("+5511988887777"),
+        request_id: "r".into(),
+    };
     let error = bed.gateway.place_call(&caller("*"), request).await.unwrap_err();
     assert_eq!(error.problem, Problem::Forbidden);
     assert!(one.placed().is_empty());
@@ -99,14 +135,20 @@ async fn the_tenant_that_reads_everything_acts_for_nobody() {
 #[tokio::test]
 async fn machines_may_call_one_number_only_so_often() {
     let one = Scripted::new("one", SAY);
-    let bed = bed(&[&one], "[calls]\nautomated_calls_per_number = { max = 2, per_seconds = 60 }");
+    let bed = bed(
+        &[&one],
+        "[calls]\nautomated_calls_per_number = { max = 2, per_seconds = 60 }",
+    );
     for _ in 0..2 {
         place(&bed, say("+5511988887777")).await.unwrap();
     }
     let refused = place(&bed, say("+5511988887777")).await.unwrap_err();
     assert_eq!(refused.problem, Problem::RateLimited);
     assert_eq!(refused.context.limit.unwrap().name, "calls.automated_calls_per_number");
-    assert!(place(&bed, say("+5511988886666")).await.is_ok(), "another number is another matter");
+    assert!(
+        place(&bed, say("+5511988886666")).await.is_ok(),
+        "another number is another matter"
+    );
     assert_eq!(one.placed().len(), 3);
 }
 
@@ -124,7 +166,11 @@ async fn lists_come_newest_first_in_pages_that_join() {
     let mut cursor = None;
     loop {
         let paging = Paging { limit: 3, cursor };
-        let page = bed.gateway.calls(&caller("acme"), CallQuery::default(), paging).await.unwrap();
+        let page = bed
+            .gateway
+            .calls(&caller("acme"), CallQuery::default(), paging)
+            .await
+            .unwrap();
         seen.extend(page.data.iter().map(|call| call.id));
         cursor = page.next_cursor;
         if cursor.is_none() {
@@ -141,14 +187,30 @@ async fn a_cursor_serves_its_own_tenant_and_query_only() {
     for _ in 0..3 {
         place(&bed, say("+5511988887777")).await.unwrap();
     }
-    let page = bed.gateway.calls(&caller("acme"), CallQuery::default(), Paging { limit: 1, cursor: None }).await.unwrap();
+    let page = bed
+        .gateway
+        .calls(&caller("acme"), CallQuery::default(), Paging { limit: 1, cursor: None })
+        .await
+        .unwrap();
     let with = |cursor: Option<String>| Paging { limit: 1, cursor };
-    let other = bed.gateway.calls(&caller("other"), CallQuery::default(), with(page.next_cursor.clone())).await;
+    let other = bed
+        .gateway
+        .calls(&caller("other"), CallQuery::default(), with(page.next_cursor.clone()))
+        .await;
     assert_eq!(other.unwrap_err().problem, Problem::InvalidCursor);
-    let filtered = CallQuery { tag: vec!["x".into()], ..CallQuery::default() };
-    let other = bed.gateway.calls(&caller("acme"), filtered, with(page.next_cursor.clone())).await;
+    let filtered = CallQuery {
+        tag: vec!["x".into()],
+        ..CallQuery::default()
+    };
+    let other = bed
+        .gateway
+        .calls(&caller("acme"), filtered, with(page.next_cursor.clone()))
+        .await;
     assert_eq!(other.unwrap_err().problem, Problem::InvalidCursor);
     bed.clock.advance(std::time::Duration::from_secs(24 * 3600 + 1));
-    let late = bed.gateway.calls(&caller("acme"), CallQuery::default(), with(page.next_cursor)).await;
+    let late = bed
+        .gateway
+        .calls(&caller("acme"), CallQuery::default(), with(page.next_cursor))
+        .await;
     assert_eq!(late.unwrap_err().problem, Problem::CursorExpired);
 }

@@ -24,7 +24,12 @@ fn new() -> NewVerification {
 }
 
 async fn start(bed: &Bed) -> VerificationId {
-    bed.gateway.start_verification(&caller("acme"), new()).await.unwrap().object.id
+    bed.gateway
+        .start_verification(&caller("acme"), new())
+        .await
+        .unwrap()
+        .object
+        .id
 }
 
 #[tokio::test]
@@ -32,11 +37,23 @@ async fn the_right_code_approves_once_and_a_replay_is_refused() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");
     let id = start(&bed).await;
-    let wrong = bed.gateway.check_verification(&caller("acme"), id, "000000").await.unwrap();
+    let wrong = bed
+        .gateway
+        .check_verification(&caller("acme"), id, "000000")
+        .await
+        .unwrap();
     assert_eq!((wrong.valid, wrong.attempts_left), (false, 4));
-    let right = bed.gateway.check_verification(&caller("acme"), id, "123-456").await.unwrap();
+    let right = bed
+        .gateway
+        .check_verification(&caller("acme"), id, "123-456")
+        .await
+        .unwrap();
     assert_eq!((right.valid, right.status), (true, VerificationStatus::Approved));
-    let replay = bed.gateway.check_verification(&caller("acme"), id, "123456").await.unwrap_err();
+    let replay = bed
+        .gateway
+        .check_verification(&caller("acme"), id, "123456")
+        .await
+        .unwrap_err();
     assert_eq!(replay.problem, Problem::VerificationClosed);
 }
 
@@ -46,12 +63,20 @@ async fn the_fifth_wrong_code_exhausts_it() {
     let bed = bed(&[&one], "");
     let id = start(&bed).await;
     for left in (0..5).rev() {
-        let checked = bed.gateway.check_verification(&caller("acme"), id, "000000").await.unwrap();
+        let checked = bed
+            .gateway
+            .check_verification(&caller("acme"), id, "000000")
+            .await
+            .unwrap();
         assert_eq!(checked.attempts_left, left);
     }
     let verification = bed.gateway.verification(&caller("acme"), id).await.unwrap();
     assert_eq!(verification.status, VerificationStatus::Exhausted);
-    let late = bed.gateway.check_verification(&caller("acme"), id, "123456").await.unwrap_err();
+    let late = bed
+        .gateway
+        .check_verification(&caller("acme"), id, "123456")
+        .await
+        .unwrap_err();
     assert_eq!(late.problem, Problem::VerificationClosed);
 }
 
@@ -61,10 +86,21 @@ async fn what_is_no_code_costs_no_attempt() {
     let bed = bed(&[&one], "");
     let id = start(&bed).await;
     for text in ["12345", "1234567", "abcdef", ""] {
-        let error = bed.gateway.check_verification(&caller("acme"), id, text).await.unwrap_err();
+        let error = bed
+            .gateway
+            .check_verification(&caller("acme"), id, text)
+            .await
+            .unwrap_err();
         assert_eq!(error.problem, Problem::InvalidInput);
     }
-    assert_eq!(bed.gateway.verification(&caller("acme"), id).await.unwrap().attempts_left, 5);
+    assert_eq!(
+        bed.gateway
+            .verification(&caller("acme"), id)
+            .await
+            .unwrap()
+            .attempts_left,
+        5
+    );
 }
 
 #[tokio::test]
@@ -72,15 +108,26 @@ async fn its_time_ends_and_a_resend_does_not_renew_it() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");
     let id = start(&bed).await;
-    let early = bed.gateway.resend_verification(&caller("acme"), id, None, None).await.unwrap_err();
+    let early = bed
+        .gateway
+        .resend_verification(&caller("acme"), id, None, None)
+        .await
+        .unwrap_err();
     assert_eq!(early.problem, Problem::RateLimited);
     bed.clock.advance(Duration::from_secs(31));
-    bed.gateway.resend_verification(&caller("acme"), id, Some(Channel::Voice), None).await.unwrap();
+    bed.gateway
+        .resend_verification(&caller("acme"), id, Some(Channel::Voice), None)
+        .await
+        .unwrap();
     bed.clock.advance(Duration::from_secs(569));
     let verification = bed.gateway.verification(&caller("acme"), id).await.unwrap();
     assert_eq!(verification.status, VerificationStatus::Expired);
     assert_eq!(verification.sends.len(), 2);
-    let late = bed.gateway.check_verification(&caller("acme"), id, "123456").await.unwrap_err();
+    let late = bed
+        .gateway
+        .check_verification(&caller("acme"), id, "123456")
+        .await
+        .unwrap_err();
     assert_eq!(late.problem, Problem::VerificationClosed);
 }
 
@@ -89,11 +136,27 @@ async fn an_attempt_is_given_back_only_where_no_request_can_have_arrived() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");
     let id = start(&bed).await;
-    for (kind, left) in [(FailureKind::NotSent, 5), (FailureKind::Interrupted, 4), (FailureKind::Broken, 3)] {
+    for (kind, left) in [
+        (FailureKind::NotSent, 5),
+        (FailureKind::Interrupted, 4),
+        (FailureKind::Broken, 3),
+    ] {
         one.will_check(Err(failed(kind)));
-        let error = bed.gateway.check_verification(&caller("acme"), id, "123456").await.unwrap_err();
+        let error = bed
+            .gateway
+            .check_verification(&caller("acme"), id, "123456")
+            .await
+            .unwrap_err();
         assert_eq!(error.problem, Problem::ProviderUnavailable);
-        assert_eq!(bed.gateway.verification(&caller("acme"), id).await.unwrap().attempts_left, left, "{kind:?}");
+        assert_eq!(
+            bed.gateway
+                .verification(&caller("acme"), id)
+                .await
+                .unwrap()
+                .attempts_left,
+            left,
+            "{kind:?}"
+        );
     }
 }
 
@@ -105,9 +168,17 @@ async fn a_lost_send_is_uncertain_and_cannot_be_checked() {
     let started = bed.gateway.start_verification(&caller("acme"), new()).await.unwrap();
     assert!(!started.certain);
     assert_eq!(started.object.sends[0].status, SendStatus::Unknown);
-    let error = bed.gateway.check_verification(&caller("acme"), started.object.id, "123456").await.unwrap_err();
+    let error = bed
+        .gateway
+        .check_verification(&caller("acme"), started.object.id, "123456")
+        .await
+        .unwrap_err();
     assert_eq!(error.problem, Problem::VerificationNotCheckable);
-    let verification = bed.gateway.verification(&caller("acme"), started.object.id).await.unwrap();
+    let verification = bed
+        .gateway
+        .verification(&caller("acme"), started.object.id)
+        .await
+        .unwrap();
     assert_eq!(verification.attempts_left, 5);
 }
 
@@ -118,33 +189,61 @@ async fn a_send_that_was_refused_leaves_nothing_behind() {
     let bed = bed(&[&one], "");
     let request = new();
     let id = request.id;
-    let error = bed.gateway.start_verification(&caller("acme"), request).await.unwrap_err();
+    let error = bed
+        .gateway
+        .start_verification(&caller("acme"), request)
+        .await
+        .unwrap_err();
     assert_eq!(error.problem, Problem::ProviderOutOfCredit);
-    assert_eq!(bed.gateway.verification(&caller("acme"), id).await.unwrap_err().problem, Problem::NotFound);
+    assert_eq!(
+        bed.gateway.verification(&caller("acme"), id).await.unwrap_err().problem,
+        Problem::NotFound
+    );
 }
 
 #[tokio::test]
 async fn one_number_gets_only_so_many_codes() {
     let one = Scripted::new("one", SAY);
-    let bed = bed(&[&one], "[verification]\nsends_per_number = { max = 2, per_seconds = 600 }");
+    let bed = bed(
+        &[&one],
+        "[verification]\nsends_per_number = { max = 2, per_seconds = 600 }",
+    );
     for _ in 0..2 {
         start(&bed).await;
     }
-    let error = bed.gateway.start_verification(&caller("acme"), new()).await.unwrap_err();
+    let error = bed
+        .gateway
+        .start_verification(&caller("acme"), new())
+        .await
+        .unwrap_err();
     assert_eq!(error.problem, Problem::RateLimited);
-    assert!(bed.gateway.start_verification(&caller("other"), new()).await.is_ok(), "each tenant counts for itself");
+    assert!(
+        bed.gateway.start_verification(&caller("other"), new()).await.is_ok(),
+        "each tenant counts for itself"
+    );
 }
 
 #[tokio::test]
 async fn a_test_number_is_sent_nothing_and_has_a_fixed_code() {
     let one = Scripted::new("one", SAY);
     one.will_send(Err(failed(FailureKind::Broken)));
-    let bed = bed(&[&one], "[verification.test_numbers]\n\"+5511988887777\" = \"env::CODE\"");
+    let bed = bed(
+        &[&one],
+        "[verification.test_numbers]\n\"+5511988887777\" = \"env::CODE\"",
+    );
     let started = bed.gateway.start_verification(&caller("acme"), new()).await.unwrap();
     assert_eq!(started.object.sends[0].provider, "test");
-    let wrong = bed.gateway.check_verification(&caller("acme"), started.object.id, "123456").await.unwrap();
+    let wrong = bed
+        .gateway
+        .check_verification(&caller("acme"), started.object.id, "123456")
+        .await
+        .unwrap();
     assert!(!wrong.valid);
-    let right = bed.gateway.check_verification(&caller("acme"), started.object.id, "424242").await.unwrap();
+    let right = bed
+        .gateway
+        .check_verification(&caller("acme"), started.object.id, "424242")
+        .await
+        .unwrap();
     assert!(right.valid);
 }
 
@@ -153,14 +252,22 @@ async fn of_forty_right_codes_at_once_one_approves() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");
     for _ in 0..25 {
-        let id = bed.gateway.start_verification(&caller(&uuid::Uuid::now_v7().to_string()), new()).await.unwrap().object;
+        let id = bed
+            .gateway
+            .start_verification(&caller(&uuid::Uuid::now_v7().to_string()), new())
+            .await
+            .unwrap()
+            .object;
         let checks = (0..40).map(|_| {
             let (gateway, tenant) = (bed.gateway.clone(), caller(&id.tenant));
             let id = id.id;
             tokio::spawn(async move { gateway.check_verification(&tenant, id, "123456").await })
         });
         let checked = futures_util::future::join_all(checks).await;
-        let approved = checked.iter().filter(|checked| checked.as_ref().unwrap().as_ref().is_ok_and(|checked| checked.valid)).count();
+        let approved = checked
+            .iter()
+            .filter(|checked| checked.as_ref().unwrap().as_ref().is_ok_and(|checked| checked.valid))
+            .count();
         assert_eq!(approved, 1);
     }
 }

@@ -18,7 +18,10 @@ use crate::providers::port::News;
 use crate::usecases::requests::{CallQuery, Paging, PlaceCall};
 
 async fn place(bed: &Bed) -> Call {
-    let request = PlaceCall { call: say("+5511988887777"), request_id: "r".into() };
+    let request = PlaceCall {
+        call: say("+5511988887777"),
+        request_id: "r".into(),
+    };
     bed.gateway.place_call(&caller("acme"), request).await.unwrap().object
 }
 
@@ -36,7 +39,10 @@ fn facts(id: &str, status: CallStatus) -> CallFacts {
 
 async fn tell(bed: &Bed, provider: &Scripted, facts: CallFacts) {
     provider.will_tell(vec![News::Call(Box::new(facts))]);
-    bed.gateway.take_webhook("one", None, "hook", Bytes::from_static(b"{}")).await.unwrap();
+    bed.gateway
+        .take_webhook("one", None, "hook", Bytes::from_static(b"{}"))
+        .await
+        .unwrap();
 }
 
 /// Applies what was taken, until `done`.
@@ -54,7 +60,10 @@ async fn apply(bed: &Bed, done: impl AsyncFn() -> bool) {
 }
 
 async fn settles(bed: &Bed, id: CallId, status: CallStatus) -> Call {
-    apply(bed, async || bed.gateway.call(&caller("*"), id, false).await.unwrap().status == status).await;
+    apply(bed, async || {
+        bed.gateway.call(&caller("*"), id, false).await.unwrap().status == status
+    })
+    .await;
     bed.gateway.call(&caller("*"), id, false).await.unwrap()
 }
 
@@ -88,7 +97,11 @@ async fn a_lost_call_is_settled_by_its_echoed_name() {
     one.will_place(Err(failed(FailureKind::Broken)));
     let bed = bed(&[&one], "");
     let call = place(&bed).await;
-    let echoed = CallFacts { echoed: Some(call.id), to: None, ..facts("9", CallStatus::NoAnswer) };
+    let echoed = CallFacts {
+        echoed: Some(call.id),
+        to: None,
+        ..facts("9", CallStatus::NoAnswer)
+    };
     tell(&bed, &one, echoed).await;
     settles(&bed, call.id, CallStatus::NoAnswer).await;
 }
@@ -97,15 +110,29 @@ async fn a_lost_call_is_settled_by_its_echoed_name() {
 async fn news_of_a_call_that_was_not_placed_here_makes_one_of_the_owner() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");
-    let inbound = CallFacts { direction: Some(Direction::Inbound), kind: Some(CallKind::Did), ..facts("10", CallStatus::Completed) };
+    let inbound = CallFacts {
+        direction: Some(Direction::Inbound),
+        kind: Some(CallKind::Did),
+        ..facts("10", CallStatus::Completed)
+    };
     for _ in 0..2 {
         tell(&bed, &one, inbound.clone()).await;
     }
     let list = async || {
-        let paging = Paging { limit: 10, cursor: None };
-        bed.gateway.calls(&caller("owner"), CallQuery::default(), paging).await.unwrap().data
+        let paging = Paging {
+            limit: 10,
+            cursor: None,
+        };
+        bed.gateway
+            .calls(&caller("owner"), CallQuery::default(), paging)
+            .await
+            .unwrap()
+            .data
     };
-    apply(&bed, async || list().await.iter().any(|call| call.status == CallStatus::Completed)).await;
+    apply(&bed, async || {
+        list().await.iter().any(|call| call.status == CallStatus::Completed)
+    })
+    .await;
     let calls = list().await;
     assert_eq!(calls.len(), 1, "told twice, one call");
     assert_eq!((calls[0].direction, calls[0].kind), (Direction::Inbound, CallKind::Did));
@@ -116,8 +143,17 @@ async fn a_wrong_secret_is_like_an_unknown_account() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");
     let body = || Bytes::from_static(b"{}");
-    for (account, kind, secret) in [("one", None, "wrong"), ("two", None, "hook"), ("one", Some("x"), "hook"), ("ONE", None, "hook")] {
-        let error = bed.gateway.take_webhook(account, kind, secret, body()).await.unwrap_err();
+    for (account, kind, secret) in [
+        ("one", None, "wrong"),
+        ("two", None, "hook"),
+        ("one", Some("x"), "hook"),
+        ("ONE", None, "hook"),
+    ] {
+        let error = bed
+            .gateway
+            .take_webhook(account, kind, secret, body())
+            .await
+            .unwrap_err();
         assert_eq!(error.problem, Problem::NotFound);
     }
 }
@@ -126,5 +162,10 @@ async fn a_wrong_secret_is_like_an_unknown_account() {
 async fn what_cannot_be_read_is_taken_all_the_same() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");
-    assert!(bed.gateway.take_webhook("one", None, "hook", Bytes::from_static(b"garbage")).await.is_ok());
+    assert!(
+        bed.gateway
+            .take_webhook("one", None, "hook", Bytes::from_static(b"garbage"))
+            .await
+            .is_ok()
+    );
 }

@@ -55,7 +55,7 @@ pub const ROOMS: &[Room] = &[
     room("config", &["domain"]),
     room("telemetry", &["config"]),
     room("seal", &["config", "domain"]),
-    room("store", &["clock", "config", "domain"]),
+    room("store", &["clock", "config", "domain", "timing"]),
     room("upstream", &["clock", "config", "domain", "telemetry", "timing"]),
     room("providers", &[]),
     room("providers/lenient", &["domain"]),

@@ -15,10 +15,7 @@ pub async fn a_counter_adds_up_and_keeps_its_window(bed: Bed) {
     assert!(first.expires_in <= LONG && first.expires_in > LONG / 2);
     let second = bed.store.add(&counter, -5, 10 * LONG).await.unwrap();
     assert_eq!(second.total, -3);
-    assert!(
-        second.expires_in <= first.expires_in,
-        "the window is not renewed"
-    );
+    assert!(second.expires_in <= first.expires_in, "the window is not renewed");
     let read = bed.store.add(&counter, 0, LONG).await.unwrap();
     assert_eq!(read.total, -3);
     assert!(bed.store.remove(&counter, Expect::Any).await.unwrap());
@@ -46,17 +43,11 @@ pub async fn concurrent_additions_are_all_counted(bed: Bed) {
 
 pub async fn a_counter_is_not_a_value(bed: Bed) {
     let counter = keys::counter("sends", "h");
-    bed.store
-        .add(&counter, 1_234_567_890_123, LONG)
-        .await
-        .unwrap();
+    bed.store.add(&counter, 1_234_567_890_123, LONG).await.unwrap();
     let read = bed.store.get(&counter).await;
     assert!(matches!(read, Err(StoreError::Corrupt(_))), "{read:?}");
     let text = keys::call("c1");
-    bed.store
-        .put(&text, bytes("text"), None, Expect::Any)
-        .await
-        .unwrap();
+    bed.store.put(&text, bytes("text"), None, Expect::Any).await.unwrap();
     let added = bed.store.add(&text, 1, LONG).await;
     assert!(matches!(added, Err(StoreError::Corrupt(_))), "{added:?}");
     bed.store

@@ -37,23 +37,14 @@ pub async fn a_log_is_read_in_order_and_in_pages(bed: Bed) {
 }
 
 pub async fn logs_do_not_mix(bed: Bed) {
-    bed.store
-        .append(&keys::events(), bytes("event"))
-        .await
-        .unwrap();
-    bed.store
-        .append(&keys::inbox(), bytes("webhook"))
-        .await
-        .unwrap();
+    bed.store.append(&keys::events(), bytes("event")).await.unwrap();
+    bed.store.append(&keys::inbox(), bytes("webhook")).await.unwrap();
     for (log, entry) in [(keys::events(), "event"), (keys::inbox(), "webhook")] {
         let read = bed.store.read(&log, Position::START, 10).await.unwrap();
         assert_eq!(read.len(), 1);
         assert_eq!(read[0].1, entry);
     }
-    let none = bed
-        .store
-        .read(&keys::dead_letters(), Position::START, 10)
-        .await;
+    let none = bed.store.read(&keys::dead_letters(), Position::START, 10).await;
     assert_eq!(none.unwrap(), []);
 }
 
@@ -64,21 +55,13 @@ pub async fn concurrent_appends_each_get_a_place(bed: Bed) {
     assert_eq!(positions.len(), 300);
     let read = bed.store.read(&log, Position::START, 1000).await.unwrap();
     assert_eq!(read.len(), 300);
-    assert!(
-        read.iter()
-            .all(|(position, _)| positions.contains(position))
-    );
+    assert!(read.iter().all(|(position, _)| positions.contains(position)));
 }
 
 pub async fn trimming_drops_what_is_older(bed: Bed) {
     let log = keys::events();
     let appends = (0..1300).map(|_| bed.store.append(&log, bytes("old")));
-    let old = try_join_all(appends)
-        .await
-        .unwrap()
-        .into_iter()
-        .max()
-        .unwrap();
+    let old = try_join_all(appends).await.unwrap().into_iter().max().unwrap();
     // The next entry must fall into a later millisecond, by whichever clock.
     bed.pass(SHORT);
     let mut kept = Vec::new();
@@ -105,10 +88,7 @@ pub async fn waiting_ends_at_once_when_there_is_something(bed: Bed) {
     bed.store.append(&log, bytes("2")).await.unwrap();
     for after in [Position::START, first] {
         let wait = bed.store.wait(&log, after, Duration::MAX);
-        tokio::time::timeout(LONG / 60, wait)
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(LONG / 60, wait).await.unwrap().unwrap();
     }
 }
 
@@ -119,10 +99,7 @@ pub async fn waiting_ends_when_something_is_appended(bed: Bed) {
         let store = bed.store.clone();
         let waiting = tokio::spawn(async move { store.wait(&keys::events(), after, LONG).await });
         // An append elsewhere, or the waiter not waiting yet, must not confuse it.
-        bed.store
-            .append(&keys::inbox(), bytes("elsewhere"))
-            .await
-            .unwrap();
+        bed.store.append(&keys::inbox(), bytes("elsewhere")).await.unwrap();
         if round > 0 {
             tokio::task::yield_now().await;
         }
@@ -140,10 +117,7 @@ pub async fn waiting_ends_when_the_time_is_up(bed: Bed) {
     let last = bed.store.append(&log, bytes("1")).await.unwrap();
     let began = Instant::now();
     bed.store.wait(&log, last, SHORT).await.unwrap();
-    assert!(
-        began.elapsed() >= SHORT,
-        "nothing was there to end it sooner"
-    );
+    assert!(began.elapsed() >= SHORT, "nothing was there to end it sooner");
 }
 
 pub async fn many_wait_on_one_log(bed: Bed) {

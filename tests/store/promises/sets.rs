@@ -46,16 +46,10 @@ pub async fn a_set_is_read_by_score_then_member(bed: Bed) {
         index(&bed, score, member).await;
     }
     let ascending = pairs(&sorted);
-    assert_eq!(
-        members(&bed, everything(Order::Ascending, 100)).await,
-        ascending
-    );
+    assert_eq!(members(&bed, everything(Order::Ascending, 100)).await, ascending);
     let mut descending = ascending;
     descending.reverse();
-    assert_eq!(
-        members(&bed, everything(Order::Descending, 100)).await,
-        descending
-    );
+    assert_eq!(members(&bed, everything(Order::Descending, 100)).await, descending);
     let none = bed
         .store
         .range(&keys::calls_of("x"), everything(Order::Ascending, 9))
@@ -64,9 +58,7 @@ pub async fn a_set_is_read_by_score_then_member(bed: Bed) {
 }
 
 pub async fn a_set_is_paged_both_ways_through_equal_scores(bed: Bed) {
-    let mut all: Vec<_> = (0..60)
-        .map(|n| (n / 25, format!("{:02}", n * 37 % 60)))
-        .collect();
+    let mut all: Vec<_> = (0..60).map(|n| (n / 25, format!("{:02}", n * 37 % 60))).collect();
     for (score, member) in &all {
         index(&bed, *score, member).await;
     }
@@ -112,34 +104,16 @@ pub async fn a_page_may_follow_a_member_that_left(bed: Bed) {
         )
     };
     use Order::{Ascending, Descending};
-    assert_eq!(
-        following(Ascending, 5, "b").await,
-        pairs(&[(5, "c"), (5, "d")])
-    );
+    assert_eq!(following(Ascending, 5, "b").await, pairs(&[(5, "c"), (5, "d")]));
     assert_eq!(following(Ascending, 5, "e").await, pairs(&[(6, "f")]));
-    assert_eq!(
-        following(Ascending, 5, "").await,
-        pairs(&[(5, "a"), (5, "c")])
-    );
-    assert_eq!(
-        following(Ascending, 4, "z").await,
-        pairs(&[(5, "a"), (5, "c")])
-    );
+    assert_eq!(following(Ascending, 5, "").await, pairs(&[(5, "a"), (5, "c")]));
+    assert_eq!(following(Ascending, 4, "z").await, pairs(&[(5, "a"), (5, "c")]));
     assert_eq!(following(Ascending, 7, "").await, []);
-    assert_eq!(
-        following(Descending, 5, "dd").await,
-        pairs(&[(5, "d"), (5, "c")])
-    );
+    assert_eq!(following(Descending, 5, "dd").await, pairs(&[(5, "d"), (5, "c")]));
     assert_eq!(following(Descending, 5, "a").await, []);
-    assert_eq!(
-        following(Descending, 9, "").await,
-        pairs(&[(6, "f"), (5, "e")])
-    );
+    assert_eq!(following(Descending, 9, "").await, pairs(&[(6, "f"), (5, "e")]));
     bed.store.unindex(&keys::calls_all(), "c").await.unwrap();
-    assert_eq!(
-        following(Ascending, 5, "c").await,
-        pairs(&[(5, "d"), (5, "e")])
-    );
+    assert_eq!(following(Ascending, 5, "c").await, pairs(&[(5, "d"), (5, "e")]));
 }
 
 pub async fn a_member_has_one_score(bed: Bed) {
@@ -149,10 +123,7 @@ pub async fn a_member_has_one_score(bed: Bed) {
     let all = members(&bed, everything(Order::Ascending, 9)).await;
     assert_eq!(all, pairs(&[(2, "b"), (3, "a")]));
     bed.store.unindex(&keys::calls_all(), "a").await.unwrap();
-    bed.store
-        .unindex(&keys::calls_all(), "never there")
-        .await
-        .unwrap();
+    bed.store.unindex(&keys::calls_all(), "never there").await.unwrap();
     let all = members(&bed, everything(Order::Ascending, 9)).await;
     assert_eq!(all, pairs(&[(2, "b")]));
 }
@@ -190,9 +161,6 @@ pub async fn the_ends_of_the_score_range_are_included(bed: Bed) {
     let found = members(&bed, between(2..=3, Order::Ascending, before)).await;
     assert_eq!(found, pairs(&[(2, "m2"), (3, "m3")]));
     let reversed = std::ops::RangeInclusive::new(4, 2);
-    assert_eq!(
-        members(&bed, between(reversed, Order::Ascending, None)).await,
-        []
-    );
+    assert_eq!(members(&bed, between(reversed, Order::Ascending, None)).await, []);
     assert_eq!(members(&bed, everything(Order::Ascending, 0)).await, []);
 }

@@ -30,12 +30,7 @@ async fn text_of(bed: &Bed, key: &Key) -> Option<String> {
 pub async fn a_value_is_read_as_it_was_put(bed: Bed) {
     assert_eq!(bed.store.get(&key()).await.unwrap(), None);
     let value = Bytes::from_static(b"\x00\xffany bytes\r\n");
-    let Put::Stored(version) = bed
-        .store
-        .put(&key(), value.clone(), None, Expect::Any)
-        .await
-        .unwrap()
-    else {
+    let Put::Stored(version) = bed.store.put(&key(), value.clone(), None, Expect::Any).await.unwrap() else {
         panic!("anything was expected");
     };
     let found = bed.store.get(&key()).await.unwrap();
@@ -90,17 +85,11 @@ async fn one_of_forty_wins(bed: &Bed, expect: Expect) {
         let store = bed.store.clone();
         tokio::spawn(async move {
             let value = Bytes::from(format!("attempt {n}"));
-            (
-                n,
-                store.put(&key(), value, Some(LONG), expect).await.unwrap(),
-            )
+            (n, store.put(&key(), value, Some(LONG), expect).await.unwrap())
         })
     });
     let ended = try_join_all(attempts).await.unwrap();
-    let winners: Vec<_> = ended
-        .iter()
-        .filter(|(_, put)| matches!(put, Put::Stored(_)))
-        .collect();
+    let winners: Vec<_> = ended.iter().filter(|(_, put)| matches!(put, Put::Stored(_))).collect();
     assert_eq!(winners.len(), 1);
     let winner = format!("attempt {}", winners[0].0);
     for (_, put) in &ended {
@@ -115,18 +104,12 @@ pub async fn a_value_expires(bed: Bed) {
     let store = &bed.store;
     let lasting = keys::call("lasting");
     for (key, ttl) in [(&key(), SHORT), (&lasting, LONG)] {
-        store
-            .put(key, bytes("x"), Some(ttl), Expect::Any)
-            .await
-            .unwrap();
+        store.put(key, bytes("x"), Some(ttl), Expect::Any).await.unwrap();
     }
     bed.pass(SHORT);
     eventually(async || store.get(&key()).await.unwrap().is_none()).await;
     assert!(!store.remove(&key(), Expect::Any).await.unwrap());
-    assert!(matches!(
-        put(&bed, &key(), "y", Expect::Absent).await,
-        Put::Stored(_)
-    ));
+    assert!(matches!(put(&bed, &key(), "y", Expect::Absent).await, Put::Stored(_)));
     assert_eq!(text_of(&bed, &lasting).await.as_deref(), Some("x"));
 }
 
@@ -134,19 +117,10 @@ pub async fn a_put_renews_or_lifts_the_lifetime(bed: Bed) {
     let store = &bed.store;
     let (renewed, lifted, witness) = (keys::call("r"), keys::call("l"), keys::call("w"));
     for key in [&renewed, &lifted, &witness] {
-        store
-            .put(key, bytes("x"), Some(SHORT), Expect::Any)
-            .await
-            .unwrap();
+        store.put(key, bytes("x"), Some(SHORT), Expect::Any).await.unwrap();
     }
-    store
-        .put(&renewed, bytes("y"), Some(LONG), Expect::Any)
-        .await
-        .unwrap();
-    store
-        .put(&lifted, bytes("y"), None, Expect::Any)
-        .await
-        .unwrap();
+    store.put(&renewed, bytes("y"), Some(LONG), Expect::Any).await.unwrap();
+    store.put(&lifted, bytes("y"), None, Expect::Any).await.unwrap();
     bed.pass(SHORT);
     eventually(async || store.get(&witness).await.unwrap().is_none()).await;
     for key in [&renewed, &lifted] {
@@ -162,14 +136,9 @@ pub async fn many_values_are_read_in_the_order_asked(bed: Bed) {
     let found = bed.store.get_many(&names).await.unwrap();
     let texts: Vec<_> = found
         .iter()
-        .map(|it| {
-            it.as_ref()
-                .map(|it| String::from_utf8(it.value.to_vec()).unwrap())
-        })
+        .map(|it| it.as_ref().map(|it| String::from_utf8(it.value.to_vec()).unwrap()))
         .collect();
-    let expected: Vec<_> = (0..120)
-        .map(|n| (n % 3 != 0).then(|| n.to_string()))
-        .collect();
+    let expected: Vec<_> = (0..120).map(|n| (n % 3 != 0).then(|| n.to_string())).collect();
     assert_eq!(texts, expected);
     assert_eq!(bed.store.get_many(&[]).await.unwrap(), []);
 }

@@ -1,0 +1,84 @@
+//! A gateway in a process of its own, which can be killed.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::PATIENCE;
+use super::home::Home;
+
+/// `switchboard serve`; it ends with this value.
+pub struct Process {
+    child: Child,
+    log: PathBuf,
+    /// Where the API listens.
+    pub address: SocketAddr,
+    /// Where operators look.
+    pub management: SocketAddr,
+}
+
+impl Process {
+    /// Starts the gateway; it answers requests when this returns.
+    pub fn start(home: &Home) -> Self {
+        let log = home.path().join(format!("{}.log", uuid::Uuid::now_v7().simple()));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        command
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stdout(File::create(&log).unwrap());
+        for file in home.files() {
+            command.arg("--config").arg(file);
+        }
+        let mut child = command.spawn().unwrap();
+        let (address, management) = ready(&mut child, &log);
+        Self {
+            child,
+            log,
+            address,
+            management,
+        }
+    }
+
+    /// Ends it with SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// What it logged, one JSON object a line.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have been killed already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits for the line that tells where it listens.
+fn ready(child: &mut Child, log: &Path) -> (SocketAddr, SocketAddr) {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        let text = std::fs::read_to_string(log).unwrap();
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        if let Some(line) = lines.into_iter().find(|line| line["message"] == "ready") {
+            return (address(&line["address"]), address(&line["management"]));
+        }
+        assert_eq!(child.try_wait().unwrap(), None, "it does not start: {text}");
+        sleep(Duration::from_millis(2));
+    }
+    panic!("the gateway is never ready");
+}
+
+fn address(value: &Value) -> SocketAddr {
+    value.as_str().unwrap().parse().unwrap()
+}

@@ -1,0 +1,16 @@
+//! What is promised when things go wrong, proven over real sockets, real processes and a real Redis.
+//!
+//! The judge stands outside: what was dialled, sent and compared is counted by the simulated providers.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../bed/mod.rs"]
+mod bed;
+mod checks;
+mod crash;
+mod idempotency;
+mod lost;
+mod site;
+mod smoke;
+mod store_away;
+mod two_gateways;

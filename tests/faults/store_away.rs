@@ -1,0 +1,209 @@
+//! Without its store the gateway sends nothing, approves nothing, and comes back by itself.
+
+use serde_json::{Value, json};
+use switchboard::app::App;
+use switchboard::simulators::faults::{Delay, Effect, Rule};
+
+use crate::bed::redis::Server;
+use crate::bed::{Answer, Client, Home, Providers, ZENVIA, eventually, http};
+use crate::site::{code, comparisons, number, say, verification, wrong};
+
+struct Scene {
+    home: Home,
+    app: App,
+    providers: Providers,
+    redis: Server,
+    acme: Client,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let providers = Providers::start().await;
+        let redis = Server::start();
+        let home = Home::on(&redis.url(), &providers);
+        let app = home.run().await;
+        let acme = home.client(app.address, "acme");
+        Self {
+            home,
+            app,
+            providers,
+            redis,
+            acme,
+        }
+    }
+
+    /// What the provider was asked to do so far.
+    fn asked(&self) -> (usize, u64) {
+        (self.providers.zenvia.dials().len(), comparisons(&self.providers.zenvia))
+    }
+
+    async fn webhook(&self) -> u16 {
+        let url = self.home.hook(self.app.address, ZENVIA, Some("call-end"));
+        http()
+            .post(url)
+            .body(r#"{"id":7,"status":"atendida"}"#)
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    }
+
+    /// Everything that needs the store is refused, and nothing reaches the provider.
+    async fn assert_refuses(&self, check: &str, code: &Value) {
+        let before = self.asked();
+        for (path, body) in [
+            ("/verifications", verification(&number(1))),
+            ("/calls", say(&number(1))),
+            (check, code.clone()),
+        ] {
+            let answer = self.acme.post(path, body.clone()).await;
+            answer.expect_problem(503, "store-unavailable");
+            assert!(answer.header("retry-after").is_some());
+            let keyed = self
+                .acme
+                .ask(reqwest::Method::POST, path)
+                .key("order-7")
+                .json(&body)
+                .answer()
+                .await;
+            keyed.expect_problem(503, "store-unavailable");
+        }
+        assert_eq!(self.webhook().await, 503, "the provider is to send it again");
+        self.acme.get("/health/live").await.expect(200);
+        self.acme.get("/health/ready").await.expect(503);
+        assert_eq!(self.asked(), before, "nothing was sent and nothing was compared");
+    }
+
+    /// Everything works again, and what was refused has left nothing behind.
+    async fn assert_recovers(&self, check: &str, code: &Value) {
+        eventually("it is ready", async || {
+            (self.acme.get("/health/ready").await.status == 200).then_some(())
+        })
+        .await;
+        for (path, body) in [
+            ("/verifications", verification(&number(1))),
+            ("/calls", say(&number(1))),
+        ] {
+            self.acme
+                .ask(reqwest::Method::POST, path)
+                .key("order-7")
+                .json(&body)
+                .answer()
+                .await
+                .expect(201);
+        }
+        assert_eq!(self.acme.get("/calls").await.body["data"].as_array().unwrap().len(), 1);
+        let checked = self.acme.post(check, code.clone()).await;
+        assert_eq!(checked.expect(200).body["valid"], true);
+        assert_eq!(
+            checked.body["attempts_left"], 3,
+            "one wrong before, one right now, none while the store was away"
+        );
+        assert_eq!(self.webhook().await, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_store_nothing_is_sent_and_nothing_approved() {
+    let mut scene = Scene::set().await;
+    let started = scene.acme.post("/verifications", verification(&number(0))).await;
+    let check = format!("/verifications/{}/check", started.expect(201).id());
+    let right = code(&scene.providers.zenvia, &number(0));
+    scene
+        .acme
+        .post(&check, json!({ "code": wrong(&right) }))
+        .await
+        .expect(200);
+    let right = json!({ "code": right });
+
+    scene.redis.kill();
+    scene.assert_refuses(&check, &right).await;
+    scene.redis.restart();
+    scene.assert_recovers(&check, &right).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_hangs_is_away_too() {
+    let scene = Scene::set().await;
+    let started = scene.acme.post("/verifications", verification(&number(0))).await;
+    let check = format!("/verifications/{}/check", started.expect(201).id());
+    let right = code(&scene.providers.zenvia, &number(0));
+    scene.redis.freeze(true);
+    let before = scene.asked();
+    scene
+        .acme
+        .post("/calls", say(&number(1)))
+        .await
+        .expect_problem(503, "store-unavailable");
+    scene
+        .acme
+        .post("/verifications", verification(&number(1)))
+        .await
+        .expect_problem(503, "store-unavailable");
+    scene
+        .acme
+        .post(&check, json!({ "code": right }))
+        .await
+        .expect_problem(503, "store-unavailable");
+    assert_eq!(scene.asked(), before);
+    scene.redis.freeze(false);
+    eventually("it is ready", async || {
+        (scene.acme.get("/health/ready").await.status == 200).then_some(())
+    })
+    .await;
+    scene.acme.post("/calls", say(&number(2))).await.expect(201);
+}
+
+/// Longer than it takes to end a Redis.
+const A_WHILE: Delay = Delay { before: 0, after: 500 };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_dies_while_a_call_is_placed_makes_the_answer_uncertain_and_no_error() {
+    let mut scene = Scene::set().await;
+    let call = scene.act_while_the_store_dies("/calls", say(&number(0))).await;
+    let kept = scene.acme.get(&format!("/calls/{}", call.expect(202).id())).await;
+    assert_eq!(kept.expect(200).body, call.body, "what was told is what is kept");
+    assert_eq!(scene.asked().0, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_dies_while_a_code_is_sent_makes_the_answer_uncertain_and_no_error() {
+    let mut scene = Scene::set().await;
+    let started = scene
+        .act_while_the_store_dies("/verifications", verification(&number(0)))
+        .await;
+    assert_eq!(started.expect(202).body["sends"][0]["status"], "unknown");
+    let path = format!("/verifications/{}", started.id());
+    assert_eq!(
+        scene.acme.get(&path).await.expect(200).body,
+        started.body,
+        "what was told is what is kept"
+    );
+    let code = json!({ "code": code(&scene.providers.zenvia, &number(0)) });
+    let check = scene.acme.post(&format!("{path}/check"), code).await;
+    check.expect_problem(409, "verification-not-checkable");
+}
+
+impl Scene {
+    /// The answer to a request during which Redis dies, told once Redis lives again.
+    async fn act_while_the_store_dies(&mut self, path: &'static str, body: Value) -> Answer {
+        let rule = Rule {
+            method: None,
+            path: String::new(),
+            skip: 0,
+            times: Some(1),
+            effect: Effect::DelayMs(A_WHILE),
+        };
+        self.providers.zenvia.control().faults.add(rule);
+        let acme = self.acme.clone();
+        let acting = tokio::spawn(async move { acme.post(path, body).await });
+        eventually("the provider acts", async || (self.asked().0 == 1).then_some(())).await;
+        self.redis.kill();
+        let answer = acting.await.unwrap();
+        self.redis.restart();
+        let ready = async || (self.acme.get("/health/ready").await.status == 200).then_some(());
+        eventually("it is ready", ready).await;
+        answer
+    }
+}

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use super::values::{Wrong, within};
+use super::values::{Wrong, too_few, within};
 use crate::domain::error::{Error, FieldError};
 
 /// Reads the object in `body` with `read`.
@@ -13,14 +13,13 @@ use crate::domain::error::{Error, FieldError};
 /// `invalid-input` naming every wrong field: a body that is no object, a member that is missing, unknown or wrong.
 /// `read` gives nothing only where it has found something wrong.
 pub fn read<T>(body: &Value, read: impl FnOnce(&mut Object<'_>) -> Option<T>) -> Result<T, Error> {
-    let mut wrong = Vec::new();
-    let value = match body.as_object() {
-        Some(members) => Object::new(members, String::new(), &mut wrong).close_after(read),
-        None => {
-            wrong.push(FieldError::new("", "invalid", "must be a JSON object"));
-            None
-        }
+    let Some(members) = body.as_object() else {
+        let mut error = Error::field("", "invalid", "must be a JSON object");
+        error.detail = "The body must be a JSON object.".to_owned();
+        return Err(error);
     };
+    let mut wrong = Vec::new();
+    let value = Object::new(members, String::new(), &mut wrong).close_after(read);
     match value {
         Some(value) if wrong.is_empty() => Ok(value),
         _ => Err(Error::invalid(wrong)),
@@ -182,10 +181,7 @@ impl<'a> Object<'a> {
 
 fn of_length<'v>(items: &'v [Value], length: &RangeInclusive<usize>) -> Result<&'v [Value], Wrong> {
     if items.len() < *length.start() {
-        return Err(Wrong::new(
-            "too_small",
-            format!("must have at least {} items", length.start()),
-        ));
+        return Err(too_few(*length.start(), "items"));
     }
     if items.len() > *length.end() {
         return Err(Wrong::new(

@@ -31,6 +31,10 @@ use crate::usecases::requests::{Accepted, CallQuery, Once, Outcome, PlaceCall, P
 pub use body::NewCallBody;
 pub use control::*;
 
+/// A session description of one audio line, for the examples of the document.
+const EXAMPLE_SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
+    c=IN IP4 0.0.0.0\r\na=mid:0\r\na=setup:actpass\r\na=rtpmap:111 opus/48000/2\r\n";
+
 /// A page of calls.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CallList {
@@ -63,7 +67,7 @@ pub struct CallList {
         ("connect" = (summary = "Join two phones", value = json!({"to": "+5511988887777", "actions": [{"type": "connect", "to": "(11) 3003-1000"}], "record": true}))),
         ("play" = (summary = "Play a recording", value = json!({"to": "+5511988887777", "actions": [{"type": "play", "url": "https://example.com/welcome.mp3"}]}))),
         ("flow" = (summary = "Speak, then act on a digit", value = json!({"to": "+5511988887777", "actions": [{"type": "say", "text": "Digite 1 para falar com a gente"}, {"type": "connect", "to": "+551130031000", "on_digit": 1}]}))),
-        ("whatsapp" = (summary = "Call a WhatsApp user", value = json!({"to": "whatsapp:+5511988887777", "session": {"type": "offer", "sdp": "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"}}))),
+        ("whatsapp" = (summary = "Call a WhatsApp user", value = json!({"to": "whatsapp:+5511988887777", "session": {"type": "offer", "sdp": EXAMPLE_SDP}}))),
     )),
     responses(
         (status = 200, description = "Dry run: what would be done.", body = Preview),

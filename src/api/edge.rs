@@ -176,7 +176,7 @@ impl Edge {
         json::parse(&self.read(payload).await?)
     }
 
-    /// The body as JSON; none is an empty object.
+    /// The body as JSON; none, or `null`, is an empty object.
     ///
     /// # Errors
     /// As [`Edge::json`].
@@ -186,7 +186,8 @@ impl Edge {
             return Ok(Value::Object(Map::new()));
         }
         body::require_json(&self.request)?;
-        json::parse(&text)
+        let body = json::parse(&text)?;
+        Ok(if body.is_null() { Value::Object(Map::new()) } else { body })
     }
 
     /// The body of a webhook, as it came.

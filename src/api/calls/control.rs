@@ -102,7 +102,7 @@ pub async fn hang_up(edge: Edge, payload: web::Payload) -> Result<HttpResponse, 
     security(("bearer" = ["calls:write"])),
     params(("id" = CallId, Path, description = "The call.")),
     request_body(content = Acceptance, examples(
-        ("accept" = (summary = "Answer with audio", value = json!({"session": {"type": "answer", "sdp": "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"}}))),
+        ("accept" = (summary = "Answer with audio", value = json!({"session": {"type": "answer", "sdp": "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\n"}}))),
     )),
     responses((status = 202, description = "The call as it stands.", body = Call, headers(
         ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use futures_util::FutureExt as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -91,7 +92,11 @@ impl App {
             running.push((server.handle(), tokio::spawn(server)));
         }
         let stop = CancellationToken::new();
-        let workers = tokio::spawn(Arc::clone(&gateway).work(stop.clone()));
+        let work = futures_util::future::join(
+            Arc::clone(&gateway).work(stop.clone()),
+            telemetry::upkeep(metrics, stop.clone()),
+        );
+        let workers = tokio::spawn(work.map(drop));
         let drain = config.server.drain;
         Ok(Self { address, management_address, gateway, servers: running, workers, stop, drain })
     }

@@ -1,8 +1,10 @@
 //! What the gateway tells about itself: log lines, metrics, and how numbers are kept out of both.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::{self, MakeWriter};
@@ -113,6 +115,9 @@ const BUCKETS: [f64; 15] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0,
 ];
 
+/// How long samples of histograms pile up.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// Fewer digits in a row than this are neither a phone number nor a code.
 const FEWEST_SECRET_DIGITS: usize = 4;
 
@@ -149,8 +154,7 @@ where
 
 /// Starts collecting metrics, once per process, and returns the handle that renders them.
 ///
-/// Somebody has to call [`PrometheusHandle::run_upkeep`] every few seconds: samples of histograms pile up
-/// until then.
+/// [`upkeep`] has to run beside it, or samples of histograms pile up.
 pub fn install_metrics() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(install).clone()
@@ -173,6 +177,13 @@ fn install() -> PrometheusHandle {
         metrics::describe_histogram!(name, metrics::Unit::Seconds, help);
     }
     handle
+}
+
+/// Sorts the samples of histograms into their buckets from time to time, until told to stop.
+pub async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(UPKEEP)).await.is_some() {
+        metrics.run_upkeep();
+    }
 }
 
 /// Puts `*` for the digits of every phone number and code in a text from outside.

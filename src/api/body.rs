@@ -112,7 +112,7 @@ mod tests {
     async fn a_body_that_never_comes_is_given_up() {
         tokio::time::pause();
         let stream = futures_util::stream::pending::<Result<Bytes, actix_web::error::PayloadError>>();
-        let mut payload = actix_web::dev::Payload::Stream { payload: Box::pin(stream) };
+        let mut payload: actix_web::dev::Payload = actix_web::dev::Payload::Stream { payload: Box::pin(stream) };
         let request = TestRequest::post().to_http_request();
         let payload = Payload::from_request(&request, &mut payload).await.unwrap();
         let bounds = Bounds { bytes: 5, time: Duration::from_secs(60) };

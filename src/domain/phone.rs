@@ -30,10 +30,11 @@ impl PhoneNumber {
     /// # Errors
     /// Where no country's numbering plan has the number.
     pub fn parse(text: &str, region: Region) -> Result<Self, NotAPhone> {
-        let number = PHONE_NUMBER_UTIL.parse(text, Some(region)).map_err(|_| NotAPhone::Unreadable)?;
-        if number.extension.is_some() {
+        // The library looks for a number inside any text; a field holds a number and nothing else.
+        if !text.trim().chars().all(spells_a_number) {
             return Err(NotAPhone::Unreadable);
         }
+        let number = PHONE_NUMBER_UTIL.parse(text, Some(region)).map_err(|_| NotAPhone::Unreadable)?;
         if !number.is_valid() {
             return Err(NotAPhone::Invalid);
         }
@@ -47,7 +48,7 @@ impl PhoneNumber {
     pub fn lenient(text: &str) -> Option<Self> {
         let text = text.trim();
         let international = text.starts_with('+');
-        if text.chars().any(|c| !c.is_ascii_digit() && !"+-(). ".contains(c)) {
+        if !text.chars().all(spells_a_number) {
             return None;
         }
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -111,6 +112,10 @@ impl PhoneNumber {
     }
 }
 
+fn spells_a_number(c: char) -> bool {
+    c.is_ascii_digit() || "+-(). ".contains(c)
+}
+
 impl fmt::Display for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -140,6 +145,7 @@ mod tests {
         assert_eq!(PhoneNumber::parse("hello", Region::BR), Err(NotAPhone::Unreadable));
         assert_eq!(PhoneNumber::parse("190", Region::BR), Err(NotAPhone::Invalid));
         assert_eq!(PhoneNumber::parse("+5511999990000 ext 3", Region::BR), Err(NotAPhone::Unreadable));
+        assert_eq!(PhoneNumber::parse("whatsapp:+5511999990000", Region::BR), Err(NotAPhone::Unreadable));
     }
 
     #[test]

@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use jiff::fmt::StdFmtWrite;
+use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+
+const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 /// An instant in UTC, cut to the millisecond.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,7 +75,7 @@ impl From<jiff::Timestamp> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.to_jiff().strftime("%Y-%m-%dT%H:%M:%S.%3fZ"))
+        PRINTER.print_timestamp(&self.to_jiff(), StdFmtWrite(f)).map_err(|_| fmt::Error)
     }
 }
 

@@ -63,6 +63,7 @@ fn elsewhere(response: &Response) -> Option<Url> {
 
 impl Link {
     /// Asks for the audio once, and waits until it begins to come.
+    #[expect(clippy::disallowed_methods, reason = "a link leads to another host, so it gets a request without a credential")]
     pub(super) async fn open(self, connect: Duration, idle: Duration, now: Timestamp) -> Result<Streamed, Fault> {
         let failed = |error| Fault::of(error, self.operation);
         let connecting = Connecting {

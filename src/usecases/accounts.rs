@@ -147,9 +147,9 @@ impl Gateway {
             valid: valid(&key.id),
             id: key.id,
             fingerprint: key.fingerprint,
-            last_used: key.last_used.map(Timestamp::from),
-            last_accepted: key.last_accepted.map(Timestamp::from),
-            last_rejected: key.last_rejected.map(Timestamp::from),
+            last_used: key.last_used,
+            last_accepted: key.last_accepted,
+            last_rejected: key.last_rejected,
         };
         usage.into_iter().map(view).collect()
     }

@@ -13,7 +13,6 @@ use crate::domain::address::Address;
 use crate::domain::call::{Attempt, AttemptOutcome, Call, CallStatus, Direction, ProviderRef, RecordingState, SettledBy, Skipped};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Effect, Error, Failure, Problem};
-use crate::domain::ids::CallId;
 use crate::domain::place::NewCall;
 use crate::providers::choose::{self, Choice};
 use crate::providers::port::Permission;

@@ -1,5 +1,7 @@
 //! Objects in the store: read, and changed by compare-and-set.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +15,12 @@ use crate::store::{Expect, Key, Put, Stored, Version, keys};
 
 /// How often a change is tried again when others change the same object; each try is one round trip.
 const TRIES: usize = 200;
+
+/// An object as it was last read or written.
+pub(super) struct Held<O> {
+    pub(super) object: O,
+    pub(super) version: Version,
+}
 
 /// What a change decided.
 pub(super) enum Change<T> {
@@ -40,13 +48,17 @@ impl Gateway {
         self.load(&keys::call(id)).await
     }
 
-    pub(super) async fn load_ledger(&self, id: VerificationId) -> Result<Option<Ledger>, Error> {
-        self.load(&keys::verification(id)).await
+    pub(super) async fn hold_ledger(&self, id: VerificationId) -> Result<Option<Held<Ledger>>, Error> {
+        self.hold(&keys::verification(id)).await
     }
 
     async fn load<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
+        Ok(self.hold(key).await?.map(|held| held.object))
+    }
+
+    async fn hold<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<Held<T>>, Error> {
         match self.store.get(key).await? {
-            Some(stored) if !stored.value.is_empty() => decode(&stored).map(Some),
+            Some(stored) if !stored.value.is_empty() => held(&stored).map(Some),
             _ => Ok(None),
         }
     }
@@ -56,52 +68,53 @@ impl Gateway {
         id: CallId,
         change: impl FnMut(&mut Call) -> Result<Change<T>, Error>,
     ) -> Result<(Call, T), Error> {
-        self.change(&keys::call(id), self.config.retention.calls, None, change).await
+        let key = keys::call(id);
+        let current = existing(self.store.get(&key).await?)?;
+        let (held, done) = self.change((&key, self.config.retention.calls), current, change).await?;
+        Ok((held.object, done))
     }
 
     pub(super) async fn change_ledger<T>(
         &self,
-        id: VerificationId,
-        known: Option<(Ledger, Version)>,
+        current: Held<Ledger>,
         change: impl FnMut(&mut Ledger) -> Result<Change<T>, Error>,
-    ) -> Result<(Ledger, T), Error> {
-        self.change(&keys::verification(id), self.config.retention.verifications, known, change).await
+    ) -> Result<(Held<Ledger>, T), Error> {
+        let key = keys::verification(current.object.verification.id);
+        self.change((&key, self.config.retention.verifications), current, change).await
     }
 
-    /// Applies `change` to the object under `key` until no one else changed it meanwhile.
+    /// Applies `change` to an object, as it is known and then as it is found, until no one else changed it meanwhile.
     async fn change<O, T>(
         &self,
-        key: &Key,
-        keep: std::time::Duration,
-        known: Option<(O, Version)>,
+        (key, keep): (&Key, Duration),
+        mut current: Held<O>,
         mut change: impl FnMut(&mut O) -> Result<Change<T>, Error>,
-    ) -> Result<(O, T), Error>
+    ) -> Result<(Held<O>, T), Error>
     where
         O: Serialize + DeserializeOwned,
     {
-        let mut current = match known {
-            Some(known) => known,
-            None => existing(self.store.get(key).await?)?,
-        };
         for _ in 0..TRIES {
-            let (mut object, version) = current;
-            let done = match change(&mut object)? {
-                Change::Keep(done) => return Ok((object, done)),
+            let done = match change(&mut current.object)? {
+                Change::Keep(done) => return Ok((current, done)),
                 Change::Write(done) => done,
             };
-            match self.store.put(key, encode(&object)?, Some(keep), Expect::Version(version)).await? {
-                Put::Stored(_) => return Ok((object, done)),
+            let value = encode(&current.object)?;
+            match self.store.put(key, value, Some(keep), Expect::Version(current.version)).await? {
+                Put::Stored(version) => return Ok((Held { version, ..current }, done)),
                 Put::Conflict(found) => current = existing(found)?,
             }
         }
-        Err(Error::new(Problem::Overloaded, "Too many changes of one object at once.")
-            .retry_after(std::time::Duration::from_secs(1)))
+        Err(Error::new(Problem::Overloaded, "Too many changes of one object at once.").retry_after(Duration::from_secs(1)))
     }
 }
 
-fn existing<O: DeserializeOwned>(stored: Option<Stored>) -> Result<(O, Version), Error> {
+fn existing<O: DeserializeOwned>(stored: Option<Stored>) -> Result<Held<O>, Error> {
     match stored {
-        Some(stored) if !stored.value.is_empty() => Ok((decode(&stored)?, stored.version)),
+        Some(stored) if !stored.value.is_empty() => held(&stored),
         _ => Err(Error::not_found()),
     }
+}
+
+fn held<O: DeserializeOwned>(stored: &Stored) -> Result<Held<O>, Error> {
+    Ok(Held { object: decode(stored)?, version: stored.version })
 }

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 use super::follow_call::{allows, allows_known, named};
 use super::gateway::Gateway;
 use super::list::Listing;
-use super::records::{Change, encode};
+use super::records::{Change, Held, encode};
 use super::requests::{Accepted, CheckResult, NewVerification, Page, Paging, Preview, VerificationQuery, Would};
 use crate::domain::account::AccountName;
 use crate::domain::call::{Attempt, AttemptOutcome, ProviderRef, Routing, Skipped};
@@ -19,7 +19,7 @@ use crate::domain::verification::{Channel, Closed, Ledger, Send, SendStatus, Ver
 use crate::providers::choose::{self, Choice};
 use crate::providers::port::{Code, NewCode};
 use crate::providers::registry::Entry;
-use crate::store::{Expect, Put, keys};
+use crate::store::{Expect, Put, Version, keys};
 
 /// The kind of provider shown for numbers that are answered with a fixed code.
 const TEST: &str = "test";
@@ -40,9 +40,9 @@ impl Gateway {
         self.allowed_destination(&new.to)?;
         let choice = self.choose_for_code(caller, new.channel, new.account.as_ref())?;
         self.count(&self.send_limits(&caller.tenant, &new.to)).await?;
-        self.write_new(&ledger).await?;
+        let version = self.write_new(&ledger).await?;
         match self.send_code(&mut ledger.verification, &choice, new.channel).await {
-            Ok(certain) => Ok(Accepted { object: self.store_send(ledger).await, certain }),
+            Ok(certain) => Ok(Accepted { object: self.store_send(Held { object: ledger, version }).await, certain }),
             Err(error) => {
                 self.withdraw(&ledger.verification).await;
                 Err(error)
@@ -79,20 +79,22 @@ impl Gateway {
         account: Option<AccountName>,
     ) -> Result<Accepted<Verification>, Error> {
         Self::acting(caller)?;
-        let verification = self.own_verification(caller, id).await?;
+        let held = self.own_ledger(caller, id).await?;
+        let verification = &held.object.verification;
         let channel = channel.unwrap_or(verification.channel);
         let choice = match self.test_code(&verification.to) {
             Some(_) => None,
             None => Some(self.choose_for_code(caller, channel, account.as_ref())?),
         };
-        let mut ledger = self.claim_resend(id).await?;
+        let mut held = self.claim_resend(held).await?;
+        let verification = &mut held.object.verification;
         let Some(choice) = choice else {
-            self.record_test_send(&mut ledger.verification, channel);
-            return Ok(Accepted { object: self.store_send(ledger).await, certain: true });
+            self.record_test_send(verification, channel);
+            return Ok(Accepted { object: self.store_send(held).await, certain: true });
         };
-        self.count(&self.send_limits(&caller.tenant, &ledger.verification.to)).await?;
-        let certain = self.send_code(&mut ledger.verification, &choice, channel).await?;
-        Ok(Accepted { object: self.store_send(ledger).await, certain })
+        self.count(&self.send_limits(&caller.tenant, &verification.to)).await?;
+        let certain = self.send_code(verification, &choice, channel).await?;
+        Ok(Accepted { object: self.store_send(held).await, certain })
     }
 
     /// Compares a code. Right once: the answer `valid: true` comes exactly once in a verification's life.
@@ -103,16 +105,16 @@ impl Gateway {
     /// have reached it.
     pub async fn check_verification(&self, caller: &Caller, id: VerificationId, code: &str) -> Result<CheckResult, Error> {
         Self::acting(caller)?;
-        let verification = self.own_verification(caller, id).await?;
-        let Some(code) = Code::parse(code, verification.code_length) else {
-            let digits = verification.code_length;
+        let held = self.own_ledger(caller, id).await?;
+        let digits = held.object.verification.code_length;
+        let Some(code) = Code::parse(code, digits) else {
             return Err(Error::field("/code", "invalid", format!("must be {digits} digits")));
         };
-        let ledger = self.take_attempt(id).await?;
-        let compared = self.compare(&ledger.verification, &code).await;
+        let held = self.take_attempt(held).await?;
+        let compared = self.compare(&held.object.verification, &code).await;
         let now = self.now();
-        let (ledger, approved) = self
-            .change_ledger(id, None, |ledger| {
+        let (held, approved) = self
+            .change_ledger(held, |ledger| {
                 Ok(Change::Write(match &compared {
                     Err(failure) if failure.kind == FailureKind::NotSent => {
                         ledger.give_back_attempt();
@@ -122,14 +124,15 @@ impl Gateway {
                 }))
             })
             .await?;
+        let verification = held.object.verification;
         match compared {
-            Err(failure) => Err(self.cannot_compare(&failure, &ledger.verification)),
-            Ok(true) if !approved => Err(closed(&ledger.verification)),
+            Err(failure) => Err(self.cannot_compare(&failure, &verification)),
+            Ok(true) if !approved => Err(closed(&verification)),
             Ok(_) => Ok(CheckResult {
                 id,
-                status: ledger.verification.status,
+                status: verification.status,
                 valid: approved,
-                attempts_left: ledger.verification.attempts_left,
+                attempts_left: verification.attempts_left,
             }),
         }
     }
@@ -140,10 +143,10 @@ impl Gateway {
     /// `verification-closed` where it is.
     pub async fn cancel_verification(&self, caller: &Caller, id: VerificationId) -> Result<Verification, Error> {
         Self::acting(caller)?;
-        self.own_verification(caller, id).await?;
+        let held = self.own_ledger(caller, id).await?;
         let now = self.now();
-        let (ledger, ()) = self
-            .change_ledger(id, None, |ledger| {
+        let (held, ()) = self
+            .change_ledger(held, |ledger| {
                 ledger.verification.expire(now);
                 if ledger.verification.status != VerificationStatus::Pending {
                     return Err(closed(&ledger.verification));
@@ -152,7 +155,7 @@ impl Gateway {
                 Ok(Change::Write(()))
             })
             .await?;
-        Ok(ledger.verification)
+        Ok(held.object.verification)
     }
 
     /// A verification of the caller's.
@@ -160,7 +163,7 @@ impl Gateway {
     /// # Errors
     /// `not-found`.
     pub async fn verification(&self, caller: &Caller, id: VerificationId) -> Result<Verification, Error> {
-        self.own_verification(caller, id).await
+        Ok(self.own_ledger(caller, id).await?.object.verification)
     }
 
     /// The caller's verifications, newest first.
@@ -183,14 +186,13 @@ impl Gateway {
         .await
     }
 
-    async fn own_verification(&self, caller: &Caller, id: VerificationId) -> Result<Verification, Error> {
-        let ledger = self.load_ledger(id).await?;
-        let mut verification = ledger
-            .map(|ledger| ledger.verification)
-            .filter(|verification| caller.reads(&verification.tenant))
+    async fn own_ledger(&self, caller: &Caller, id: VerificationId) -> Result<Held<Ledger>, Error> {
+        let held = self.hold_ledger(id).await?;
+        let mut held = held
+            .filter(|held| caller.reads(&held.object.verification.tenant))
             .ok_or_else(Error::not_found)?;
-        verification.expire(self.now());
-        Ok(verification)
+        held.object.verification.expire(self.now());
+        Ok(held)
     }
 
     fn choose_for_code(&self, caller: &Caller, channel: Channel, named: Option<&AccountName>) -> Result<Choice, Error> {
@@ -228,7 +230,7 @@ impl Gateway {
         Ledger { verification, comparing: 0 }
     }
 
-    async fn write_new(&self, ledger: &Ledger) -> Result<(), Error> {
+    async fn write_new(&self, ledger: &Ledger) -> Result<Version, Error> {
         let keep = self.config.retention.verifications;
         let verification = &ledger.verification;
         let (id, at) = (verification.id.to_string(), verification.created_at.as_millis());
@@ -242,7 +244,7 @@ impl Gateway {
         )
         .await?;
         match written {
-            Put::Stored(_) => Ok(()),
+            Put::Stored(version) => Ok(version),
             Put::Conflict(_) => Err(Error::new(Problem::RequestInProgress, "This verification was already begun or given up.")
                 .retry_after(Duration::from_secs(1))),
         }
@@ -275,11 +277,11 @@ impl Gateway {
     }
 
     /// Claims the right to resend by moving `resend_at`, so that of several resends at once one is sent.
-    async fn claim_resend(&self, id: VerificationId) -> Result<Ledger, Error> {
+    async fn claim_resend(&self, held: Held<Ledger>) -> Result<Held<Ledger>, Error> {
         let now = self.now();
         let wait = self.resend_after();
-        let (ledger, ()) = self
-            .change_ledger(id, None, |ledger| {
+        let (held, ()) = self
+            .change_ledger(held, |ledger| {
                 let verification = &mut ledger.verification;
                 verification.expire(now);
                 if verification.status != VerificationStatus::Pending {
@@ -292,7 +294,7 @@ impl Gateway {
                 Ok(Change::Write(()))
             })
             .await?;
-        Ok(ledger)
+        Ok(held)
     }
 
     /// Sends a code through the first account that takes it; says whether it was surely taken.
@@ -365,10 +367,10 @@ impl Gateway {
     }
 
     /// Writes a send. The code is on its way, so a store that fails now does not make an error of it.
-    async fn store_send(&self, sent: Ledger) -> Verification {
-        let news = &sent.verification;
+    async fn store_send(&self, sent: Held<Ledger>) -> Verification {
+        let news = sent.object.verification.clone();
         let written = self
-            .change_ledger(news.id, None, |ledger| {
+            .change_ledger(sent, |ledger| {
                 let verification = &mut ledger.verification;
                 verification.sends.clone_from(&news.sends);
                 verification.attempts.clone_from(&news.attempts);
@@ -380,18 +382,18 @@ impl Gateway {
             })
             .await;
         match written {
-            Ok((ledger, ())) => ledger.verification,
+            Ok((held, ())) => held.object.verification,
             Err(error) => {
                 tracing::error!(%error, verification = %news.id, "a send could not be stored");
-                sent.verification
+                news
             }
         }
     }
 
-    async fn take_attempt(&self, id: VerificationId) -> Result<Ledger, Error> {
+    async fn take_attempt(&self, held: Held<Ledger>) -> Result<Held<Ledger>, Error> {
         let now = self.now();
-        let (ledger, ()) = self
-            .change_ledger(id, None, |ledger| match ledger.take_attempt(now) {
+        let (held, ()) = self
+            .change_ledger(held, |ledger| match ledger.take_attempt(now) {
                 Ok(()) => Ok(Change::Write(())),
                 Err(Closed::Closed) => Err(closed(&ledger.verification)),
                 Err(Closed::NotCheckable) => {
@@ -399,7 +401,7 @@ impl Gateway {
                 }
             })
             .await?;
-        Ok(ledger)
+        Ok(held)
     }
 
     /// Compares the code with the live sends, newest first; a send that cannot be asked is passed over if another says yes.

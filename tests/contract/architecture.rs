@@ -14,25 +14,42 @@ fn imports_point_down() {
     let mut broken = Vec::new();
     for path in sources() {
         let text = text(&path).unwrap();
-        broken.extend(violations(&path, &text).into_iter().map(|what| format!("{path}: {what}")));
+        broken.extend(
+            violations(&path, &text)
+                .into_iter()
+                .map(|what| format!("{path}: {what}")),
+        );
     }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
 #[test]
 fn every_room_has_its_place_in_the_table() {
-    let inhabited: BTreeSet<_> = sources().iter().filter_map(|path| room(&module(path))).map(|room| room.name).collect();
+    let inhabited: BTreeSet<_> = sources()
+        .iter()
+        .filter_map(|path| room(&module(path)))
+        .map(|room| room.name)
+        .collect();
     let named: BTreeSet<_> = ROOMS.iter().map(|room| room.name).collect();
     assert_eq!(named, inhabited, "the table names the rooms of src/ and no others");
-    let homeless: Vec<_> = sources().into_iter().filter(|path| room(&module(path)).is_none()).collect();
-    assert!(homeless.iter().all(|path| is_root(path)), "files of no room: {homeless:?}");
+    let homeless: Vec<_> = sources()
+        .into_iter()
+        .filter(|path| room(&module(path)).is_none())
+        .collect();
+    assert!(
+        homeless.iter().all(|path| is_root(path)),
+        "files of no room: {homeless:?}"
+    );
 }
 
 #[test]
 fn what_points_up_or_sideways_is_found() {
     for (path, source) in [
         ("src/domain/call.rs", "use crate::config::Config;"),
-        ("src/domain/call.rs", "fn now() -> u64 { crate::clock::SystemClock.now_ms() }"),
+        (
+            "src/domain/call.rs",
+            "fn now() -> u64 { crate::clock::SystemClock.now_ms() }",
+        ),
         ("src/config/mod.rs", "use crate::{domain::ids, store::Store};"),
         ("src/store/redis/mod.rs", "use crate::upstream::Upstream;"),
         ("src/upstream/client.rs", "use crate::store;"),
@@ -40,13 +57,19 @@ fn what_points_up_or_sideways_is_found() {
         ("src/providers/zenvia/mod.rs", "use crate::store::Store;"),
         ("src/providers/zenvia/calls.rs", "use crate::providers::evolux::wire;"),
         ("src/providers/zenvia/mod.rs", "use super::positus;"),
-        ("src/providers/zenvia/mod.rs", "use super::{port::Calls, registry::Accounts};"),
+        (
+            "src/providers/zenvia/mod.rs",
+            "use super::{port::Calls, registry::Accounts};",
+        ),
         ("src/providers/port.rs", "use super::zenvia::Zenvia;"),
         ("src/usecases/verify.rs", "use crate::providers::zenvia::Zenvia;"),
         ("src/usecases/verify.rs", "use crate::upstream::Exchange;"),
         ("src/usecases/verify.rs", "use crate::api::problem;"),
         ("src/usecases/verify.rs", "mod inner { use super::super::super::api; }"),
-        ("src/api/calls.rs", "use crate::usecases::Gateway; use crate::providers::port::Calls;"),
+        (
+            "src/api/calls.rs",
+            "use crate::usecases::Gateway; use crate::providers::port::Calls;",
+        ),
         ("src/api/calls.rs", "use crate::store::keys;"),
         ("src/api/calls.rs", "use crate::upstream::Upstream;"),
         ("src/api/mod.rs", "use crate::cli;"),
@@ -58,21 +81,47 @@ fn what_points_up_or_sideways_is_found() {
         ("src/providers/zenvia/mod.rs", "async fn f() { reqwest::get(\"x\"); }"),
         ("src/api/mod.rs", "fn f(_: redb::Database) {}"),
     ] {
-        assert_eq!(violations(path, source).len(), 1, "{path}: {source}: {:?}", violations(path, source));
+        assert_eq!(
+            violations(path, source).len(),
+            1,
+            "{path}: {source}: {:?}",
+            violations(path, source)
+        );
     }
 }
 
 #[test]
 fn what_points_down_is_not() {
     for (path, source) in [
-        ("src/domain/call.rs", "use super::ids::CallId; use crate::domain::time::Timestamp; use serde::Serialize;"),
-        ("src/domain/call.rs", "/// As [`crate::api`] does.\nconst WHERE: &str = \"crate::api\"; // crate::api"),
-        ("src/upstream/client.rs", "use super::exchange::Exchange; use crate::clock::Clock; use reqwest::Client;"),
-        ("src/providers/zenvia/calls.rs", "use super::wire; use crate::providers::port::Calls; use crate::upstream::Exchange;"),
+        (
+            "src/domain/call.rs",
+            "use super::ids::CallId; use crate::domain::time::Timestamp; use serde::Serialize;",
+        ),
+        (
+            "src/domain/call.rs",
+            "/// As [`crate::api`] does.\nconst WHERE: &str = \"crate::api\"; // crate::api",
+        ),
+        (
+            "src/upstream/client.rs",
+            "use super::exchange::Exchange; use crate::clock::Clock; use reqwest::Client;",
+        ),
+        (
+            "src/providers/zenvia/calls.rs",
+            "use super::wire; use crate::providers::port::Calls; use crate::upstream::Exchange;",
+        ),
         ("src/providers/registry.rs", "use super::zenvia::Zenvia;"),
-        ("src/usecases/verify.rs", "use crate::providers::{choose, port::Codes}; use crate::store::keys;"),
-        ("src/usecases/verify.rs", "mod tests { use super::super::Gateway; use super::*; }"),
-        ("src/api/calls.rs", "use crate::usecases::Gateway; use self::body::Body; use actix_web::web;"),
+        (
+            "src/usecases/verify.rs",
+            "use crate::providers::{choose, port::Codes}; use crate::store::keys;",
+        ),
+        (
+            "src/usecases/verify.rs",
+            "mod tests { use super::super::Gateway; use super::*; }",
+        ),
+        (
+            "src/api/calls.rs",
+            "use crate::usecases::Gateway; use self::body::Body; use actix_web::web;",
+        ),
         ("src/app.rs", "use crate::{api, providers::registry, store, usecases};"),
         ("src/main.rs", "fn main() { switchboard::cli::run() }"),
     ] {
@@ -81,7 +130,10 @@ fn what_points_down_is_not() {
 }
 
 fn sources() -> Vec<String> {
-    files().into_iter().filter(|path| path.starts_with("src/") && path.ends_with(".rs")).collect()
+    files()
+        .into_iter()
+        .filter(|path| path.starts_with("src/") && path.ends_with(".rs"))
+        .collect()
 }
 
 /// The library's root and the program see everything; they hold nothing but what they name.
@@ -98,7 +150,10 @@ fn module(path: &str) -> Vec<String> {
 
 /// The room that a path leads to: the one whose name is the longest beginning of it.
 fn room(path: &[String]) -> Option<&'static Room> {
-    ROOMS.iter().filter(|room| room.holds(path)).max_by_key(|room| room.name.len())
+    ROOMS
+        .iter()
+        .filter(|room| room.holds(path))
+        .max_by_key(|room| room.name.len())
 }
 
 /// What a file imports and must not.
@@ -116,7 +171,9 @@ fn violations(path: &str, source: &str) -> Vec<String> {
         },
     };
     let broken = imports(&module, source).into_iter().filter(|import| !allowed(import));
-    broken.map(|import| format!("{import}, which {} may not see", here.name)).collect()
+    broken
+        .map(|import| format!("{import}, which {} may not see", here.name))
+        .collect()
 }
 
 /// Whether two paths lie in the same room; of a room that stands for many, in the same one of them.

@@ -21,14 +21,19 @@ fn every_licence_is_allowed() {
             !satisfied(licence, &|term| allowed.contains(term) || also.contains(term))
         })
         .collect();
-    assert!(refused.is_empty(), "licences that deny.toml does not allow: {refused:#?}");
+    assert!(
+        refused.is_empty(),
+        "licences that deny.toml does not allow: {refused:#?}"
+    );
 }
 
 #[test]
 fn exceptions_are_for_tests_only() {
     let exceptions = exceptions(&rules());
-    let shipped: Vec<_> =
-        packages("normal,build").into_iter().filter(|(name, ..)| exceptions.contains_key(name)).collect();
+    let shipped: Vec<_> = packages("normal,build")
+        .into_iter()
+        .filter(|(name, ..)| exceptions.contains_key(name))
+        .collect();
     assert!(shipped.is_empty(), "excepted, and yet part of the program: {shipped:?}");
 }
 
@@ -48,20 +53,46 @@ fn nothing_banned_is_built() {
 #[test]
 fn every_dependency_comes_from_the_one_registry() {
     let lock: Table = repository::text("Cargo.lock").unwrap().parse().unwrap();
-    let sources: BTreeSet<_> =
-        lock["package"].as_array().unwrap().iter().filter_map(|package| package.get("source")?.as_str()).collect();
+    let sources: BTreeSet<_> = lock["package"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|package| package.get("source")?.as_str())
+        .collect();
     assert_eq!(sources.len(), 1, "{sources:?}");
-    assert!(sources.iter().all(|source| source.ends_with("/rust-lang/crates.io-index")), "{sources:?}");
+    assert!(
+        sources
+            .iter()
+            .all(|source| source.ends_with("/rust-lang/crates.io-index")),
+        "{sources:?}"
+    );
 }
 
 #[test]
 fn a_licence_expression_is_read_as_spdx_says() {
-    let allows = |expression| satisfied(expression, &|term| matches!(term, "MIT" | "ISC" | "Apache-2.0 WITH LLVM-exception"));
-    for yes in ["MIT", "GPL-3.0 OR MIT", "GPL-3.0/MIT", "MIT AND ISC", "(GPL-3.0 OR MIT) AND ISC", "Apache-2.0 WITH LLVM-exception OR GPL-3.0"]
-    {
+    let allows = |expression| {
+        satisfied(expression, &|term| {
+            matches!(term, "MIT" | "ISC" | "Apache-2.0 WITH LLVM-exception")
+        })
+    };
+    for yes in [
+        "MIT",
+        "GPL-3.0 OR MIT",
+        "GPL-3.0/MIT",
+        "MIT AND ISC",
+        "(GPL-3.0 OR MIT) AND ISC",
+        "Apache-2.0 WITH LLVM-exception OR GPL-3.0",
+    ] {
         assert!(allows(yes), "{yes}");
     }
-    for no in ["", "GPL-3.0", "Apache-2.0", "GPL-3.0 AND MIT", "MIT AND (GPL-3.0 OR MPL-2.0)", "GPL-3.0 AND MIT OR MPL-2.0"] {
+    for no in [
+        "",
+        "GPL-3.0",
+        "Apache-2.0",
+        "GPL-3.0 AND MIT",
+        "MIT AND (GPL-3.0 OR MPL-2.0)",
+        "GPL-3.0 AND MIT OR MPL-2.0",
+    ] {
         assert!(!allows(no), "{no}");
     }
 }
@@ -78,16 +109,25 @@ fn rules() -> Table {
 
 fn exceptions(rules: &Table) -> BTreeMap<String, BTreeSet<String>> {
     let exceptions = rules["licenses"]["exceptions"].as_array().unwrap();
-    exceptions.iter().map(|entry| (entry["crate"].as_str().unwrap().to_owned(), strings(&entry["allow"]))).collect()
+    exceptions
+        .iter()
+        .map(|entry| (entry["crate"].as_str().unwrap().to_owned(), strings(&entry["allow"])))
+        .collect()
 }
 
 fn strings(list: &Value) -> BTreeSet<String> {
-    list.as_array().unwrap().iter().map(|item| item.as_str().unwrap().to_owned()).collect()
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item.as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// What this machine builds, over these kinds of edges.
 fn packages(edges: &str) -> Vec<Package> {
-    let tree = ["tree", "--locked", "--edges", edges, "--prefix", "none", "--format", "{p}|{l}"];
+    let tree = [
+        "tree", "--locked", "--edges", edges, "--prefix", "none", "--format", "{p}|{l}",
+    ];
     let package = |line: &str| {
         let (package, licence) = line.trim_end_matches(" (*)").split_once('|')?;
         let (name, rest) = package.split_once(" v")?;
@@ -101,7 +141,9 @@ fn packages(edges: &str) -> Vec<Package> {
 
 /// Whether a version is the series or below it.
 fn is_of(version: &str, series: &str) -> bool {
-    version.strip_prefix(series).is_some_and(|rest| series.is_empty() || rest.is_empty() || rest.starts_with('.'))
+    version
+        .strip_prefix(series)
+        .is_some_and(|rest| series.is_empty() || rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Whether a licence expression can be met by terms that `allowed` accepts. `/` is an old spelling of `OR`.
@@ -132,10 +174,14 @@ fn term(rest: &mut &[&str], allowed: &dyn Fn(&str) -> bool) -> bool {
     if take(rest, "(") {
         return any(rest, allowed) & take(rest, ")");
     }
-    let Some((licence, after)) = rest.split_first() else { return false };
+    let Some((licence, after)) = rest.split_first() else {
+        return false;
+    };
     *rest = after;
     if take(rest, "WITH") {
-        let Some((exception, after)) = rest.split_first() else { return false };
+        let Some((exception, after)) = rest.split_first() else {
+            return false;
+        };
         *rest = after;
         return allowed(&format!("{licence} WITH {exception}"));
     }

@@ -1,7 +1,7 @@
 //! The files of the repository, as git knows them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// The directory all paths are relative to.
@@ -13,7 +13,11 @@ pub fn root() -> &'static Path {
 pub fn files() -> Vec<String> {
     let listed = output("git", &["ls-files", "--cached", "--others", "--exclude-standard"]);
     // A file that was removed stays listed until that is committed.
-    listed.lines().filter(|path| root().join(path).is_file()).map(str::to_owned).collect()
+    listed
+        .lines()
+        .filter(|path| root().join(path).is_file())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The text of a file; nothing where it is not text.
@@ -21,17 +25,14 @@ pub fn text(path: &str) -> Option<String> {
     String::from_utf8(fs::read(root().join(path)).unwrap()).ok()
 }
 
-/// The path of a file that must exist.
-pub fn existing(path: &str) -> PathBuf {
-    let path = root().join(path);
-    assert!(path.exists(), "{} does not exist", path.display());
-    path
-}
-
 /// What a program prints when it is run in the root.
 pub fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).current_dir(root()).output();
     let output = output.unwrap_or_else(|error| panic!("{program} cannot be run: {error}"));
-    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }

@@ -12,12 +12,36 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
     ("/wo", "rk/", "names a place on one machine"),
     ("/ro", "ot/", "names a place on one machine"),
     ("/ho", "me/", "names a place on one machine"),
-    ("registry.npm", "js.org", "the machine's own settings say where packages come from"),
-    ("py", "pi.org", "the machine's own settings say where packages come from"),
-    ("python", "hosted.org", "the machine's own settings say where packages come from"),
-    ("static.", "crates.io", "the machine's own settings say where packages come from"),
-    ("index.", "crates.io", "the machine's own settings say where packages come from"),
-    ("docker", ".io/", "the machine's own settings say where images come from"),
+    (
+        "registry.npm",
+        "js.org",
+        "the machine's own settings say where packages come from",
+    ),
+    (
+        "py",
+        "pi.org",
+        "the machine's own settings say where packages come from",
+    ),
+    (
+        "python",
+        "hosted.org",
+        "the machine's own settings say where packages come from",
+    ),
+    (
+        "static.",
+        "crates.io",
+        "the machine's own settings say where packages come from",
+    ),
+    (
+        "index.",
+        "crates.io",
+        "the machine's own settings say where packages come from",
+    ),
+    (
+        "docker",
+        ".io/",
+        "the machine's own settings say where images come from",
+    ),
 ];
 
 #[test]
@@ -26,7 +50,9 @@ fn no_file_says_what_it_must_not() {
     for path in files() {
         let Some(text) = text(&path) else { continue };
         for (line, at) in text.lines().zip(1..) {
-            let said = FORBIDDEN.iter().filter(|(first, second, _)| line.contains(&format!("{first}{second}")));
+            let said = FORBIDDEN
+                .iter()
+                .filter(|(first, second, _)| line.contains(&format!("{first}{second}")));
             found.extend(said.map(|(first, second, why)| format!("{path}:{at}: {first}{second}: {why}")));
         }
     }
@@ -41,6 +67,11 @@ fn no_source_file_is_long() {
     let is_test = |path: &str| path.ends_with("/tests.rs") || path.contains("/tests/");
     let is_source = |path: &String| path.starts_with("src/") && path.ends_with(".rs") && !is_test(path);
     let lines = |path: String| (text(&path).unwrap().lines().count(), path);
-    let long: Vec<_> = files().into_iter().filter(is_source).map(lines).filter(|(lines, _)| *lines > MOST_LINES).collect();
+    let long: Vec<_> = files()
+        .into_iter()
+        .filter(is_source)
+        .map(lines)
+        .filter(|(lines, _)| *lines > MOST_LINES)
+        .collect();
     assert!(long.is_empty(), "more than {MOST_LINES} lines: {long:?}");
 }

@@ -96,6 +96,15 @@ impl Controls {
         self.post("clock", json!({ "advance_seconds": seconds })).await;
     }
 
+    /// Lets a webhook be sent whose body is the simulator's own, if its kind has one.
+    pub async fn fire(&self, kind: &str) {
+        client()
+            .post(format!("{}/_sim/fire/{kind}", self.0))
+            .send()
+            .await
+            .unwrap();
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder, body: &Value) -> Value {
         let answer = request.body(body.to_string()).send().await.unwrap();
         let status = answer.status();

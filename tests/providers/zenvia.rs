@@ -22,7 +22,7 @@ use switchboard::providers::port::{Calls, Lookup, Target};
 use switchboard::providers::zenvia::Zenvia;
 use switchboard::simulators::zenvia::{Handle, Knobs, Options, Pace, start};
 
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+use crate::common::{self, Controls, TOKEN, address as party};
 
 /// A simulator and the adapter of its account.
 struct Sim {
@@ -32,24 +32,28 @@ struct Sim {
 
 impl Sim {
     async fn start() -> Self {
-        Self::with(Pace::quick(), "").await
+        Self::paced(Pace::quick()).await
     }
 
     /// A simulator whose calls stay answered for longer than a test takes.
     async fn talkative() -> Self {
         let talk = Duration::from_secs(60);
-        Self::with(Pace { talk, ..Pace::quick() }, "").await
+        Self::paced(Pace { talk, ..Pace::quick() }).await
     }
 
-    async fn with(pace: Pace, settings: &str) -> Self {
+    async fn paced(pace: Pace) -> Self {
         let options = Options {
             tokens: vec![TOKEN.into()],
             pace,
             ..Options::default()
         };
         let handle = start(options).await.unwrap();
-        let zenvia = adapter(&handle.url(), settings).unwrap();
+        let zenvia = adapter(&handle.url(), "").unwrap();
         Self { handle, zenvia }
+    }
+
+    fn controls(&self) -> Controls {
+        Controls(self.handle.url())
     }
 
     fn knobs(&self, change: impl FnOnce(&mut Knobs)) {
@@ -119,24 +123,12 @@ fn adapter(url: &str, settings: &str) -> Result<Zenvia, Faults> {
     Zenvia::new(&account(url, settings), Arc::new(SystemClock))
 }
 
-fn party(text: &str) -> Address {
-    Address::parse(text, Region::BR).unwrap()
-}
-
 fn call<const N: usize>(to: &str, actions: [ActionKind; N]) -> NewCall {
     let actions = actions.into_iter().map(|what| Action { what, on_digit: None });
+    let script = Script::Actions(actions.collect());
     NewCall {
-        id: CallId::generate(),
-        to: party(to),
-        from: None,
-        script: Script::Actions(actions.collect()),
-        record: false,
-        hang_up_on_machine: false,
-        collect_digits: false,
-        max_duration_seconds: None,
-        schedule_at: None,
         tag: None,
-        account: None,
+        ..common::call(to, script)
     }
 }
 

@@ -32,7 +32,7 @@ impl Codes for Zenvia {
             "tamanho": code.length,
             "tts": code.channel == Channel::Voice,
         });
-        let exchange = Exchange::post(SEND, path(SEND), Body::Json(body.to_string())).fresh();
+        let exchange = Exchange::post(SEND, path(SEND), Body::Json(body.to_string()));
         self.upstream.exchange(exchange, judge::created).await
     }
 

@@ -59,11 +59,12 @@ fn walk(tokens: TokenStream, module: &[String], found: &mut Vec<Import>) {
 /// `mod name { … }`
 fn inline_module(tokens: &[TokenTree]) -> Option<(String, TokenStream)> {
     match tokens {
-        [TokenTree::Ident(word), TokenTree::Ident(name), TokenTree::Group(body), ..]
-            if word == "mod" && body.delimiter() == Delimiter::Brace =>
-        {
-            Some((name.to_string(), body.stream()))
-        }
+        [
+            TokenTree::Ident(word),
+            TokenTree::Ident(name),
+            TokenTree::Group(body),
+            ..,
+        ] if word == "mod" && body.delimiter() == Delimiter::Brace => Some((name.to_string(), body.stream())),
         _ => None,
     }
 }
@@ -79,7 +80,13 @@ fn is_separator(tokens: &[TokenTree], at: usize) -> bool {
 }
 
 /// Follows a path to its end, or to each of its ends where it divides; returns where it stopped.
-fn follow(tokens: &[TokenTree], mut at: usize, module: &[String], path: &mut Vec<String>, found: &mut Vec<Import>) -> usize {
+fn follow(
+    tokens: &[TokenTree],
+    mut at: usize,
+    module: &[String],
+    path: &mut Vec<String>,
+    found: &mut Vec<Import>,
+) -> usize {
     loop {
         match tokens.get(at) {
             Some(TokenTree::Ident(name)) => path.push(name.to_string()),

@@ -12,7 +12,9 @@ impl Room {
     /// Whether a path leads into this room.
     pub fn holds(&self, path: &[String]) -> bool {
         let mut path = path.iter();
-        self.name.split('/').all(|part| path.next().is_some_and(|step| part == "*" || part == step))
+        self.name
+            .split('/')
+            .all(|part| path.next().is_some_and(|step| part == "*" || part == step))
     }
 }
 
@@ -20,8 +22,16 @@ const fn room(name: &'static str, sees: &'static [&'static str]) -> Room {
     Room { name, sees }
 }
 
-const PROVIDER: &[&str] =
-    &["clock", "config", "domain", "providers", "providers/lenient", "providers/port", "providers/testing", "upstream"];
+const PROVIDER: &[&str] = &[
+    "clock",
+    "config",
+    "domain",
+    "providers",
+    "providers/lenient",
+    "providers/port",
+    "providers/testing",
+    "upstream",
+];
 
 const USE_CASES: &[&str] = &[
     "clock",
@@ -45,18 +55,37 @@ pub const ROOMS: &[Room] = &[
     room("config", &["domain"]),
     room("telemetry", &["config"]),
     room("seal", &["config", "domain"]),
-    room("store", &["clock", "config", "domain"]),
+    room("store", &["clock", "config", "domain", "timing"]),
     room("upstream", &["clock", "config", "domain", "telemetry", "timing"]),
     room("providers", &[]),
     room("providers/lenient", &["domain"]),
     room("providers/testing", &["config"]),
     room("providers/port", &["config", "domain", "upstream"]),
     room("providers/*", PROVIDER),
-    room("providers/registry", &["clock", "config", "domain", "providers/port", "providers/*"]),
-    room("providers/choose", &["config", "domain", "providers/port", "providers/registry"]),
+    room(
+        "providers/registry",
+        &["clock", "config", "domain", "providers/port", "providers/*"],
+    ),
+    room(
+        "providers/choose",
+        &["config", "domain", "providers/port", "providers/registry"],
+    ),
     room("usecases", USE_CASES),
     room("api", &["config", "domain", "telemetry", "timing", "usecases"]),
-    room("app", &["api", "clock", "config", "domain", "providers/registry", "seal", "store", "telemetry", "usecases"]),
+    room(
+        "app",
+        &[
+            "api",
+            "clock",
+            "config",
+            "domain",
+            "providers/registry",
+            "seal",
+            "store",
+            "telemetry",
+            "usecases",
+        ],
+    ),
     room("cli", &["*"]),
 ];
 

@@ -1,5 +1,6 @@
 //! Calls are placed, asked for and acted on.
 
+use serde_json::json;
 use switchboard::domain::call::{AnsweredBy, CallStatus, Direction, LegSide};
 use switchboard::domain::error::{FailureKind, Refusal};
 use switchboard::domain::time::Timestamp;
@@ -213,8 +214,8 @@ async fn a_call_nobody_knows_is_not_found() {
 #[tokio::test]
 async fn a_received_call_is_told() {
     let sim = Sim::start().await;
-    let body = r#"{"from":"+5511977776666","to":"+551133334444"}"#;
-    let answer: serde_json::Value = reqwest_post(&format!("{}/_sim/incoming", sim.handle.url()), body).await;
+    let parties = json!({ "from": "+5511977776666", "to": OFFICE });
+    let answer = sim.controls().post("incoming", parties).await;
     let reference = ProviderRef::id(answer["id"].to_string());
     let facts = sim.fetch_ended(CallKind::Did, &reference).await;
     assert_eq!(
@@ -226,18 +227,4 @@ async fn a_received_call_is_told() {
         (Some(party("+5511977776666")), Some(party(OFFICE)))
     );
     assert_eq!(facts.status, Some(CallStatus::Completed));
-}
-
-/// Posts JSON to one of the simulator's controls.
-pub async fn reqwest_post(url: &str, body: &str) -> serde_json::Value {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .tls_certs_only([])
-        .build()
-        .unwrap();
-    let request = client
-        .post(url)
-        .header("content-type", "application/json")
-        .body(body.to_owned());
-    request.send().await.unwrap().json().await.unwrap()
 }

@@ -1,5 +1,6 @@
 //! What went wrong is told apart: what surely did nothing, and what may have acted.
 
+use serde_json::{Value, json};
 use switchboard::domain::error::{Effect, Failure, FailureKind, Refusal};
 use switchboard::domain::money::Money;
 use switchboard::domain::verification::Channel;
@@ -8,8 +9,10 @@ use switchboard::providers::port::{Balance, Code, Codes, NewCode};
 use super::*;
 
 async fn fault(sim: &Sim, path: &str, effect: &str) {
-    let rule = format!(r#"{{"path":"{path}","effect":{effect}}}"#);
-    super::calls::reqwest_post(&format!("{}/_sim/faults", sim.handle.url()), &rule).await;
+    let effect: Value = serde_json::from_str(effect).unwrap();
+    sim.controls()
+        .post("faults", json!({ "path": path, "effect": effect }))
+        .await;
 }
 
 async fn refused(sim: &Sim, call: &NewCall) -> Failure {

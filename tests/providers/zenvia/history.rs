@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use switchboard::domain::error::FailureKind;
 use switchboard::domain::history::Window;
 use switchboard::domain::time::Timestamp;
@@ -26,16 +27,19 @@ fn query(since: &str, until: &str) -> ReportQuery {
 /// Adds `count` finished rows to a report, a minute apart, all within one day of São Paulo.
 async fn rows(sim: &Sim, report: &str, count: usize) {
     let row = |minute: usize| {
-        format!(
-            r#"{{"resource":"{report}","created":"2026-11-20T{:02}:{:02}:00Z","to":"{MOBILE}","from":"{OFFICE}",
-                "status":"atendida","rang":4,"talked":30,"tags":"order-{minute}"}}"#,
-            4 + minute / 60,
-            minute % 60
-        )
+        json!({
+            "resource": report,
+            "created": format!("2026-11-20T{:02}:{:02}:00Z", 4 + minute / 60, minute % 60),
+            "from": OFFICE,
+            "to": MOBILE,
+            "status": "atendida",
+            "rang": 4,
+            "talked": 30,
+            "tags": format!("order-{minute}"),
+        })
     };
     let rows: Vec<_> = (0..count).map(row).collect();
-    let body = format!(r#"{{"rows":[{}]}}"#, rows.join(","));
-    super::calls::reqwest_post(&format!("{}/_sim/rows", sim.handle.url()), &body).await;
+    sim.controls().post("rows", json!({ "rows": rows })).await;
 }
 
 const DAY: (&str, &str) = ("2026-11-20T03:00:00Z", "2026-11-21T03:00:00Z");
@@ -123,9 +127,11 @@ async fn a_report_the_account_lacks_is_empty_and_a_failing_one_fails() {
     ] {
         let sim = Sim::start().await;
         rows(&sim, "did", 1).await;
-        let body = format!(r#"{{\"status\":{code},\"sucesso\":false,\"motivo\":{reason},\"mensagem\":\"x\"}}"#);
-        let rule = format!(r#"{{"path":"/did/relatorio","effect":{{"status":{{"code":{code},"body":"{body}"}}}}}}"#);
-        super::calls::reqwest_post(&format!("{}/_sim/faults", sim.handle.url()), &rule).await;
+        let body = json!({ "status": code, "sucesso": false, "motivo": reason, "mensagem": "x" }).to_string();
+        let effect = json!({ "status": { "code": code, "body": body } });
+        sim.controls()
+            .post("faults", json!({ "path": "/did/relatorio", "effect": effect }))
+            .await;
         let page = sim.zenvia.page("did", &query(DAY.0, DAY.1), 0).await;
         assert_eq!(
             page.as_ref().is_ok_and(|page| page.rows.is_empty() && !page.more),
@@ -134,11 +140,9 @@ async fn a_report_the_account_lacks_is_empty_and_a_failing_one_fails() {
         );
     }
     let sim = Sim::start().await;
-    super::calls::reqwest_post(
-        &format!("{}/_sim/faults", sim.handle.url()),
-        r#"{"path":"/tts","effect":"garbage"}"#,
-    )
-    .await;
+    sim.controls()
+        .post("faults", json!({ "path": "/tts", "effect": "garbage" }))
+        .await;
     let failure = sim.zenvia.page("tts", &query(DAY.0, DAY.1), 0).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Broken);
 }

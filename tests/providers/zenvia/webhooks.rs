@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
 use switchboard::domain::call::{Call, CallStatus, Direction, SettledBy};
 use switchboard::domain::fold::fold;
 use switchboard::domain::time::Timestamp;
@@ -123,9 +124,8 @@ async fn received_calls_are_told_in_both_shapes() {
             knobs.did_event_2018 = shape_of_2018;
             knobs.did_end_flat = shape_of_2018;
         });
-        let body = r#"{"from":"+5511977776666","to":"+551133334444"}"#;
-        let url = format!("{}/_sim/incoming", sim.handle.url());
-        let id = super::calls::reqwest_post(&url, body).await["id"].to_string();
+        let parties = json!({ "from": "+5511977776666", "to": OFFICE });
+        let id = sim.controls().post("incoming", parties).await["id"].to_string();
         let asked = sim.fetch_ended(CallKind::Did, &ProviderRef::id(&id)).await;
         let told = facts(&sim, &id);
         assert!(told.iter().all(|(_, facts)| facts.kind == Some(CallKind::Did)));
@@ -147,7 +147,7 @@ async fn every_kind_the_provider_sends_is_understood() {
     let sim = Sim::start().await;
     keep_webhooks(&sim);
     for kind in sim.zenvia.kinds() {
-        super::calls::reqwest_post(&format!("{}/_sim/fire/{kind}", sim.handle.url()), "").await;
+        sim.controls().fire(kind).await;
     }
     let sent = sim.handle.control().webhooks.sent();
     for sent in &sent {

@@ -1,0 +1,265 @@
+"""Measures the gateway beside nginx, in turns, and writes bench/RESULTS.md. Started by bench/run.
+
+What is measured runs alone on the first core; upstream, Redis and the load share the second.
+"""
+
+import argparse
+import contextlib
+import datetime
+import http.client
+import json
+import os
+import platform
+import re
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+BENCH = Path(__file__).resolve().parent
+GATEWAY = Path(os.environ.get("GATEWAY", BENCH.parent / "target/release/switchboard"))
+MEASURED, REST = {0}, {1}
+CONNECTIONS = 32
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Process:
+    """A program pinned to a core; it ends with the block that it is used in."""
+
+    def __init__(self, command, cores, log, env=None):
+        pin = lambda: os.sched_setaffinity(0, cores)
+        output = open(log, "wb")
+        self.started = time.perf_counter()
+        self.child = subprocess.Popen(
+            command, stdout=output, stderr=output, preexec_fn=pin, env={**os.environ, **(env or {})}
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.terminate()
+        self.child.wait()
+
+    def cpu_seconds(self):
+        """User and system time so far."""
+        stat = Path(f"/proc/{self.child.pid}/stat").read_text()
+        fields = stat.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def megabytes(self, field):
+        """`VmRSS`: resident now; `VmHWM`: resident at most."""
+        status = Path(f"/proc/{self.child.pid}/status").read_text()
+        return int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) / 1024
+
+    def wait_for(self, port, path=None):
+        """Waits until the port answers (with 200, if a path is given); returns the milliseconds since the start."""
+        while not answers(port, path):
+            if self.child.poll() is not None or time.perf_counter() - self.started > 30:
+                raise SystemExit(f"{self.child.args[0]} did not start")
+            time.sleep(0.001)
+        return (time.perf_counter() - self.started) * 1000
+
+
+def answers(port, path):
+    try:
+        if path is None:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return True
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def filled(name, directory, **values):
+    """Copies a template with its @PLACES@ filled."""
+    text = (BENCH / name).read_text()
+    for place, value in {**values, "DIR": directory}.items():
+        text = text.replace(f"@{place}@", str(value))
+    path = directory / name
+    path.write_text(text)
+    return str(path)
+
+
+def start_nginx(name, directory, cores, port, **values):
+    conf = filled(name, directory, **values)
+    server = Process(["nginx", "-e", "stderr", "-c", conf], cores, directory / f"{name}.log")
+    server.wait_for(port)
+    return server
+
+
+def start_redis(directory, port):
+    state = directory / "redis"
+    state.mkdir()
+    options = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--auto-aof-rewrite-percentage", "0"]
+    command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", str(state), *options]
+    server = Process(command, REST, directory / "redis.log")
+    server.wait_for(port)
+    return server
+
+
+def load(script, port, seconds, env=None):
+    """Loads a server for some seconds; returns what wrk saw."""
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", f"{script}.lua", f"http://127.0.0.1:{port}"]
+    pin = lambda: os.sched_setaffinity(0, REST)
+    env = {**os.environ, "RUN": "0", **(env or {})}
+    done = subprocess.run(command, cwd=BENCH / "load", env=env, preexec_fn=pin, capture_output=True, text=True)
+    found = re.search(r"^RESULT (.*)$", done.stdout, re.M)
+    seen = json.loads(found[1]) if found else {"requests": 0, "failed": 1}
+    if seen["failed"] or not seen["requests"]:
+        raise SystemExit(f"{script}: the load did not go through\n{done.stdout}{done.stderr}")
+    return seen
+
+
+def measured(server, *args):
+    before = server.cpu_seconds()
+    seen = load(*args)
+    return {
+        "requests/s": seen["requests"] / seen["micros"] * 1e6,
+        "CPU µs": (server.cpu_seconds() - before) / seen["requests"] * 1e6,
+        "p50 ms": seen["p50"] / 1000,
+        "p99 ms": seen["p99"] / 1000,
+    }
+
+
+class Bench:
+    """One run: rounds of turns, every turn with a fresh server and a fresh store."""
+
+    def __init__(self, directory, seconds):
+        self.directory, self.seconds = directory, seconds
+        self.upstream = free_port()
+        self.figures = {}
+
+    def note(self, case, figures):
+        for name, value in figures.items():
+            self.figures.setdefault(case, {}).setdefault(name, []).append(value)
+
+    def round(self):
+        self.proxy_turn()
+        self.gateway_turn("Redis")
+        self.gateway_turn("embedded")
+
+    def proxy_turn(self):
+        port = free_port()
+        with start_nginx("proxy.conf", self.fresh(), MEASURED, port, PORT=port, UPSTREAM=self.upstream) as server:
+            load("proxy", port, 1)
+            self.note("nginx, bare proxy", measured(server, "proxy", port, self.seconds))
+
+    def gateway_turn(self, store):
+        directory, port, redis = self.fresh(), free_port(), free_port()
+        url = f"redis://127.0.0.1:{redis}" if store == "Redis" else f"embedded:{directory}/store"
+        make_keys(directory)
+        config = filled(
+            "gateway.toml", directory, PORT=port, MANAGEMENT=free_port(), STORE=url, UPSTREAM=self.upstream
+        )
+        env = {"TOKEN": token(config), "IDS": str(directory / "ids")}
+        with contextlib.ExitStack() as running:
+            if store == "Redis":
+                running.enter_context(start_redis(directory, redis))
+            command = [str(GATEWAY), "serve", "--config", config]
+            server = running.enter_context(Process(command, MEASURED, directory / "gateway.log"))
+            process = {"ready ms": server.wait_for(port, "/health/ready")}
+            time.sleep(1)
+            process["idle MB"] = server.megabytes("VmRSS")
+            load("start", port, max(1, self.seconds // 2), {**env, "RUN": "1"})
+            posting = {"RUN": "2", "TOKEN": env["TOKEN"]}
+            self.note(f"POST /verifications, {store}", measured(server, "start", port, self.seconds, posting))
+            self.note(f"check, {store}", measured(server, "check", port, self.seconds, {**env, "RUN": "3"}))
+            process["loaded MB"] = server.megabytes("VmHWM")
+            self.note(f"process, {store}", process)
+
+    def fresh(self):
+        return Path(tempfile.mkdtemp(dir=self.directory))
+
+
+def make_keys(directory):
+    key = directory / "jwt.key"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+    subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", directory / "jwt.pub"], check=True)
+    for name in ["seal.key", "provider.key"]:
+        (directory / name).write_text(os.urandom(16).hex())
+
+
+def token(config):
+    command = [GATEWAY, "token", "--tenant", "bench", "--sub", "bench", "--config", config]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def cell(values, digits):
+    median, low, high = statistics.median(values), min(values), max(values)
+    return f"{median:,.{digits}f} ({low:,.{digits}f}–{high:,.{digits}f})"
+
+
+def tables(figures):
+    peer = statistics.median(figures["nginx, bare proxy"]["CPU µs"])
+    yield "| Case | requests/s | CPU µs / request | × nginx | p50 ms | p99 ms |"
+    yield "|---|---|---|---|---|---|"
+    for case, seen in figures.items():
+        if "CPU µs" in seen:
+            ratio = f"{statistics.median(seen['CPU µs']) / peer:.2f}"
+            rest = [cell(seen["p50 ms"], 2), cell(seen["p99 ms"], 2)]
+            yield "| " + " | ".join([case, cell(seen["requests/s"], 0), cell(seen["CPU µs"], 1), ratio, *rest]) + " |"
+    yield ""
+    yield "| Gateway process | ready ms | idle MB | at most under load MB |"
+    yield "|---|---|---|---|"
+    for case, seen in figures.items():
+        if "ready ms" in seen:
+            columns = [cell(seen[name], 0) for name in ["ready ms", "idle MB", "loaded MB"]]
+            yield "| " + " | ".join([case.removeprefix("process, "), *columns]) + " |"
+
+
+def machine():
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    told = lambda *command: subprocess.run(command, capture_output=True, text=True, cwd=BENCH)
+    nginx = told("nginx", "-v").stderr.strip().rpartition("/")[2]
+    redis = re.search(r"v=(\S+)", told("redis-server", "--version").stdout)[1]
+    commit = told("git", "rev-parse", "--short", "HEAD").stdout.strip()
+    yield f"{datetime.date.today()}, commit {commit}. {model[1] if model else 'unknown CPU'}, {os.cpu_count()} cores,"
+    yield f"Linux {platform.release()}, nginx {nginx}, Redis {redis}. Load of the machine before: {os.getloadavg()[0]:.1f}."
+
+
+def report(options, host, figures):
+    return "\n".join(
+        [
+            "# Results",
+            "",
+            "Written by `make bench`. Median of all rounds (least–most).",
+            "",
+            *host,
+            f"{options.rounds} rounds in turns of {options.seconds} s, {CONNECTIONS} connections, one worker each on the first",
+            "core; upstream, Redis (`appendonly yes`, `appendfsync everysec`) and wrk on the second.",
+            "",
+            *tables(figures),
+            "",
+        ]
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="bench/run")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=8)
+    options = parser.parse_args()
+    host = list(machine())
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        bench = Bench(Path(directory), options.seconds)
+        conf = {"UPSTREAM": bench.upstream}
+        with start_nginx("upstream.conf", bench.fresh(), REST, bench.upstream, **conf):
+            for _ in range(options.rounds):
+                bench.round()
+    text = report(options, host, bench.figures)
+    (BENCH / "RESULTS.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -17,10 +17,11 @@ use super::answer;
 use super::edge::Edge;
 use super::headers::{self, PREFERENCE_APPLIED};
 use super::object;
-use super::openapi::{Paged, Windowed};
+use super::openapi::{Line, Paged, Tag, Windowed};
 use super::query::Params;
 use super::values::{account, address, line, tag, word};
 use super::window::{Days, When};
+use crate::domain::account::AccountName;
 use crate::domain::call::Call;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::error::Error;
@@ -96,10 +97,10 @@ pub async fn place(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Er
         call,
         request_id: edge.request_id().to_owned(),
     };
+    let guarded = edge.guarded(id, body)?;
     if dry_run {
         return Ok(HttpResponse::Ok().json(edge.gateway().preview_call(&caller, request).await?));
     }
-    let guarded = edge.guarded(id, body)?;
     let act = edge.once(&caller, guarded, |gateway, caller| async move {
         answer::made(&gateway.place_call(&caller, request).await?, path_of(id))
     });
@@ -153,14 +154,14 @@ pub async fn get(edge: Edge) -> Result<HttpResponse, Error> {
     params(
         ("status" = Option<Vec<crate::domain::call::CallStatus>>, Query, description = "Where they stand."),
         ("direction" = Option<Vec<crate::domain::call::Direction>>, Query, description = "Who started them."),
-        ("account" = Option<Vec<String>>, Query, description = "The account that carries them."),
+        ("account" = Option<Vec<AccountName>>, Query, description = "The account that carries them."),
         ("kind" = Option<Vec<crate::domain::call::CallKind>>, Query, description = "What they are made of."),
         ("from" = Option<Vec<crate::domain::address::Address>>, Query, description = "Who called."),
         ("to" = Option<Vec<crate::domain::address::Address>>, Query, description = "Who was called."),
         ("number" = Option<Vec<crate::domain::address::Address>>, Query, description = "Either party."),
-        ("tag" = Option<Vec<String>>, Query, description = "The label."),
-        ("provider_ref" = Option<Vec<String>>, Query, description = "The provider's identifier."),
-        ("request_id" = Option<Vec<String>>, Query, description = "The request that placed them."),
+        ("tag" = inline(Option<Vec<Tag>>), Query, description = "The label."),
+        ("provider_ref" = inline(Option<Vec<Line<200>>>), Query, description = "The provider's identifier."),
+        ("request_id" = inline(Option<Vec<Line<128>>>), Query, description = "The request that placed them."),
         Windowed,
         Paged,
     ),

@@ -8,10 +8,11 @@ use utoipa::ToSchema;
 use super::answer;
 use super::edge::Edge;
 use super::headers;
-use super::openapi::Paged;
+use super::openapi::{Extra, Line, Moment, Paged, Tag};
 use super::query::Params;
 use super::values::{Wrong, account, address, line, tag, truth, word};
 use super::window::{Days, When};
+use crate::domain::account::AccountName;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::error::{Error, Problem};
 use crate::domain::history::{Record, Window};
@@ -71,10 +72,10 @@ impl From<HistoryPage> for HistoryList {
     tag = "History",
     security(("bearer" = ["history:read"])),
     params(
-        ("since" = Option<String>, Query, description = "An instant, a date, `today` or `yesterday`; today if absent.", example = "yesterday"),
-        ("until" = Option<String>, Query, description = "An instant (excluded) or a whole day (included), as `since`; today if absent.", example = "today"),
-        ("account" = Option<Vec<String>>, Query, description = "The account."),
-        ("provider" = Option<Vec<String>>, Query, description = "The kind of provider."),
+        ("since" = inline(Option<Moment>), Query, description = "An instant, a date, `today` or `yesterday`; today if absent.", example = "yesterday"),
+        ("until" = inline(Option<Moment>), Query, description = "An instant (excluded) or a whole day (included), as `since`; today if absent.", example = "today"),
+        ("account" = Option<Vec<AccountName>>, Query, description = "The account."),
+        ("provider" = inline(Option<Vec<Line<32>>>), Query, description = "The kind of provider."),
         ("kind" = Option<Vec<crate::domain::call::CallKind>>, Query, description = "What the call was made of."),
         ("direction" = Option<Vec<crate::domain::call::Direction>>, Query, description = "Who started it."),
         ("status" = Option<Vec<crate::domain::call::CallStatus>>, Query, description = "How it ended."),
@@ -82,12 +83,12 @@ impl From<HistoryPage> for HistoryList {
         ("number" = Option<Vec<crate::domain::address::Address>>, Query, description = "Either party."),
         ("from" = Option<Vec<crate::domain::address::Address>>, Query, description = "Who called."),
         ("to" = Option<Vec<crate::domain::address::Address>>, Query, description = "Who was called."),
-        ("agent_id" = Option<Vec<String>>, Query, description = "The agent."),
-        ("campaign_id" = Option<Vec<String>>, Query, description = "The campaign."),
-        ("external_id" = Option<Vec<String>>, Query, description = "The CRM's identifier."),
-        ("tag" = Option<Vec<String>>, Query, description = "The label."),
-        ("provider_ref" = Option<Vec<String>>, Query, description = "The provider's identifier."),
-        ("include" = Option<String>, Query, description = "`raw` adds the provider's own row; needs the scope `history:raw`.", example = "raw"),
+        ("agent_id" = inline(Option<Vec<Line<100>>>), Query, description = "The agent."),
+        ("campaign_id" = inline(Option<Vec<Line<100>>>), Query, description = "The campaign."),
+        ("external_id" = inline(Option<Vec<Line<100>>>), Query, description = "The CRM's identifier."),
+        ("tag" = inline(Option<Vec<Tag>>), Query, description = "The label."),
+        ("provider_ref" = inline(Option<Vec<Line<200>>>), Query, description = "The provider's identifier."),
+        ("include" = inline(Option<Extra>), Query, description = "`raw` adds the provider's own row; needs the scope `history:raw`.", example = "raw"),
         ("partial" = Option<bool>, Query, description = "Go on where a source fails; its rows come in later pages."),
         Paged,
     ),
@@ -118,7 +119,7 @@ pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {
     security(("bearer" = ["history:read"])),
     params(
         ("id" = String, Path, description = "The record.", max_length = 120, pattern = "^rec_[A-Za-z0-9_-]+$"),
-        ("include" = Option<String>, Query, description = "`raw` adds the provider's own row; needs the scope `history:raw`.", example = "raw"),
+        ("include" = inline(Option<Extra>), Query, description = "`raw` adds the provider's own row; needs the scope `history:raw`.", example = "raw"),
     ),
     responses((status = 200, description = "The record.", body = Record)),
 )]

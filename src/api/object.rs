@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use super::values::{Wrong, within};
+use super::values::{Wrong, too_few, within};
 use crate::domain::error::{Error, FieldError};
 
 /// Reads the object in `body` with `read`.
@@ -13,14 +13,13 @@ use crate::domain::error::{Error, FieldError};
 /// `invalid-input` naming every wrong field: a body that is no object, a member that is missing, unknown or wrong.
 /// `read` gives nothing only where it has found something wrong.
 pub fn read<T>(body: &Value, read: impl FnOnce(&mut Object<'_>) -> Option<T>) -> Result<T, Error> {
-    let mut wrong = Vec::new();
-    let value = match body.as_object() {
-        Some(members) => Object::new(members, String::new(), &mut wrong).close_after(read),
-        None => {
-            wrong.push(FieldError::new("", "invalid", "must be a JSON object"));
-            None
-        }
+    let Some(members) = body.as_object() else {
+        let mut error = Error::field("", "invalid", "must be a JSON object");
+        error.detail = "The body must be a JSON object.".to_owned();
+        return Err(error);
     };
+    let mut wrong = Vec::new();
+    let value = Object::new(members, String::new(), &mut wrong).close_after(read);
     match value {
         Some(value) if wrong.is_empty() => Ok(value),
         _ => Err(Error::invalid(wrong)),
@@ -74,14 +73,20 @@ impl<'a> Object<'a> {
         self.keep(name, read)
     }
 
-    /// A whole number that may be absent.
+    /// A whole number that may be absent; as in JSON Schema, `5.0` is one.
     pub fn number(&mut self, name: &'static str, range: RangeInclusive<i64>) -> Option<i64> {
         let value = self.member(name)?;
-        let read = match (value.as_i64(), value.is_u64()) {
-            (Some(number), _) => within(number, &range),
-            (None, true) => within(i64::MAX, &range),
-            (None, false) => Err(Wrong::invalid("must be a whole number")),
+        let whole = || {
+            value
+                .as_f64()
+                .filter(|number| number.fract() == 0.0)
+                .map(|number| number as i64)
         };
+        let number = value
+            .as_i64()
+            .or_else(whole)
+            .ok_or_else(|| Wrong::invalid("must be a whole number"));
+        let read = number.and_then(|number| within(number, &range));
         self.keep(name, read)
     }
 
@@ -182,10 +187,7 @@ impl<'a> Object<'a> {
 
 fn of_length<'v>(items: &'v [Value], length: &RangeInclusive<usize>) -> Result<&'v [Value], Wrong> {
     if items.len() < *length.start() {
-        return Err(Wrong::new(
-            "too_small",
-            format!("must have at least {} items", length.start()),
-        ));
+        return Err(too_few(*length.start(), "items"));
     }
     if items.len() > *length.end() {
         return Err(Wrong::new(
@@ -280,7 +282,8 @@ mod tests {
     #[test]
     fn types_are_not_converted() {
         let count = |value: Value| wrong(items(&json!({"first": {"name": "a", "count": value}})));
-        for value in [json!("5"), json!(5.0), json!(5.5), json!(true), json!([5]), json!({})] {
+        assert!(items(&json!({"first": {"name": "a", "count": 5.0}})).is_ok());
+        for value in [json!("5"), json!(5.5), json!(true), json!([5]), json!({})] {
             assert_eq!(count(value), [("/first/count".to_owned(), "invalid")]);
         }
         assert_eq!(count(json!(u64::MAX)), [("/first/count".to_owned(), "too_large")]);

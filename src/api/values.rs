@@ -46,10 +46,7 @@ pub fn text(length: RangeInclusive<usize>) -> impl Fn(&str) -> Result<String, Wr
     move |text| {
         let count = text.chars().count();
         if count < *length.start() {
-            return Err(Wrong::new(
-                "too_small",
-                format!("must have at least {} characters", length.start()),
-            ));
+            return Err(too_few(*length.start(), "characters"));
         }
         if count > *length.end() {
             return Err(Wrong::new(
@@ -61,6 +58,14 @@ pub fn text(length: RangeInclusive<usize>) -> impl Fn(&str) -> Result<String, Wr
             return Err(Wrong::invalid("must not contain control characters"));
         }
         Ok(text.to_owned())
+    }
+}
+
+/// Fewer than `least` of `what`.
+pub fn too_few(least: usize, what: &str) -> Wrong {
+    match least {
+        1 => Wrong::new("too_small", "must not be empty"),
+        least => Wrong::new("too_small", format!("must have at least {least} {what}")),
     }
 }
 

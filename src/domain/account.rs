@@ -75,6 +75,20 @@ impl fmt::Display for AccountName {
     }
 }
 
+impl utoipa::PartialSchema for AccountName {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .description(Some("The name of a configured account."))
+            .pattern(Some("^[a-z0-9-]+$"))
+            .max_length(Some(Self::MAX_LENGTH))
+            .examples(["zenvia-br"])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for AccountName {}
+
 impl fmt::Debug for AccountName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -188,7 +188,6 @@ pub struct Leg {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Skipped {
     /// The account.
-    #[schema(value_type = String)]
     pub account: AccountName,
     /// Why it was not taken.
     #[schema(example = "does not support: play")]
@@ -199,7 +198,6 @@ pub struct Skipped {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Routing {
     /// The account that took the request.
-    #[schema(value_type = String)]
     pub account: AccountName,
     /// Why it was taken.
     #[schema(example = "first in [routing] calls that can do it")]
@@ -234,7 +232,6 @@ pub struct Attempt {
     /// When it began.
     pub at: Timestamp,
     /// Through which account.
-    #[schema(value_type = String)]
     pub account: AccountName,
     /// The provider's operation.
     #[schema(example = "POST /tts")]
@@ -258,7 +255,6 @@ pub struct Call {
     #[schema(example = "zenvia")]
     pub provider: Option<String>,
     /// The account that carries it.
-    #[schema(value_type = Option<String>, example = "zenvia-br")]
     pub account: Option<AccountName>,
     /// How the provider names it; null until the provider tells.
     pub provider_ref: Option<ProviderRef>,

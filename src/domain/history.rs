@@ -115,7 +115,6 @@ pub struct Record {
     /// The kind of provider.
     pub provider: String,
     /// The account.
-    #[schema(value_type = String)]
     pub account: AccountName,
     /// How the provider names the call.
     pub provider_ref: Option<ProviderRef>,

@@ -64,7 +64,6 @@ pub struct Send {
     /// How.
     pub channel: Channel,
     /// Through which account; null for a test number.
-    #[schema(value_type = Option<String>)]
     pub account: Option<AccountName>,
     /// The kind of provider; `test` for a test number.
     #[schema(example = "zenvia")]

@@ -2,7 +2,7 @@
 
 /// Declares an enum of words with `ALL`, `as_str`, `FromStr`, `Display`, serde and an OpenAPI schema that agree.
 macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:tt),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
         pub enum $name {
@@ -47,3 +47,20 @@ pub(crate) use words;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of: {0}")]
 pub struct UnknownWord(pub String);
+
+#[cfg(test)]
+mod tests {
+    use utoipa::PartialSchema;
+
+    words! {
+        /// Two words whose variants are written otherwise.
+        Mood { VeryGood = "very_good", Bad = "bad" }
+    }
+
+    #[test]
+    fn the_document_has_the_words_of_the_wire() {
+        let schema = serde_json::to_value(Mood::schema()).unwrap_or_default();
+        assert_eq!(schema["enum"], serde_json::json!(["very_good", "bad"]));
+        assert_eq!(serde_json::json!([Mood::VeryGood, Mood::Bad]), schema["enum"]);
+    }
+}

@@ -20,7 +20,6 @@ use crate::providers::registry::Entry;
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AccountView {
     /// Its name.
-    #[schema(value_type = String, example = "zenvia-br")]
     pub account: AccountName,
     /// The kind of provider.
     #[schema(example = "zenvia")]

@@ -176,7 +176,6 @@ pub struct HistoryQuery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SourceState {
     /// The account.
-    #[schema(value_type = String)]
     pub account: AccountName,
     /// The report.
     #[schema(example = "chamada")]
@@ -225,7 +224,6 @@ pub struct Preview {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Would {
     /// The account.
-    #[schema(value_type = String)]
     pub account: AccountName,
     /// The provider's operation.
     #[schema(example = "POST /tts")]

@@ -61,7 +61,7 @@ fn what_points_up_or_sideways_is_found() {
             "src/providers/zenvia/mod.rs",
             "use super::{port::Calls, registry::Accounts};",
         ),
-        ("src/providers/port.rs", "use super::zenvia::Zenvia;"),
+        ("src/providers/port/mod.rs", "use super::zenvia::Zenvia;"),
         ("src/usecases/verify.rs", "use crate::providers::zenvia::Zenvia;"),
         ("src/usecases/verify.rs", "use crate::upstream::Exchange;"),
         ("src/usecases/verify.rs", "use crate::api::problem;"),

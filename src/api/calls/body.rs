@@ -50,10 +50,14 @@ pub struct NewCallBody {
     /// Start the call then; must lie in the future.
     schedule_at: Option<Timestamp>,
     /// A label of your own.
-    #[schema(min_length = 1, max_length = 100, pattern = r"^\S+$", example = "order-7")]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f]+$",
+        example = "order-7"
+    )]
     tag: Option<String>,
     /// The account to use; chosen by routing if absent.
-    #[schema(value_type = Option<String>, max_length = 40, pattern = "^[a-z0-9-]+$", example = "zenvia-br")]
     account: Option<AccountName>,
 }
 
@@ -74,10 +78,20 @@ pub enum ActionBody {
     #[schema(title = "Say")]
     Say {
         /// The text.
-        #[schema(min_length = 1, max_length = 5000, example = "Seu pedido saiu")]
+        #[schema(
+            min_length = 1,
+            max_length = 5000,
+            pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+$",
+            example = "Seu pedido saiu"
+        )]
         text: String,
         /// A language such as `pt-BR`, or a voice of the provider's.
-        #[schema(min_length = 1, max_length = 64, example = "pt-BR")]
+        #[schema(
+            min_length = 1,
+            max_length = 64,
+            pattern = r"^[^\x00-\x1f\x7f-\x9f]+$",
+            example = "pt-BR"
+        )]
         voice: Option<String>,
         /// Only if the party typed this digit.
         #[schema(minimum = 0, maximum = 9)]
@@ -108,7 +122,12 @@ pub enum ActionBody {
     #[schema(title = "Menu")]
     Menu {
         /// The provider's identifier of the menu.
-        #[schema(min_length = 1, max_length = 64, example = "1234")]
+        #[schema(
+            min_length = 1,
+            max_length = 64,
+            pattern = r"^[^\x00-\x1f\x7f-\x9f]+$",
+            example = "1234"
+        )]
         id: String,
         /// Only if the party typed this digit.
         #[schema(minimum = 0, maximum = 9)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body::read_session;
-use super::repeated;
+use super::{EXAMPLE_SDP, repeated};
 use crate::api::answer;
 use crate::api::edge::Edge;
 use crate::api::object::{self, Object};
@@ -108,7 +108,7 @@ pub async fn hang_up(edge: Edge, payload: web::Payload) -> Result<HttpResponse, 
     security(("bearer" = ["calls:write"])),
     params(("id" = CallId, Path, description = "The call.")),
     request_body(content = Acceptance, examples(
-        ("accept" = (summary = "Answer with audio", value = json!({"session": {"type": "answer", "sdp": "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"}}))),
+        ("accept" = (summary = "Answer with audio", value = json!({"session": {"type": "answer", "sdp": EXAMPLE_SDP}}))),
     )),
     responses((status = 202, description = "The call as it stands.", body = Call, headers(
         ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),

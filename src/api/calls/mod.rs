@@ -17,10 +17,11 @@ use super::answer;
 use super::edge::Edge;
 use super::headers::{self, PREFERENCE_APPLIED};
 use super::object;
-use super::openapi::{Paged, Windowed};
+use super::openapi::{Line, Paged, Tag, Windowed};
 use super::query::Params;
 use super::values::{account, address, line, tag, word};
 use super::window::{Days, When};
+use crate::domain::account::AccountName;
 use crate::domain::call::Call;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::error::Error;
@@ -30,6 +31,10 @@ use crate::usecases::requests::{Accepted, CallQuery, Once, Outcome, PlaceCall, P
 
 pub use body::NewCallBody;
 pub use control::*;
+
+/// A session description of one audio line, for the examples of the document.
+const EXAMPLE_SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n\
+    c=IN IP4 0.0.0.0\r\na=mid:0\r\na=setup:actpass\r\na=rtpmap:111 opus/48000/2\r\n";
 
 /// A page of calls.
 #[derive(Debug, Serialize, ToSchema)]
@@ -63,7 +68,7 @@ pub struct CallList {
         ("connect" = (summary = "Join two phones", value = json!({"to": "+5511988887777", "actions": [{"type": "connect", "to": "(11) 3003-1000"}], "record": true}))),
         ("play" = (summary = "Play a recording", value = json!({"to": "+5511988887777", "actions": [{"type": "play", "url": "https://example.com/welcome.mp3"}]}))),
         ("flow" = (summary = "Speak, then act on a digit", value = json!({"to": "+5511988887777", "actions": [{"type": "say", "text": "Digite 1 para falar com a gente"}, {"type": "connect", "to": "+551130031000", "on_digit": 1}]}))),
-        ("whatsapp" = (summary = "Call a WhatsApp user", value = json!({"to": "whatsapp:+5511988887777", "session": {"type": "offer", "sdp": "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"}}))),
+        ("whatsapp" = (summary = "Call a WhatsApp user", value = json!({"to": "whatsapp:+5511988887777", "session": {"type": "offer", "sdp": EXAMPLE_SDP}}))),
     )),
     responses(
         (status = 200, description = "Dry run: what would be done.", body = Preview),
@@ -92,10 +97,10 @@ pub async fn place(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Er
         call,
         request_id: edge.request_id().to_owned(),
     };
+    let guarded = edge.guarded(id, body)?;
     if dry_run {
         return Ok(HttpResponse::Ok().json(edge.gateway().preview_call(&caller, request).await?));
     }
-    let guarded = edge.guarded(id, body)?;
     let act = edge.once(&caller, guarded, |gateway, caller| async move {
         answer::made(&gateway.place_call(&caller, request).await?, path_of(id))
     });
@@ -149,14 +154,14 @@ pub async fn get(edge: Edge) -> Result<HttpResponse, Error> {
     params(
         ("status" = Option<Vec<crate::domain::call::CallStatus>>, Query, description = "Where they stand."),
         ("direction" = Option<Vec<crate::domain::call::Direction>>, Query, description = "Who started them."),
-        ("account" = Option<Vec<String>>, Query, description = "The account that carries them."),
+        ("account" = Option<Vec<AccountName>>, Query, description = "The account that carries them."),
         ("kind" = Option<Vec<crate::domain::call::CallKind>>, Query, description = "What they are made of."),
         ("from" = Option<Vec<crate::domain::address::Address>>, Query, description = "Who called."),
         ("to" = Option<Vec<crate::domain::address::Address>>, Query, description = "Who was called."),
         ("number" = Option<Vec<crate::domain::address::Address>>, Query, description = "Either party."),
-        ("tag" = Option<Vec<String>>, Query, description = "The label."),
-        ("provider_ref" = Option<Vec<String>>, Query, description = "The provider's identifier."),
-        ("request_id" = Option<Vec<String>>, Query, description = "The request that placed them."),
+        ("tag" = inline(Option<Vec<Tag>>), Query, description = "The label."),
+        ("provider_ref" = inline(Option<Vec<Line<200>>>), Query, description = "The provider's identifier."),
+        ("request_id" = inline(Option<Vec<Line<128>>>), Query, description = "The request that placed them."),
         Windowed,
         Paged,
     ),

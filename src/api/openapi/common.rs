@@ -1,7 +1,7 @@
 //! What is true of many operations and of all schemas, said once.
 
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{OpenApi, RefOr, Required};
 
 /// Components that callers write: what may be absent there is not required.
@@ -28,15 +28,18 @@ pub fn close_schemas(document: &mut OpenApi) {
         return;
     };
     for (name, schema) in &mut components.schemas {
-        let RefOr::T(Schema::Object(object)) = schema else {
-            continue;
+        let object = match schema {
+            RefOr::T(Schema::Object(object)) if name != OPEN => object,
+            RefOr::T(Schema::OneOf(one_of)) => {
+                one_of.items.iter_mut().for_each(close);
+                continue;
+            }
+            _ => continue,
         };
-        if name == OPEN || object.properties.is_empty() {
+        if object.properties.is_empty() {
             continue;
         }
-        object
-            .additional_properties
-            .get_or_insert_with(|| Box::new(AdditionalProperties::FreeForm(false)));
+        close_object(object);
         if !WRITTEN.contains(&name.as_str()) {
             let always = object
                 .properties
@@ -47,6 +50,18 @@ pub fn close_schemas(document: &mut OpenApi) {
     }
 }
 
+fn close(schema: &mut RefOr<Schema>) {
+    if let RefOr::T(Schema::Object(object)) = schema {
+        close_object(object);
+    }
+}
+
+fn close_object(object: &mut Object) {
+    object
+        .additional_properties
+        .get_or_insert_with(|| Box::new(AdditionalProperties::FreeForm(false)));
+}
+
 /// Every act takes an `Idempotency-Key`.
 pub fn add_idempotency_key(operation: &mut Operation) {
     if !acts(operation) {
@@ -54,8 +69,9 @@ pub fn add_idempotency_key(operation: &mut Operation) {
     }
     let key = ObjectBuilder::new()
         .schema_type(Type::String)
-        .min_length(Some(1))
-        .max_length(Some(255));
+        .max_length(Some(255))
+        .pattern(Some("^[!-~]([ -~]*[!-~])?$"))
+        .examples(["order-7-attempt-1"]);
     let parameter = ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)

@@ -15,66 +15,46 @@ use super::common::{acts, scope};
 use crate::api::problem::{PROBLEM_JSON, kind_of};
 use crate::domain::error::Problem::{self, *};
 
-/// What an account can refuse or fail at.
-const ACCOUNT: &[Problem] = &[
-    NotSupported,
+/// What a provider can refuse or fail at.
+const PROVIDER: &[Problem] = &[
     ProviderRefused,
     ProviderMisconfigured,
     ProviderUnavailable,
+    ProviderOutOfCredit,
 ];
+/// What goes wrong with acts on a live call, beyond that.
+const LIVE: &[Problem] = &[NotSupported, CallNotActive, CallNotBound];
+/// What goes wrong with sends of a code, beyond that.
+const SEND: &[Problem] = &[NotSupported, DestinationNotAllowed, RateLimited];
 
 /// Beyond what follows from an operation's parameters and body.
 const OF_ITS_OWN: &[(&str, &[&[Problem]])] = &[
+    ("placeCall", &[PROVIDER, SEND, &[CallPermissionRequired]]),
+    ("getCall", &[PROVIDER, &[CallNotActive, CallNotBound]]),
     (
-        "placeCall",
-        &[
-            ACCOUNT,
-            &[
-                DestinationNotAllowed,
-                CallPermissionRequired,
-                RateLimited,
-                ProviderOutOfCredit,
-            ],
-        ],
+        "getCallRecording",
+        &[PROVIDER, &[NotSupported, RecordingNotAvailable, CallNotBound]],
     ),
-    ("getCallRecording", &[ACCOUNT, &[RecordingNotAvailable, CallNotBound]]),
-    ("hangUpCall", &[ACCOUNT, &[CallNotActive, CallNotBound]]),
-    ("acceptCall", &[ACCOUNT, &[CallNotActive, CallNotBound]]),
-    ("rejectCall", &[ACCOUNT, &[CallNotActive, CallNotBound]]),
-    ("transferCall", &[ACCOUNT, &[CallNotActive, CallNotBound]]),
-    ("monitorCall", &[ACCOUNT, &[CallNotActive, CallNotBound]]),
-    (
-        "startVerification",
-        &[ACCOUNT, &[DestinationNotAllowed, RateLimited, ProviderOutOfCredit]],
-    ),
+    ("hangUpCall", &[PROVIDER, LIVE]),
+    ("acceptCall", &[PROVIDER, LIVE]),
+    ("rejectCall", &[PROVIDER, LIVE]),
+    ("transferCall", &[PROVIDER, LIVE]),
+    ("monitorCall", &[PROVIDER, LIVE]),
+    ("startVerification", &[PROVIDER, SEND]),
     (
         "checkVerification",
-        &[&[
-            VerificationClosed,
-            VerificationNotCheckable,
-            RateLimited,
-            ProviderUnavailable,
-            ProviderMisconfigured,
-        ]],
-    ),
-    (
-        "resendVerification",
         &[
-            ACCOUNT,
-            &[
-                VerificationClosed,
-                DestinationNotAllowed,
-                RateLimited,
-                ProviderOutOfCredit,
-            ],
+            &[VerificationClosed, VerificationNotCheckable, RateLimited],
+            &[ProviderUnavailable, ProviderMisconfigured],
         ],
     ),
+    ("resendVerification", &[PROVIDER, SEND, &[VerificationClosed]]),
     ("cancelVerification", &[&[VerificationClosed]]),
     ("listHistory", &[&[SourceUnavailable, NotSupported, NotAcceptable]]),
-    ("getRecord", &[&[SourceUnavailable]]),
+    ("getRecord", &[PROVIDER, &[SourceUnavailable]]),
     (
         "getRecordRecording",
-        &[ACCOUNT, &[RecordingNotAvailable, SourceUnavailable]],
+        &[PROVIDER, &[RecordingNotAvailable, SourceUnavailable]],
     ),
     ("takeWebhook", &[&[StoreUnavailable]]),
     ("takeWebhookOfKind", &[&[StoreUnavailable]]),
@@ -133,7 +113,7 @@ fn problems_of(operation: &Operation) -> BTreeSet<Problem> {
         ]);
     }
     if scope(operation).is_some() {
-        problems.extend([Unauthenticated, Forbidden, InvalidInput, StoreUnavailable]);
+        problems.extend([Unauthenticated, Forbidden, InvalidInput, StoreUnavailable, Overloaded]);
     }
     problems
 }

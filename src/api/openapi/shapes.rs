@@ -1,11 +1,14 @@
 //! Shapes that no type of ours has.
 
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{AdditionalProperties, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type,
+};
 use utoipa::openapi::{RefOr, Required};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::api::query::{DEFAULT_LIMIT, MAX_LIMIT};
+use crate::api::values::TAG_LENGTH;
 
 /// The parameters of every list.
 pub enum Paged {}
@@ -17,10 +20,7 @@ impl IntoParams for Paged {
             .minimum(Some(1))
             .maximum(Some(MAX_LIMIT))
             .default(Some(DEFAULT_LIMIT.into()));
-        let cursor = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .min_length(Some(1))
-            .max_length(Some(512));
+        let cursor = text().max_length(Some(512)).pattern(Some("^[!-~]+$"));
         vec![
             query("limit", "How many on a page.", limit),
             query(
@@ -37,23 +37,22 @@ pub enum Windowed {}
 
 impl IntoParams for Windowed {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let when = |example: &str| ObjectBuilder::new().schema_type(Type::String).examples([example]);
         vec![
             query(
                 "since",
                 "Made at or after: an instant, a date, `today` or `yesterday`.",
-                when("yesterday"),
+                Moment::schema(),
             ),
             query(
                 "until",
                 "Made before an instant, or on or before a date, `today` or `yesterday`.",
-                when("today"),
+                Moment::schema(),
             ),
         ]
     }
 }
 
-fn query(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
+fn query(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Query)
@@ -61,6 +60,82 @@ fn query(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
         .description(Some(description))
         .schema(Some(schema))
         .build()
+}
+
+/// A text on one line, of at most so many characters.
+pub enum Line<const MAX: usize> {}
+
+impl<const MAX: usize> PartialSchema for Line<MAX> {
+    fn schema() -> RefOr<Schema> {
+        text()
+            .max_length(Some(MAX))
+            .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]+$"))
+            .into()
+    }
+}
+
+impl<const MAX: usize> ToSchema for Line<MAX> {}
+
+/// A label of the caller's own.
+pub enum Tag {}
+
+impl PartialSchema for Tag {
+    fn schema() -> RefOr<Schema> {
+        text()
+            .max_length(Some(TAG_LENGTH))
+            .pattern(Some(r"^[^\s\x00-\x1f\x7f-\x9f]+$"))
+            .examples(["order-7"])
+            .into()
+    }
+}
+
+impl ToSchema for Tag {}
+
+/// One end of a window.
+pub enum Moment {}
+
+impl PartialSchema for Moment {
+    fn schema() -> RefOr<Schema> {
+        let format = |format| text().format(Some(SchemaFormat::KnownFormat(format)));
+        AnyOfBuilder::new()
+            .item(format(KnownFormat::DateTime))
+            .item(format(KnownFormat::Date))
+            .item(text().enum_values(Some(["today", "yesterday"])))
+            .into()
+    }
+}
+
+impl ToSchema for Moment {}
+
+/// An IPv4 or IPv6 address.
+pub enum IpAddress {}
+
+impl PartialSchema for IpAddress {
+    fn schema() -> RefOr<Schema> {
+        let format = |format| text().format(Some(SchemaFormat::KnownFormat(format)));
+        AnyOfBuilder::new()
+            .item(format(KnownFormat::Ipv4))
+            .item(format(KnownFormat::Ipv6))
+            .examples(["203.0.113.7"])
+            .into()
+    }
+}
+
+impl ToSchema for IpAddress {}
+
+/// What a record may carry besides.
+pub enum Extra {}
+
+impl PartialSchema for Extra {
+    fn schema() -> RefOr<Schema> {
+        text().enum_values(Some(["raw"])).into()
+    }
+}
+
+impl ToSchema for Extra {}
+
+fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
 }
 
 /// Audio of the provider's, as it comes.

@@ -49,7 +49,7 @@ pub struct Details<'a> {
     errors: Vec<WrongField<'a>>,
     /// The account concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = AccountName, required = false)]
     account: Option<&'a AccountName>,
     /// The kind of provider concerned.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use utoipa::ToSchema;
 
 use crate::api::object::Object;
+use crate::api::openapi::IpAddress;
 use crate::api::values::{account, line, phone, tag, word};
 use crate::domain::account::AccountName;
 use crate::domain::ids::VerificationId;
@@ -27,7 +28,12 @@ pub struct NewVerificationBody {
     /// How the code travels.
     channel: Channel,
     /// The name spoken or written beside the code; the configured one if absent.
-    #[schema(min_length = 1, max_length = 60, example = "Acme")]
+    #[schema(
+        min_length = 1,
+        max_length = 60,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]+$",
+        example = "Acme"
+    )]
     brand: Option<String>,
     /// How many digits the code has.
     #[schema(minimum = 4, maximum = 10, default = 6)]
@@ -36,13 +42,17 @@ pub struct NewVerificationBody {
     #[schema(minimum = 60, maximum = 3600)]
     ttl_seconds: Option<u32>,
     /// The end user's address, not your server's: what sends are limited by.
-    #[schema(value_type = Option<String>, example = "203.0.113.7")]
+    #[schema(value_type = Option<IpAddress>)]
     client_ip: Option<IpAddr>,
     /// A label of your own.
-    #[schema(min_length = 1, max_length = 100, pattern = r"^\S+$", example = "signup")]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f]+$",
+        example = "signup"
+    )]
     tag: Option<String>,
     /// The account to use; chosen by routing if absent.
-    #[schema(value_type = Option<String>, max_length = 40, pattern = "^[a-z0-9-]+$", example = "zenvia-br")]
     account: Option<AccountName>,
 }
 
@@ -50,7 +60,7 @@ pub struct NewVerificationBody {
 #[derive(ToSchema)]
 pub struct Check {
     /// The digits; spaces and hyphens are ignored.
-    #[schema(min_length = 1, max_length = 32, example = "123456")]
+    #[schema(max_length = 32, pattern = "^[ -]*([0-9][ -]*){4,10}$", example = "123456")]
     pub code: String,
 }
 
@@ -60,7 +70,6 @@ pub struct Resend {
     /// How the code travels; as before if absent.
     pub channel: Option<Channel>,
     /// The account to use; chosen by routing if absent.
-    #[schema(value_type = Option<String>, max_length = 40, pattern = "^[a-z0-9-]+$", example = "zenvia-br")]
     pub account: Option<AccountName>,
 }
 

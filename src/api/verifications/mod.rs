@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::answer;
 use super::edge::Edge;
 use super::object;
-use super::openapi::{Paged, Windowed};
+use super::openapi::{Line, Paged, Tag, Windowed};
 use super::values::{line, phone, tag, word};
 use super::window::When;
 use crate::domain::caller::{Caller, Scope};
@@ -69,11 +69,11 @@ pub async fn start(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Er
     let region = edge.region();
     let new = object::read(&body, |object| NewVerificationBody::read(object, region))?;
     let new = new.into_verification(edge.request_id().to_owned());
+    let id = new.id;
+    let guarded = edge.guarded(id, body)?;
     if dry_run {
         return Ok(HttpResponse::Ok().json(edge.gateway().preview_verification(&caller, new).await?));
     }
-    let id = new.id;
-    let guarded = edge.guarded(id, body)?;
     let act = edge.once(&caller, guarded, |gateway, caller| async move {
         answer::made(&gateway.start_verification(&caller, new).await?, path_of(id))
     });
@@ -212,10 +212,10 @@ pub async fn get(edge: Edge) -> Result<HttpResponse, Error> {
     tag = "Verifications",
     security(("bearer" = ["verifications:read"])),
     params(
-        ("to" = Option<Vec<String>>, Query, description = "The number, in E.164 or any national spelling."),
+        ("to" = inline(Option<Vec<Line<40>>>), Query, description = "The number, in E.164 or any national spelling."),
         ("status" = Option<Vec<VerificationStatus>>, Query, description = "Where they stand."),
-        ("tag" = Option<Vec<String>>, Query, description = "The label."),
-        ("request_id" = Option<Vec<String>>, Query, description = "The request that made them."),
+        ("tag" = inline(Option<Vec<Tag>>), Query, description = "The label."),
+        ("request_id" = inline(Option<Vec<Line<128>>>), Query, description = "The request that made them."),
         Windowed,
         Paged,
     ),

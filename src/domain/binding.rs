@@ -4,7 +4,7 @@
 //! no identifier when a call starts.
 
 use super::address::Address;
-use super::call::{Call, CallKind, LegSide};
+use super::call::{Call, CallKind, LegSide, ProviderRef};
 use super::facts::CallFacts;
 
 /// How long before its creation here a provider may date a call, in seconds: clocks differ, and Zenvia's legs are dated a second early.
@@ -12,21 +12,27 @@ const EARLY_SECONDS: i64 = 5;
 /// How long after its creation here a provider may still first tell of it, in seconds.
 const LATE_SECONDS: i64 = 180;
 
-/// Chooses among `waiting`, calls whose reference is not known, the one that `facts` are about.
+/// Chooses among `waiting` the call that `facts` are about.
 ///
-/// The echoed identifier decides alone. Without one the oldest call of the same parties is taken, so that two live calls
-/// to one number are told apart by the order they were placed in.
+/// The echoed identifier decides alone, else the provider's own. Without either the oldest call of the same parties whose
+/// reference is not known is taken, so that two live calls to one number are told apart by the order they were placed in.
 pub fn choose<'a>(facts: &CallFacts, waiting: impl IntoIterator<Item = &'a Call>) -> Option<&'a Call> {
-    let unbound = waiting
+    let told = provider_id(facts.reference.as_ref());
+    let (bound, unbound): (Vec<_>, Vec<_>) = waiting
         .into_iter()
-        .filter(|call| call.provider_ref.as_ref().is_none_or(|known| known.id.is_none()));
+        .partition(|call| provider_id(call.provider_ref.as_ref()).is_some());
     if let Some(id) = facts.echoed {
         return unbound.into_iter().find(|call| call.id == id);
     }
-    unbound
+    let named = bound
         .into_iter()
-        .filter(|call| fits(facts, call))
-        .min_by_key(|call| (call.created_at, call.id))
+        .find(|call| told.is_some() && provider_id(call.provider_ref.as_ref()) == told);
+    let fitting = unbound.into_iter().filter(|call| fits(facts, call));
+    named.or_else(|| fitting.min_by_key(|call| (call.created_at, call.id)))
+}
+
+fn provider_id(reference: Option<&ProviderRef>) -> Option<&str> {
+    reference?.id.as_deref()
 }
 
 fn fits(facts: &CallFacts, call: &Call) -> bool {
@@ -75,6 +81,17 @@ mod tests {
             created_at: Some(Timestamp::from_seconds(1_002)),
             ..CallFacts::default()
         }
+    }
+
+    #[test]
+    fn the_provider_s_own_name_decides_where_a_call_has_it() {
+        let (older, mut newer) = (placed("whatsapp:+5511988887777", 0), placed("whatsapp:+5511988887777", 1));
+        newer.provider_ref = Some(ProviderRef::id("77"));
+        let mut facts = news("whatsapp:+5511988887777");
+        facts.reference = Some(ProviderRef::id("77"));
+        assert_eq!(choose(&facts, [&older, &newer]).unwrap().id, newer.id);
+        facts.reference = Some(ProviderRef::id("78"));
+        assert_eq!(choose(&facts, [&older, &newer]).unwrap().id, older.id);
     }
 
     #[test]

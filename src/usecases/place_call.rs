@@ -5,6 +5,8 @@
 
 use std::time::Instant;
 
+use futures_util::future::{join, join_all, try_join, try_join_all};
+
 use super::gateway::Gateway;
 use super::records::{Change, encode};
 use super::requests::{Accepted, PermissionState, PlaceCall, Preview, Would};
@@ -15,6 +17,7 @@ use crate::domain::call::{
 };
 use crate::domain::caller::Caller;
 use crate::domain::error::{Effect, Error, Failure, Problem};
+use crate::domain::ids::CallId;
 use crate::domain::place::NewCall;
 use crate::providers::choose::{self, Choice};
 use crate::providers::port::Permission;
@@ -200,15 +203,37 @@ impl Gateway {
         }
     }
 
-    pub(super) async fn write_intent(&self, call: &Call) -> Result<(), Error> {
+    /// Makes a call durable before anything is asked of a provider; where that fails, nothing is left of it.
+    async fn write_intent(&self, call: &Call) -> Result<(), Error> {
+        match try_join(self.create_call(call), self.enlist(call)).await {
+            Ok((Put::Stored(_), ())) => Ok(()),
+            Ok((Put::Conflict(_), ())) => Err(Error::new(
+                Problem::RequestInProgress,
+                "This call was already begun or given up.",
+            )
+            .retry_after(std::time::Duration::from_secs(1))),
+            Err(error) => {
+                self.withdraw_intent(call).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes a call unless it is there.
+    pub(super) async fn create_call(&self, call: &Call) -> Result<Put, Error> {
+        let keep = Some(self.config.retention.calls);
+        let key = keys::call(call.id);
+        Ok(self.store.put(&key, encode(call)?, keep, Expect::Absent).await?)
+    }
+
+    /// Puts a call on the lists it belongs to, and among those that wait for news.
+    pub(super) async fn enlist(&self, call: &Call) -> Result<(), Error> {
         let keep = self.config.retention.calls;
         let at = call.created_at.as_millis();
         let id = call.id.to_string();
         let oldest = Some(at.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
-        let key = keys::call(call.id);
-        let write = self.store.put(&key, encode(call)?, Some(keep), Expect::Absent);
         let sets = call_sets(call);
-        let index = futures_util::future::try_join_all(sets.iter().map(|set| self.store.index(set, at, &id, oldest)));
+        let index = try_join_all(sets.iter().map(|set| self.store.index(set, at, &id, oldest)));
         let awaiting = self.awaiting_set(call);
         let waiting = async {
             match &awaiting {
@@ -216,14 +241,8 @@ impl Gateway {
                 None => Ok(()),
             }
         };
-        let (written, _, ()) = futures_util::future::try_join3(write, index, waiting).await?;
-        match written {
-            Put::Stored(_) => Ok(()),
-            Put::Conflict(_) => Err(
-                Error::new(Problem::RequestInProgress, "This call was already begun or given up.")
-                    .retry_after(std::time::Duration::from_secs(1)),
-            ),
-        }
+        try_join(index, waiting).await?;
+        Ok(())
     }
 
     /// The set of calls that wait to be tied to news of the same party.
@@ -245,8 +264,8 @@ impl Gateway {
         let key = keys::call(call.id);
         let removed = self.store.remove(&key, Expect::Any);
         let sets = call_sets(call);
-        let unindexed = futures_util::future::join_all(sets.iter().map(|set| self.store.unindex(set, &id)));
-        if let (Err(error), _) = futures_util::future::join(removed, unindexed).await {
+        let unindexed = join_all(sets.iter().map(|set| self.store.unindex(set, &id)));
+        if let (Err(error), _) = join(removed, unindexed).await {
             tracing::warn!(%error, call = %call.id, "an intent of which nothing came could not be taken back");
         }
     }
@@ -258,11 +277,18 @@ impl Gateway {
         reference: Option<ProviderRef>,
         ms: u64,
     ) -> Result<Attempted, Error> {
-        if let Some(id) = reference.as_ref().and_then(|known| known.id.as_deref()) {
-            self.bind(&call, id).await.unwrap_or_else(|error| {
-                tracing::error!(%error, call = %call.id, "a call's reference could not be stored");
-            });
-        }
+        let named = match reference.as_ref().and_then(|known| known.id.as_deref()) {
+            Some(id) => self
+                .name(&call, id)
+                .await
+                .inspect_err(|error| {
+                    tracing::error!(%error, call = %call.id, "a call's reference could not be stored");
+                })
+                .is_ok(),
+            None => false,
+        };
+        let awaited = self.awaiting_set(&call).filter(|_| named);
+        let listed_off = self.stop_awaiting(awaited, call.id);
         let scheduled = new.schedule_at.is_some();
         let change = |call: &mut Call| {
             end_attempt(call, AttemptOutcome::Accepted, None, ms);
@@ -274,7 +300,8 @@ impl Gateway {
                 call.status = CallStatus::Scheduled;
             }
         };
-        Ok(self.after_attempt(call, true, change).await)
+        let (attempted, ()) = join(self.after_attempt(call, true, change), listed_off).await;
+        Ok(attempted)
     }
 
     async fn lost(&self, call: Call, failure: &Failure, ms: u64) -> Result<Attempted, Error> {
@@ -311,21 +338,27 @@ impl Gateway {
         Attempted::Done(Box::new(accepted))
     }
 
-    /// Remembers that a provider's identifier means our call, which waits for news of its party no longer.
+    /// Remembers that a provider's identifier means our call, which then waits for news of its party no longer.
     pub(super) async fn bind(&self, call: &Call, provider_id: &str) -> Result<(), Error> {
+        self.name(call, provider_id).await?;
+        self.stop_awaiting(self.awaiting_set(call), call.id).await;
+        Ok(())
+    }
+
+    async fn name(&self, call: &Call, provider_id: &str) -> Result<(), Error> {
         let Some(account) = &call.account else { return Ok(()) };
         let (key, id) = (keys::call_by_reference(account, provider_id), call.id.to_string());
-        let named = self
-            .store
-            .put(&key, id.clone().into(), Some(self.config.retention.calls), Expect::Any);
-        let bound = async {
-            match self.awaiting_set(call) {
-                Some(set) => self.store.unindex(&set, &id).await,
-                None => Ok(()),
-            }
-        };
-        futures_util::future::try_join(named, bound).await?;
+        let keep = Some(self.config.retention.calls);
+        self.store.put(&key, id.into(), keep, Expect::Any).await?;
         Ok(())
+    }
+
+    /// Takes a call that has its name off those that wait; one that stays among them is passed over.
+    async fn stop_awaiting(&self, set: Option<Set>, id: CallId) {
+        let Some(set) = set else { return };
+        if let Err(error) = self.store.unindex(&set, &id.to_string()).await {
+            tracing::warn!(%error, call = %id, "a call goes on waiting for news although it has its name");
+        }
     }
 }
 

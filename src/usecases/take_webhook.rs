@@ -20,7 +20,7 @@ use crate::domain::ids::CallId;
 use crate::domain::time::Timestamp;
 use crate::providers::port::{Authentic, News, Unreadable};
 use crate::providers::registry::Entry;
-use crate::store::{Expect, Order, Position, Put, Range, StoreError, keys};
+use crate::store::{Expect, Order, Position, Put, Range, StoreError, Stored, keys};
 
 /// How long one instance applies the inbox before it must say so again; after its death another takes over.
 const LEASE: Duration = Duration::from_secs(4);
@@ -147,7 +147,7 @@ impl Gateway {
         let last = *last;
         for (_, bytes) in &batch {
             match serde_json::from_slice::<Taken>(bytes) {
-                Ok(taken) => self.apply(taken).await?,
+                Ok(taken) => self.apply_or_give_up(taken).await?,
                 Err(error) => tracing::error!(%error, "a webhook in the inbox cannot be read"),
             }
         }
@@ -186,6 +186,19 @@ impl Gateway {
         }
     }
 
+    /// Applies a webhook. What can never be applied is passed over: it must not hold up all that came after it.
+    async fn apply_or_give_up(&self, taken: Taken) -> Result<(), Error> {
+        let Err(error) = self.apply(taken).await else {
+            return Ok(());
+        };
+        let passes = error.context.retry_after.is_some();
+        if passes {
+            return Err(error);
+        }
+        tracing::error!(%error, "a webhook cannot be applied");
+        Ok(())
+    }
+
     async fn apply(&self, taken: Taken) -> Result<(), Error> {
         let Some(entry) = self.accounts.get(&taken.account) else {
             return Ok(());
@@ -212,7 +225,7 @@ impl Gateway {
                     self.bind(&call, &provider_id).await?;
                     call.id
                 }
-                None => self.new_call(entry, &facts, at).await?,
+                None => self.new_call(entry, &facts, &provider_id, at).await?,
             },
         };
         self.change_call(id, |call| {
@@ -231,8 +244,7 @@ impl Gateway {
     /// The call of ours that a provider's identifier means.
     pub(super) async fn known_call(&self, account: &AccountName, provider_id: &str) -> Result<Option<CallId>, Error> {
         let stored = self.store.get(&keys::call_by_reference(account, provider_id)).await?;
-        let id = stored.and_then(|stored| std::str::from_utf8(&stored.value).ok()?.parse().ok());
-        match id {
+        match stored.as_ref().and_then(read_id) {
             Some(id) => Ok(self.load_call(id).await?.map(|call| call.id)),
             None => Ok(None),
         }
@@ -264,24 +276,47 @@ impl Gateway {
         Ok(binding::choose(facts, &waiting).cloned())
     }
 
-    async fn new_call(&self, entry: &Entry, facts: &CallFacts, at: Timestamp) -> Result<CallId, Error> {
+    /// Makes a call of the account's owner.
+    ///
+    /// Its name is given first and once, so that of several who take the same news, and of those who die on the way, all
+    /// make the same call.
+    async fn new_call(
+        &self,
+        entry: &Entry,
+        facts: &CallFacts,
+        provider_id: &str,
+        at: Timestamp,
+    ) -> Result<CallId, Error> {
         let direction = facts.direction.unwrap_or(Direction::Outbound);
         let kind = facts.kind.unwrap_or(CallKind::Connect);
         let created_at = facts.created_at.unwrap_or(at);
-        let mut call = Call::new(
-            CallId::generate(),
-            entry.config.owner.clone(),
-            direction,
-            kind,
-            created_at,
-        );
+        let id = self.first_named(&entry.config.name, provider_id).await?;
+        let mut call = Call::new(id, entry.config.owner.clone(), direction, kind, created_at);
         call.provider = Some(entry.provider.kind().to_owned());
         call.account = Some(entry.config.name.clone());
         call.provider_ref.clone_from(&facts.reference);
-        self.write_intent(&call).await?;
-        if let Some(id) = facts.reference.as_ref().and_then(|known| known.id.as_deref()) {
-            self.bind(&call, id).await?;
-        }
-        Ok(call.id)
+        self.enlist(&call).await?;
+        self.create_call(&call).await?;
+        Ok(id)
     }
+
+    /// The one identifier that a provider's name of an unknown call is given.
+    async fn first_named(&self, account: &AccountName, provider_id: &str) -> Result<CallId, Error> {
+        let (key, id) = (keys::call_by_reference(account, provider_id), CallId::generate());
+        let keep = Some(self.config.retention.calls);
+        Ok(
+            match self
+                .store
+                .put(&key, id.to_string().into(), keep, Expect::Absent)
+                .await?
+            {
+                Put::Stored(_) => id,
+                Put::Conflict(first) => first.as_ref().and_then(read_id).unwrap_or(id),
+            },
+        )
+    }
+}
+
+fn read_id(stored: &Stored) -> Option<CallId> {
+    std::str::from_utf8(&stored.value).ok()?.parse().ok()
 }

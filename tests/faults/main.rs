@@ -2,7 +2,14 @@
 //!
 //! The judge stands outside: what was dialled, sent and compared is counted by the simulated providers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// The figures are printed for whoever runs it with `--no-capture`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods
+)]
 
 #[path = "../bed/mod.rs"]
 mod bed;

@@ -24,7 +24,7 @@ use crate::providers::port::{
 };
 use crate::providers::registry::{Accounts, Entry};
 use crate::seal::Sealer;
-use crate::store;
+use crate::store::{self, SharedStore};
 use crate::usecases::Gateway;
 
 /// When every test happens: 2026-11-22T12:00:00Z.
@@ -37,6 +37,7 @@ pub struct Scripted {
     places: Mutex<VecDeque<Result<Option<ProviderRef>, Failure>>>,
     placed: Mutex<Vec<NewCall>>,
     sends: Mutex<VecDeque<Result<ProviderRef, Failure>>>,
+    sent: Mutex<usize>,
     checks: Mutex<VecDeque<Result<bool, Failure>>>,
     /// Rows of its one report.
     pub rows: Mutex<Vec<Row>>,
@@ -65,6 +66,7 @@ impl Scripted {
             places: Mutex::default(),
             placed: Mutex::default(),
             sends: Mutex::default(),
+            sent: Mutex::default(),
             checks: Mutex::default(),
             rows: Mutex::default(),
             failing: Mutex::default(),
@@ -91,6 +93,11 @@ impl Scripted {
 
     pub fn placed(&self) -> Vec<NewCall> {
         self.placed.lock().unwrap().clone()
+    }
+
+    /// How many codes it was asked to send.
+    pub fn sent(&self) -> usize {
+        *self.sent.lock().unwrap()
     }
 
     pub fn pages(&self) -> usize {
@@ -163,6 +170,7 @@ impl Codes for Scripted {
     }
 
     async fn send(&self, _: NewCode<'_>) -> Result<ProviderRef, Failure> {
+        *self.sent.lock().unwrap() += 1;
         self.sends
             .lock()
             .unwrap()
@@ -241,6 +249,11 @@ pub struct Bed {
 
 /// A gateway with these accounts, in this order of routing, and more configuration.
 pub fn bed(providers: &[&Arc<Scripted>], more: &str) -> Bed {
+    bed_over(providers, more, |store| store)
+}
+
+/// The same, with something between the gateway and its store.
+pub fn bed_over(providers: &[&Arc<Scripted>], more: &str, between: impl FnOnce(SharedStore) -> SharedStore) -> Bed {
     let names: Vec<_> = providers
         .iter()
         .map(|provider| format!("\"{}\"", provider.name))
@@ -265,7 +278,7 @@ pub fn bed(providers: &[&Arc<Scripted>], more: &str) -> Bed {
     let config = Config::from_toml_with(&text, &env).unwrap();
     let clock = Arc::new(ManualClock::at(NOON));
     let shared: Arc<dyn Clock> = clock.clone();
-    let store = store::open("memory:", Arc::clone(&shared)).unwrap();
+    let store = between(store::open("memory:", Arc::clone(&shared)).unwrap());
     let sealer = Sealer::new(
         &config.accounts.values().next().unwrap().keys,
         Timestamp::from_millis(NOON),

@@ -2,6 +2,8 @@
 
 mod bed;
 mod choosing;
+mod failing;
+mod failing_store;
 mod history;
 mod idempotency;
 mod placing;

@@ -15,7 +15,8 @@ use tempfile::TempDir;
 
 const BROWSER: &str = "chromium";
 const DRIVER: &str = "chromedriver";
-const MISSING: &str = "install it with `scripts/install-test-tools`, or on Debian with `apt-get install chromium chromium-driver`";
+const MISSING: &str =
+    "install it with `scripts/install-test-tools`, or on Debian with `apt-get install chromium chromium-driver`";
 
 /// No page may take longer, a first start of the browser included.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -27,7 +28,9 @@ pub async fn visit(visit: impl AsyncFnOnce(&Client)) {
     let client = driver.open(profile.path()).await;
     let visited = tokio::time::timeout(PATIENCE, AssertUnwindSafe(visit(&client)).catch_unwind()).await;
     client.close().await.unwrap();
-    visited.expect("the visit ends in time").unwrap_or_else(|panic| resume_unwind(panic));
+    visited
+        .expect("the visit ends in time")
+        .unwrap_or_else(|panic| resume_unwind(panic));
 }
 
 /// A running chromedriver; it ends with this value.
@@ -40,17 +43,27 @@ impl Driver {
     fn start() -> Self {
         let mut command = Command::new(DRIVER);
         command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = command.spawn().unwrap_or_else(|error| panic!("{DRIVER} does not start: {error}; {MISSING}"));
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut process = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{DRIVER} does not start: {error}; {MISSING}"));
+        let mut lines = BufReader::new(process.stdout.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
         let port = lines.find_map(|line| line.strip_suffix('.')?.rsplit_once("on port ")?.1.parse().ok());
-        Self { process, port: port.expect("chromedriver says where it listens") }
+        Self {
+            process,
+            port: port.expect("chromedriver says where it listens"),
+        }
     }
 
     async fn open(&self, profile: &Path) -> Client {
         let capabilities = json!({ "goog:chromeOptions": { "args": arguments(profile) } });
         let capabilities: Capabilities = capabilities.as_object().unwrap().clone();
         let mut builder = ClientBuilder::new(HttpConnector::new());
-        let opened = builder.capabilities(capabilities).connect(&format!("http://127.0.0.1:{}", self.port)).await;
+        let opened = builder
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{}", self.port))
+            .await;
         opened.unwrap_or_else(|error| panic!("{BROWSER} does not open: {error}; {MISSING}"))
     }
 }

@@ -57,5 +57,9 @@ async fn requests(browser: &Client) -> Vec<String> {
 async fn picture(browser: &Client, name: &str) {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser");
     std::fs::create_dir_all(&directory).unwrap();
-    std::fs::write(directory.join(name).with_extension("png"), browser.screenshot().await.unwrap()).unwrap();
+    std::fs::write(
+        directory.join(name).with_extension("png"),
+        browser.screenshot().await.unwrap(),
+    )
+    .unwrap();
 }

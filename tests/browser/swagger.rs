@@ -28,7 +28,10 @@ impl Swagger<'_> {
 
     /// Opens an operation.
     pub async fn open(&self, tag: &str, operation: &str) -> Operation<'_> {
-        let opened = Operation { page: self, id: format!("#operations-{tag}-{operation}") };
+        let opened = Operation {
+            page: self,
+            id: format!("#operations-{tag}-{operation}"),
+        };
         self.click(&format!("{} .opblock-summary-control", opened.id)).await;
         opened
     }
@@ -53,13 +56,20 @@ impl Operation<'_> {
 
     /// What the body holds.
     pub async fn body(&self) -> String {
-        self.find(".body-param__text").await.prop("value").await.unwrap().unwrap_or_default()
+        self.find(".body-param__text")
+            .await
+            .prop("value")
+            .await
+            .unwrap()
+            .unwrap_or_default()
     }
 
     /// Sends the request, and gives the status and the body of the answer.
     pub async fn execute(&self) -> (String, String) {
         self.find(".execute").await.click().await.unwrap();
-        let status = self.find(".live-responses-table .response > .response-col_status").await;
+        let status = self
+            .find(".live-responses-table .response > .response-col_status")
+            .await;
         let body = self.find(".live-responses-table .response .highlight-code").await;
         (status.text().await.unwrap(), body.text().await.unwrap())
     }

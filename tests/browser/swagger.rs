@@ -70,7 +70,7 @@ impl Operation<'_> {
         let status = self
             .find(".live-responses-table .response > .response-col_status")
             .await;
-        let body = self.find(".live-responses-table .response .highlight-code").await;
+        let body = self.find(".live-responses-table .response .highlight-code > pre").await;
         (status.text().await.unwrap(), body.text().await.unwrap())
     }
 

@@ -85,7 +85,10 @@ mod tests {
 
     #[test]
     fn the_provider_s_own_name_decides_where_a_call_has_it() {
-        let (older, mut newer) = (placed("whatsapp:+5511988887777", 0), placed("whatsapp:+5511988887777", 1));
+        let (older, mut newer) = (
+            placed("whatsapp:+5511988887777", 0),
+            placed("whatsapp:+5511988887777", 1),
+        );
         newer.provider_ref = Some(ProviderRef::id("77"));
         let mut facts = news("whatsapp:+5511988887777");
         facts.reference = Some(ProviderRef::id("77"));

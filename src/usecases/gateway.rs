@@ -137,7 +137,9 @@ where
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         // Taken out while it is polled: work that panics is not gone on with.
-        let Some(mut work) = self.work.take() else { return Poll::Pending };
+        let Some(mut work) = self.work.take() else {
+            return Poll::Pending;
+        };
         let polled = work.as_mut().poll(context);
         if polled.is_pending() {
             self.work = Some(work);

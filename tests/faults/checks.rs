@@ -9,8 +9,8 @@ use serde_json::json;
 use switchboard::simulators::zenvia;
 
 use crate::bed::redis::Server;
-use crate::bed::{Answer, Client, Home, PROVIDER_TOKEN, Providers, eventually, http};
-use crate::site::{Store, code, comparisons, number, wrong};
+use crate::bed::{Client, Home, PROVIDER_TOKEN, Providers, eventually, http};
+use crate::site::{Store, answered, code, comparisons, number, wrong};
 
 /// How many bursts of each kind run on each store.
 const ROUNDS: usize = 500;
@@ -167,8 +167,12 @@ impl Lane {
     async fn burst(&self, round: usize, codes: impl FnOnce(&str) -> Vec<String>) -> Burst {
         let to = number(round);
         let new = json!({ "to": to, "channel": "sms", "account": self.name });
-        let started = answered(async || self.acme.post("/verifications", new.clone()).await).await;
-        let path = format!("/verifications/{}", started.expect(201).id());
+        let start = async || self.acme.post("/verifications", new.clone()).await;
+        let started = eventually("a code is sent", async || {
+            Some(start().await).filter(|it| it.status == 201)
+        })
+        .await;
+        let path = format!("/verifications/{}", started.id());
         let check = format!("{path}/check");
         let before = comparisons(&self.zenvia);
         let checks = codes(&code(&self.zenvia, &to))
@@ -204,12 +208,4 @@ impl Lane {
             .clone_into(&mut burst.status);
         burst
     }
-}
-
-/// The answer once the store is there to give one, and to keep what it tells.
-async fn answered(ask: impl AsyncFn() -> Answer) -> Answer {
-    eventually("the store is there", async || {
-        Some(ask().await).filter(|answer| !matches!(answer.status, 202 | 503))
-    })
-    .await
 }

@@ -20,12 +20,11 @@ const CROWD: usize = 8;
 async fn an_answered_call_is_there_after_a_kill(#[values(Store::Embedded, Store::Redis)] store: Store) {
     let mut site = Site::start(store).await;
     for round in 0..ROUNDS {
-        let call = site.acme().post("/calls", connect(&number(round))).await;
+        let call = site.post("/calls", connect(&number(round))).await;
         site.crash();
-        let acme = site.acme();
-        let kept = acme.get(&format!("/calls/{}", call.expect(201).id())).await;
+        let kept = site.get(&format!("/calls/{}", call.expect(201).id())).await;
         assert_eq!(kept.expect(200).body, call.body);
-        let list = acme.get("/calls").await;
+        let list = site.get("/calls").await;
         assert_eq!(list.expect(200).body["data"][0], call.body, "it is the newest");
     }
     assert_eq!(site.providers.zenvia.dials().len(), ROUNDS);
@@ -38,30 +37,29 @@ async fn a_verification_stands_where_it_stood_after_a_kill(#[values(Store::Embed
     let mut site = Site::start(store).await;
     for round in 0..ROUNDS {
         let to = number(round);
-        let started = site.acme().post("/verifications", verification(&to)).await;
+        let started = site.post("/verifications", verification(&to)).await;
         site.crash();
         let path = format!("/verifications/{}", started.expect(201).id());
-        assert_eq!(site.acme().get(&path).await.expect(200).body, started.body);
+        assert_eq!(site.get(&path).await.expect(200).body, started.body);
 
         let (check, code) = (format!("{path}/check"), code(&site.providers.zenvia, &to));
-        let refused = site.acme().post(&check, json!({ "code": wrong(&code) })).await;
+        let refused = site.post(&check, json!({ "code": wrong(&code) })).await;
         site.crash();
         assert_eq!(
             (&refused.expect(200).body["valid"], &refused.body["attempts_left"]),
             (&json!(false), &json!(4))
         );
         assert_eq!(
-            site.acme().get(&path).await.expect(200).body["attempts_left"],
+            site.get(&path).await.expect(200).body["attempts_left"],
             4,
             "the attempt is spent"
         );
 
-        let approved = site.acme().post(&check, json!({ "code": code })).await;
+        let approved = site.post(&check, json!({ "code": code })).await;
         site.crash();
         assert_eq!(approved.expect(200).body["valid"], true);
-        assert_eq!(site.acme().get(&path).await.expect(200).body["status"], "approved");
-        site.acme()
-            .post(&check, json!({ "code": code }))
+        assert_eq!(site.get(&path).await.expect(200).body["status"], "approved");
+        site.post(&check, json!({ "code": code }))
             .await
             .expect_problem(409, "verification-closed");
     }
@@ -80,7 +78,7 @@ async fn a_webhook_that_was_taken_is_applied_after_a_kill(#[values(Store::Embedd
     });
     let mut calls = Vec::new();
     for round in 0..ROUNDS {
-        let call = site.acme().post("/calls", say(&number(round))).await;
+        let call = site.post("/calls", say(&number(round))).await;
         let body = told(&site, call.expect(201).body["provider_ref"]["id"].as_str().unwrap()).await;
         let url = site.home.hook(site.gateway.address, ZENVIA, Some("tts-end"));
         let taken = http().post(url).body(body).send().await.unwrap();
@@ -147,10 +145,7 @@ async fn a_kill_among_many_calls_loses_none_and_repeats_dial_none_again(
         "an error means that nothing was started"
     );
     for dial in zenvia.dials() {
-        site.acme()
-            .get(&format!("/calls/{}", dial.tags.unwrap()))
-            .await
-            .expect(200);
+        site.get(&format!("/calls/{}", dial.tags.unwrap())).await.expect(200);
     }
     let acme = site.acme();
     let repeats = cut_off
@@ -196,7 +191,7 @@ async fn crowd(site: &mut Site, round: usize) -> Vec<Sent> {
 
 /// What was told is there; where the outcome was uncertain, more may be known by now.
 async fn assert_kept(site: &Site, answer: &Answer) {
-    let kept = site.acme().get(&format!("/calls/{}", answer.id())).await;
+    let kept = site.get(&format!("/calls/{}", answer.id())).await;
     if answer.status == 201 {
         assert_eq!(kept.expect(200).body, answer.body);
     }
@@ -205,7 +200,6 @@ async fn assert_kept(site: &Site, answer: &Answer) {
         answer.expect(answer.status.clamp(201, 202)).body["routing"]
     );
     let listed = site
-        .acme()
         .get(&format!(
             "/calls?request_id={}",
             answer.body["request_id"].as_str().unwrap()

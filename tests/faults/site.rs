@@ -56,6 +56,16 @@ impl Site {
         self.home.client(self.gateway.address, "acme")
     }
 
+    pub async fn get(&self, path: &str) -> Answer {
+        let acme = self.acme();
+        answered(async || acme.get(path).await).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        let acme = self.acme();
+        answered(async || acme.post(path, body.clone()).await).await
+    }
+
     /// Ends the gateway, and Redis with it, by SIGKILL, each first in its turn, and starts them again.
     pub fn crash(&mut self) {
         self.crashes += 1;
@@ -120,10 +130,18 @@ pub fn comparisons(zenvia: &zenvia::Handle) -> u64 {
     zenvia.control().requests().get(&route).copied().unwrap_or_default()
 }
 
+/// The answer of a gateway whose store may be slow on a busy machine: 503 means that nothing was done, so it is asked again.
+pub async fn answered(ask: impl AsyncFn() -> Answer) -> Answer {
+    eventually("the store is there", async || {
+        Some(ask().await).filter(|answer| answer.status != 503)
+    })
+    .await
+}
+
 /// The answer to a repeat of a `POST /calls` once the first is no longer thought to run.
 pub async fn settled_repeat(client: &Client, key: &str, body: Value) -> Answer {
     eventually("a repeat is answered", async || {
-        let again = client.ask(Method::POST, "/calls").key(key).json(&body).answer().await;
+        let again = answered(async || client.ask(Method::POST, "/calls").key(key).json(&body).answer().await).await;
         if again.status == 409 {
             again.expect_problem(409, "request-in-progress");
             assert!(again.header("retry-after").is_some());

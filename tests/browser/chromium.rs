@@ -103,7 +103,7 @@ fn arguments(profile: &Path) -> Vec<String> {
         "--no-first-run",
         "--no-proxy-server",
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        "--window-size=1280,2400",
+        "--window-size=1280,1400",
     ];
     let profile = format!("--user-data-dir={}", profile.display());
     plain.map(str::to_owned).into_iter().chain([profile]).collect()

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::answer;
 use super::edge::Edge;
 use super::headers;
-use super::openapi::{Extra, Line, Moment, Paged, Tag};
+use super::openapi::{Extra, Line, Moment, Paged, Ranged, Tag};
 use super::query::Params;
 use super::values::{Wrong, account, address, line, tag, truth, word};
 use super::window::{Days, When};
@@ -88,12 +88,12 @@ impl From<HistoryPage> for HistoryList {
         ("external_id" = inline(Option<Vec<Line<100>>>), Query, description = "The CRM's identifier."),
         ("tag" = inline(Option<Vec<Tag>>), Query, description = "The label."),
         ("provider_ref" = inline(Option<Vec<Line<200>>>), Query, description = "The provider's identifier."),
-        ("include" = inline(Option<Extra>), Query, description = "`raw` adds the provider's own row; needs the scope `history:raw`.", example = "raw"),
+        ("include" = inline(Option<Extra>), Query, description = "`raw` adds the provider's own row; needs the scope `history:raw`."),
         ("partial" = Option<bool>, Query, description = "Go on where a source fails; its rows come in later pages."),
         Paged,
     ),
     responses((status = 200, description = "A page of records.", body = HistoryList, headers(
-        ("Link" = Option<String>, description = "The next page, `rel=\"next\"`."),
+        ("Link" = String, description = "The next page, `rel=\"next\"`."),
     ))),
 )]
 pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {
@@ -119,7 +119,7 @@ pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {
     security(("bearer" = ["history:read"])),
     params(
         ("id" = String, Path, description = "The record.", max_length = 120, pattern = "^rec_[A-Za-z0-9_-]+$"),
-        ("include" = inline(Option<Extra>), Query, description = "`raw` adds the provider's own row; needs the scope `history:raw`.", example = "raw"),
+        ("include" = inline(Option<Extra>), Query, description = "`raw` adds the provider's own row; needs the scope `history:raw`."),
     ),
     responses((status = 200, description = "The record.", body = Record)),
 )]
@@ -144,7 +144,7 @@ pub async fn get(edge: Edge) -> Result<HttpResponse, Error> {
     security(("bearer" = ["recordings:read"])),
     params(
         ("id" = String, Path, description = "The record.", max_length = 120, pattern = "^rec_[A-Za-z0-9_-]+$"),
-        ("Range" = Option<String>, Header, description = "A range of bytes.", example = "bytes=0-1023"),
+        Ranged,
     ),
     responses(
         (status = 200, description = "The audio.", content_type = "audio/*", body = super::openapi::Audio, headers(("Accept-Ranges" = String, description = "`bytes`."))),

@@ -172,6 +172,7 @@ impl utoipa::PartialSchema for Address {
                 "A number in E.164, `ext:4000` (extension), `agent:john.snow` (logged-in agent) or `whatsapp:+5511…`. \
                  In requests a number may be any Brazilian national spelling.",
             ))
+            .min_length(Some(1))
             .max_length(Some(128))
             .examples(["+5511988887777"])
             .into()

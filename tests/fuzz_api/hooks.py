@@ -1,4 +1,4 @@
-"""What schemathesis is told beyond the document: not to wait, and which refusals no schema can foresee."""
+"""What schemathesis is told beyond the document: whom to call, not to wait, what no schema can foresee."""
 
 import atexit
 import collections
@@ -7,8 +7,10 @@ import os
 import pathlib
 import re
 import threading
+import time
 
 import schemathesis
+from gateway import CONNECT, OFFER, Gateway
 from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi.checks import RejectedPositiveData
 
@@ -28,14 +30,51 @@ FIELDS = {
     r"/?(to|from|number)|/actions/\d+/(to|from)": {"invalid", "not_allowed"},
     r"/actions/\d+/url": {"invalid", "not_allowed"},
     r"/actions|/session": {"missing", "not_allowed"},
-    r"since": {"too_large"},
-    r"until": {"invalid"},
+    r"since|until": {"invalid", "too_large"},
     r"/schedule_at": {"too_small"},
     r"/?account": {"unknown"},
     r"/code": {"invalid"},
 }
+# Calls of the simulators end after some seconds.
+LIVE_SECONDS = 1
 
-answers, lock = collections.Counter(), threading.Lock()
+gateway = Gateway(os.environ["GATEWAY"], os.environ["TOKEN"], os.environ["POSITUS"])
+live = {}
+answers = collections.Counter()
+lock = threading.Lock()
+
+
+@schemathesis.hook
+def map_case(context, case):
+    """Of `actions` and `session`, a call keeps the one that goes with its party; acts on calls find one that lives."""
+    if not (case.meta and case.meta.generation.mode.is_positive):
+        return case
+    if case.operation.label == "POST /calls" and isinstance(case.body, dict):
+        keep_script(case.body)
+    act = re.fullmatch(r"POST /calls/\{id\}/(\w+)", case.operation.label)
+    if act:
+        case.path_parameters["id"] = living(gateway.ring if act[1] in ("accept", "reject") else connect)
+    return case
+
+
+def keep_script(call):
+    whatsapp = str(call.get("to")).startswith("whatsapp:")
+    kept, dropped, default = ("session", "actions", OFFER) if whatsapp else ("actions", "session", CONNECT["actions"])
+    call[kept] = call.get(kept) or default
+    call.pop(dropped, None)
+
+
+def connect():
+    return gateway.place(CONNECT)
+
+
+def living(start):
+    """The call that `start` gave last, unless it may be over."""
+    with lock:
+        begun, call = live.get(start, (0, None))
+        if time.monotonic() - begun > LIVE_SECONDS:
+            live[start] = time.monotonic(), start()
+        return live[start][1]
 
 
 @schemathesis.hook

@@ -12,56 +12,63 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
+from gateway import AGENT, CONNECT, SAY, WHATSAPP, Gateway, until
 from openapi_spec_validator import validate
 
 HERE = pathlib.Path(__file__).resolve().parent
-# More would only spend the time of one seed on fewer of its phases.
-EXAMPLES_OF_ONE_SEED = 200
+# Requests of one seed to one operation while fuzzing; more seeds try other paths, more requests the same ones again.
+EXAMPLES = 10, 200
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--gateway", type=pathlib.Path, required=True, help="the binary")
-    options.add_argument("--cases", type=int, required=True, help="the least number of requests")
-    options = options.parse_args()
-    with tempfile.TemporaryDirectory() as directory, running(options.gateway, pathlib.Path(directory)) as gateway:
-        validate(gateway.get("/openapi.json"))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gateway", type=pathlib.Path, required=True, help="the binary")
+    parser.add_argument("--cases", type=int, required=True, help="the least number of requests")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory, running(options.gateway, pathlib.Path(directory)) as server:
+        validate(server.gateway.get("/openapi.json"))
         # Beside the dictionaries that it names.
-        shutil.copy(HERE / "schemathesis.toml", gateway.directory)
-        return fuzz(gateway, options.cases)
+        shutil.copy(HERE / "schemathesis.toml", directory)
+        return fuzz(server, options.cases)
 
 
-def fuzz(gateway, wanted):
+def fuzz(server, wanted):
     """Takes one seed after the other until enough requests were sent or one was answered wrongly."""
-    begun, cases, seed, answers, operations = time.monotonic(), 0, 0, collections.Counter(), 0
+    begun, cases, seed, answers = time.monotonic(), 0, 0, collections.Counter()
     while cases < wanted:
         seed += 1
-        gateway.write_fixtures()
-        report = run(gateway, seed, examples=max(10, min(EXAMPLES_OF_ONE_SEED, (wanted - cases) // 100)))
-        cases += report["test_cases"]["generated"]
-        operations = report["operations"]["tested"]
-        answers.update(json.loads((gateway.directory / "answers").read_text()))
+        server.write_fixtures()
+        least, most = EXAMPLES
+        report = run(server, seed, examples=max(least, min(most, (wanted - cases) // 100)))
         if report["exit_code"] != 0:
-            return say(f"Seed {seed}: an answer that the document does not have, or a fault.", 1)
-    gateway.must_be_well()
-    told = ", ".join(f"{status}: {count}" for status, count in sorted(answers.items()))
-    return say(f"{cases} requests to {operations} operations with {seed} seeds in {time.monotonic() - begun:.0f} s: "
-               f"0 failures. Answers: {told}.", 0)
+            return tell(f"Seed {seed}: an answer that the document does not have, or a fault.", 1)
+        cases += report["test_cases"]["generated"]
+        answers.update(json.loads((server.directory / "answers").read_text()))
+    server.must_be_well()
+    statuses = ", ".join(f"{count} of {status}" for status, count in sorted(answers.items()))
+    seconds, operations = time.monotonic() - begun, report["operations"]["tested"]
+    asked = f"{cases} requests to {operations} operations, {seed} seeds, {seconds:.0f} s"
+    return tell(f"{asked}: 0 failures. Answers: {statuses}.", 0)
 
 
-def run(gateway, seed, examples):
-    report = gateway.directory / "report.json"
+def run(server, seed, examples):
+    report = server.directory / "report.json"
     report.unlink(missing_ok=True)
-    command = [
-        pathlib.Path(sys.executable).with_name("st"), "--config-file", gateway.directory / "schemathesis.toml",
-        "run", f"{gateway.url}/openapi.json", "--no-color", "--checks", "all",
-        "--phases", "examples,coverage,fuzzing,stateful", "--seed", seed, "--max-examples", examples,
-        "--generation-database", "none", "--continue-on-failure", "--report", "json", "--report-json-path", report,
-    ]  # fmt: skip
-    environment = os.environ | {"TOKEN": gateway.token, "FIXTURES": str(gateway.directory), "PYTHONPATH": str(HERE)}
-    subprocess.run([str(word) for word in command], env=environment, cwd=gateway.directory, check=False)
+    options = {
+        "--checks": "all",
+        "--phases": "examples,coverage,fuzzing,stateful",
+        "--seed": seed,
+        "--max-examples": examples,
+        "--generation-database": "none",
+        "--report": "json",
+        "--report-json-path": report,
+    }
+    words = [word for option in options.items() for word in option]
+    schemathesis, config = pathlib.Path(sys.executable).with_name("st"), server.directory / "schemathesis.toml"
+    run = ["run", f"{server.gateway.url}/openapi.json", "--no-color", "--continue-on-failure"]
+    command = [schemathesis, "--config-file", config, *run, *words]
+    subprocess.run(list(map(str, command)), env=server.environment(), cwd=server.directory, check=False)
     if not report.exists():
         sys.exit("schemathesis did not run")
     return json.loads(report.read_text())
@@ -75,90 +82,59 @@ def running(binary, directory):
     with open(directory / "log", "w") as log:
         process = subprocess.Popen([binary, "dev", *ports, *config], stdout=log, stderr=subprocess.STDOUT)
     try:
-        yield Gateway(process, directory)
+        yield Server(process, directory)
     finally:
         process.terminate()
         process.wait(timeout=30)
 
 
-class Gateway:
+class Server:
+    """A running gateway and where it keeps everything."""
+
     def __init__(self, process, directory):
         self.process, self.directory = process, directory
-        self.url, self.token, self.positus = "", "", ""
-        until(self.says_where)
+        token = until(self.token)
+        url = re.search(r"export GW=(\S+)", self.log())[1]
+        positus = re.search(r'base_url = "(\S+)/v2"', (directory / "data/switchboard.toml").read_text())[1]
+        self.gateway = Gateway(url, token, positus)
 
-    def says_where(self):
-        """Whether it is ready; what it prints then is what a developer reads."""
+    def token(self):
+        """The token it prints once it is ready."""
         if self.process.poll() is not None:
             sys.exit(f"the gateway ended:\n{self.log()}")
-        token = re.search(r"export T=(\S+)", self.log())
-        if token:
-            self.token = token[1]
-            self.url = re.search(r"export GW=(\S+)", self.log())[1]
-        return token
+        printed = re.search(r"export T=(\S+)", self.log())
+        return printed and printed[1]
 
     def log(self):
         return (self.directory / "log").read_text()
 
-    def get(self, path):
-        return self.ask(urllib.request.Request(self.url + path))
-
-    def post(self, path, body):
-        headers = {"Content-Type": "application/json"}
-        return self.ask(urllib.request.Request(self.url + path, json.dumps(body).encode(), headers))
-
-    def ask(self, request):
-        request.add_header("Authorization", f"Bearer {self.token}")
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
+    def environment(self):
+        gateway = self.gateway
+        told = {"GATEWAY": gateway.url, "TOKEN": gateway.token, "POSITUS": gateway.positus}
+        return os.environ | told | {"FIXTURES": str(self.directory), "PYTHONPATH": str(HERE)}
 
     def write_fixtures(self):
         """Writes down, as dictionaries of schemathesis, what exists here: no document can give that."""
-        self.write("calls", [self.post("/calls", call)["id"] for call in CALLS] + [self.incoming()])
-        self.write("records", [record["id"] for record in self.get("/history?since=yesterday&limit=40")["data"]])
+        placed = [self.gateway.place(call) for call in (SAY, CONNECT, AGENT, WHATSAPP)]
+        records = self.gateway.get("/history?since=yesterday&limit=40")["data"]
+        self.write("calls", [*placed, self.gateway.ring()])
+        self.write("records", [record["id"] for record in records])
         self.write("secrets", [(self.directory / "data/keys/webhooks/secret.key").read_text().strip()])
 
     def write(self, name, values):
         (self.directory / name).write_text("".join(f'"{value}"\n' for value in values))
 
-    def incoming(self):
-        """The id of a call that a WhatsApp user places, once the gateway has heard of it."""
-        configuration = (self.directory / "data/switchboard.toml").read_text()
-        positus = re.search(r'base_url = "(\S+)/v2"', configuration)[1]
-        ring = urllib.request.Request(positus + "/_sim/incoming", b'{"from":"5511966665555"}', method="POST")
-        urllib.request.urlopen(ring, timeout=10).close()
-        heard = until(lambda: self.get("/calls?direction=inbound")["data"])
-        return heard[0]["id"]
-
     def must_be_well(self):
-        if self.process.poll() is not None or self.get("/health/ready") != {"status": "ready"}:
+        if self.process.poll() is not None or self.gateway.get("/health/ready") != {"status": "ready"}:
             sys.exit(f"the gateway is not well:\n{self.log()}")
         if "panicked" in self.log():
             sys.exit(f"the gateway panicked:\n{self.log()}")
 
 
-def until(ready, seconds=30):
-    """What `ready` gives once it gives something."""
-    end = time.monotonic() + seconds
-    while not (found := ready()):
-        if time.monotonic() > end:
-            sys.exit(f"waited {seconds} s in vain for {ready}")
-        time.sleep(0.05)
-    return found
-
-
-def say(text, code):
+def tell(text, code):
     print(text)
     return code
 
-
-OFFER = {"type": "offer", "sdp": "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=rtpmap:111 opus/48000/2\r\n"}
-CALLS = [
-    {"to": "11977776666", "actions": [{"type": "say", "text": "Bom dia"}]},
-    {"to": "11977776666", "actions": [{"type": "connect", "to": "1130031000"}], "record": True},
-    {"to": "agent:john.snow", "actions": [{"type": "connect", "to": "11977776666"}]},
-    {"to": "whatsapp:+5511977776666", "session": OFFER},
-]
 
 if __name__ == "__main__":
     sys.exit(main())

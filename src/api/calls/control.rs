@@ -83,7 +83,7 @@ impl Monitoring {
     security(("bearer" = ["calls:write"])),
     params(("id" = CallId, Path, description = "The call.")),
     responses((status = 202, description = "The call as it stands.", body = Call, headers(
-        ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),
+        ("Idempotent-Replayed" = String, description = "`true` where this answer was given before."),
     ))),
 )]
 pub async fn hang_up(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Error> {
@@ -111,7 +111,7 @@ pub async fn hang_up(edge: Edge, payload: web::Payload) -> Result<HttpResponse, 
         ("accept" = (summary = "Answer with audio", value = json!({"session": {"type": "answer", "sdp": EXAMPLE_SDP}}))),
     )),
     responses((status = 202, description = "The call as it stands.", body = Call, headers(
-        ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),
+        ("Idempotent-Replayed" = String, description = "`true` where this answer was given before."),
     ))),
 )]
 pub async fn accept(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Error> {
@@ -135,7 +135,7 @@ pub async fn accept(edge: Edge, payload: web::Payload) -> Result<HttpResponse, E
     security(("bearer" = ["calls:write"])),
     params(("id" = CallId, Path, description = "The call.")),
     responses((status = 202, description = "The call as it stands.", body = Call, headers(
-        ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),
+        ("Idempotent-Replayed" = String, description = "`true` where this answer was given before."),
     ))),
 )]
 pub async fn reject(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Error> {
@@ -163,7 +163,7 @@ pub async fn reject(edge: Edge, payload: web::Payload) -> Result<HttpResponse, E
         ("transfer" = (summary = "Move leg B to an extension", value = json!({"to": "ext:4000", "leg": "callee"}))),
     )),
     responses((status = 202, description = "The call as it stands.", body = Call, headers(
-        ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),
+        ("Idempotent-Replayed" = String, description = "`true` where this answer was given before."),
     ))),
 )]
 pub async fn transfer(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Error> {
@@ -191,7 +191,7 @@ pub async fn transfer(edge: Edge, payload: web::Payload) -> Result<HttpResponse,
         ("listen" = (summary = "Listen from an extension", value = json!({"to": "ext:4000", "mode": "listen"}))),
     )),
     responses((status = 202, description = "The call as it stands.", body = Call, headers(
-        ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),
+        ("Idempotent-Replayed" = String, description = "`true` where this answer was given before."),
     ))),
 )]
 pub async fn monitor(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Error> {

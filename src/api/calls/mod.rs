@@ -17,7 +17,7 @@ use super::answer;
 use super::edge::Edge;
 use super::headers::{self, PREFERENCE_APPLIED};
 use super::object;
-use super::openapi::{Line, Paged, Tag, Windowed};
+use super::openapi::{Line, Paged, Ranged, Tag, Waiting, Windowed};
 use super::query::Params;
 use super::values::{account, address, line, tag, word};
 use super::window::{Days, When};
@@ -61,7 +61,7 @@ pub struct CallList {
     security(("bearer" = ["calls:write"])),
     params(
         ("dry_run" = Option<bool>, Query, description = "Say what would be done and do nothing."),
-        ("Prefer" = Option<String>, Header, description = "`wait=20` holds the answer back until the call has news, at most 30 s."),
+        Waiting,
     ),
     request_body(content = NewCallBody, examples(
         ("say" = (summary = "Speak a text", value = json!({"to": "11988887777", "actions": [{"type": "say", "text": "Seu pedido saiu", "voice": "pt-BR"}], "tag": "order-7"}))),
@@ -74,13 +74,13 @@ pub struct CallList {
         (status = 200, description = "Dry run: what would be done.", body = Preview),
         (status = 201, description = "The provider took the call.", body = Call, headers(
             ("Location" = String, description = "The path of the call."),
-            ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),
-            ("Preference-Applied" = Option<String>, description = "The `wait` that was heeded."),
+            ("Idempotent-Replayed" = String, description = "`true` where this answer was given before."),
+            ("Preference-Applied" = String, description = "The `wait` that was heeded."),
         )),
         (status = 202, description = "The provider may have taken the call; its answer was lost.", body = Call, headers(
             ("Location" = String, description = "The path of the call."),
-            ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),
-            ("Preference-Applied" = Option<String>, description = "The `wait` that was heeded."),
+            ("Idempotent-Replayed" = String, description = "`true` where this answer was given before."),
+            ("Preference-Applied" = String, description = "The `wait` that was heeded."),
         )),
     ),
 )]
@@ -122,10 +122,10 @@ pub async fn place(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Er
     params(
         ("id" = CallId, Path, description = "The call."),
         ("refresh" = Option<bool>, Query, description = "Ask the provider first."),
-        ("Prefer" = Option<String>, Header, description = "`wait=20` holds the answer back until the call has news, at most 30 s."),
+        Waiting,
     ),
     responses((status = 200, description = "The call.", body = Call, headers(
-        ("Preference-Applied" = Option<String>, description = "The `wait` that was heeded."),
+        ("Preference-Applied" = String, description = "The `wait` that was heeded."),
     ))),
 )]
 pub async fn get(edge: Edge) -> Result<HttpResponse, Error> {
@@ -166,7 +166,7 @@ pub async fn get(edge: Edge) -> Result<HttpResponse, Error> {
         Paged,
     ),
     responses((status = 200, description = "A page of calls.", body = CallList, headers(
-        ("Link" = Option<String>, description = "The next page, `rel=\"next\"`."),
+        ("Link" = String, description = "The next page, `rel=\"next\"`."),
     ))),
 )]
 pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {
@@ -194,7 +194,7 @@ pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {
     security(("bearer" = ["recordings:read"])),
     params(
         ("id" = CallId, Path, description = "The call."),
-        ("Range" = Option<String>, Header, description = "A range of bytes.", example = "bytes=0-1023"),
+        Ranged,
     ),
     responses(
         (status = 200, description = "The audio.", content_type = "audio/*", body = super::openapi::Audio, headers(("Accept-Ranges" = String, description = "`bytes`."))),

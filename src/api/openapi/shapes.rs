@@ -52,10 +52,37 @@ impl IntoParams for Windowed {
     }
 }
 
+/// What lets an answer be held back.
+pub enum Waiting {}
+
+impl IntoParams for Waiting {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let told = "`wait=20` holds the answer back until the call has news, at most 30 s.";
+        vec![header("Prefer", told, text().examples(["wait=20"]))]
+    }
+}
+
+/// What asks for a part of an audio.
+pub enum Ranged {}
+
+impl IntoParams for Ranged {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![header("Range", "A range of bytes.", text().examples(["bytes=0-1023"]))]
+    }
+}
+
 fn query(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
+    optional(ParameterIn::Query, name, description, schema)
+}
+
+fn header(name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
+    optional(ParameterIn::Header, name, description, schema)
+}
+
+fn optional(place: ParameterIn, name: &str, description: &str, schema: impl Into<RefOr<Schema>>) -> Parameter {
     ParameterBuilder::new()
         .name(name)
-        .parameter_in(ParameterIn::Query)
+        .parameter_in(place)
         .required(Required::False)
         .description(Some(description))
         .schema(Some(schema))
@@ -96,11 +123,9 @@ pub enum Moment {}
 
 impl PartialSchema for Moment {
     fn schema() -> RefOr<Schema> {
-        let format = |format| text().format(Some(SchemaFormat::KnownFormat(format)));
-        AnyOfBuilder::new()
-            .item(format(KnownFormat::DateTime))
-            .item(format(KnownFormat::Date))
-            .item(text().enum_values(Some(["today", "yesterday"])))
+        text()
+            .pattern(Some("^(today|yesterday|[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?)$"))
+            .examples(["yesterday"])
             .into()
     }
 }

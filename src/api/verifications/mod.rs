@@ -52,11 +52,11 @@ pub struct VerificationList {
         (status = 200, description = "Dry run: what would be done.", body = Preview),
         (status = 201, description = "The provider took the code.", body = Verification, headers(
             ("Location" = String, description = "The path of the verification."),
-            ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),
+            ("Idempotent-Replayed" = String, description = "`true` where this answer was given before."),
         )),
         (status = 202, description = "The code may have been sent; the provider's answer was lost.", body = Verification, headers(
             ("Location" = String, description = "The path of the verification."),
-            ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),
+            ("Idempotent-Replayed" = String, description = "`true` where this answer was given before."),
         )),
     ),
 )]
@@ -94,7 +94,7 @@ pub async fn start(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Er
     request_body(content = Check, examples(("code" = (summary = "The code as typed", value = json!({"code": "123456"}))))),
     responses(
         (status = 200, description = "What the code came to.", body = CheckResult, headers(
-            ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),
+            ("Idempotent-Replayed" = String, description = "`true` where this answer was given before."),
         )),
         (status = 202, description = "An earlier request with this key was cut short; the verification as it stands.", body = Verification, headers(
             ("Location" = String, description = "The path of the verification."),
@@ -128,11 +128,11 @@ pub async fn check(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Er
     responses(
         (status = 201, description = "The provider took the code.", body = Verification, headers(
             ("Location" = String, description = "The path of the verification."),
-            ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),
+            ("Idempotent-Replayed" = String, description = "`true` where this answer was given before."),
         )),
         (status = 202, description = "The code may have been sent; the provider's answer was lost.", body = Verification, headers(
             ("Location" = String, description = "The path of the verification."),
-            ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),
+            ("Idempotent-Replayed" = String, description = "`true` where this answer was given before."),
         )),
     ),
 )]
@@ -164,7 +164,7 @@ pub async fn resend(edge: Edge, payload: web::Payload) -> Result<HttpResponse, E
     params(("id" = VerificationId, Path, description = "The verification.")),
     responses(
         (status = 200, description = "The verification, canceled.", body = Verification, headers(
-            ("Idempotent-Replayed" = Option<String>, description = "`true` where this answer was given before."),
+            ("Idempotent-Replayed" = String, description = "`true` where this answer was given before."),
         )),
         (status = 202, description = "An earlier request with this key was cut short; the verification as it stands.", body = Verification, headers(
             ("Location" = String, description = "The path of the verification."),
@@ -220,7 +220,7 @@ pub async fn get(edge: Edge) -> Result<HttpResponse, Error> {
         Paged,
     ),
     responses((status = 200, description = "A page of verifications.", body = VerificationList, headers(
-        ("Link" = Option<String>, description = "The next page, `rel=\"next\"`."),
+        ("Link" = String, description = "The next page, `rel=\"next\"`."),
     ))),
 )]
 pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {

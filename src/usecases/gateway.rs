@@ -137,12 +137,13 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let Some(work) = self.work.as_mut() else {
+        // Taken out while it is polled: work that panics is not gone on with.
+        let Some(mut work) = self.work.take() else {
             return Poll::Pending;
         };
         let polled = work.as_mut().poll(context);
-        if polled.is_ready() {
-            self.work = None;
+        if polled.is_pending() {
+            self.work = Some(work);
         }
         polled
     }

@@ -1,5 +1,6 @@
 //! A headless Chromium that reaches this machine only, driven over WebDriver.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::Path;
@@ -27,10 +28,24 @@ pub async fn visit(visit: impl AsyncFnOnce(&Client)) {
     let profile = TempDir::new().unwrap();
     let client = driver.open(profile.path()).await;
     let visited = tokio::time::timeout(PATIENCE, AssertUnwindSafe(visit(&client)).catch_unwind()).await;
+    if !matches!(visited, Ok(Ok(()))) {
+        picture(&client, "failed").await;
+    }
     client.close().await.unwrap();
     visited
         .expect("the visit ends in time")
         .unwrap_or_else(|panic| resume_unwind(panic));
+}
+
+/// Keeps what is seen, as `target/browser/NAME.png`.
+pub async fn picture(client: &Client, name: &str) {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser");
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(
+        directory.join(name).with_extension("png"),
+        client.screenshot().await.unwrap(),
+    )
+    .unwrap();
 }
 
 /// A running chromedriver; it ends with this value.
@@ -88,7 +103,7 @@ fn arguments(profile: &Path) -> Vec<String> {
         "--no-first-run",
         "--no-proxy-server",
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-        "--window-size=1280,1600",
+        "--window-size=1280,1400",
     ];
     let profile = format!("--user-data-dir={}", profile.display());
     plain.map(str::to_owned).into_iter().chain([profile]).collect()

@@ -6,9 +6,8 @@ mod bed;
 mod chromium;
 mod swagger;
 
-use std::path::Path;
-
 use bed::{Home, Providers};
+use chromium::picture;
 use fantoccini::Client;
 use serde_json::Value;
 use swagger::Swagger;
@@ -28,6 +27,7 @@ async fn a_person_opens_the_page_authorizes_and_tries_the_api_out() {
 
         let calls = page.open("Calls", "placeCall").await;
         calls.choose_example("say").await;
+        assert!(calls.body().await.contains("Seu pedido saiu"));
         let (status, body) = calls.execute().await;
         picture(browser, "calls").await;
         assert_eq!(status.trim(), "201", "{body}");
@@ -51,15 +51,4 @@ async fn a_person_opens_the_page_authorizes_and_tries_the_api_out() {
 async fn requests(browser: &Client) -> Vec<String> {
     let script = "return performance.getEntries().filter(entry => entry.initiatorType).map(entry => entry.name)";
     serde_json::from_value(browser.execute(script, Vec::new()).await.unwrap()).unwrap()
-}
-
-/// Keeps what is seen, for whoever wonders.
-async fn picture(browser: &Client, name: &str) {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("browser");
-    std::fs::create_dir_all(&directory).unwrap();
-    std::fs::write(
-        directory.join(name).with_extension("png"),
-        browser.screenshot().await.unwrap(),
-    )
-    .unwrap();
 }

@@ -36,6 +36,15 @@ impl Swagger<'_> {
         opened
     }
 
+    /// Scrolls to an element, for whoever looks at a picture.
+    async fn show(&self, element: &Element) {
+        let element = serde_json::to_value(element).unwrap();
+        let scrolled = self
+            .0
+            .execute("arguments[0].scrollIntoView({ block: 'center' })", vec![element]);
+        scrolled.await.unwrap();
+    }
+
     async fn click(&self, css: &str) {
         self.find(css).await.click().await.unwrap();
     }
@@ -70,7 +79,8 @@ impl Operation<'_> {
         let status = self
             .find(".live-responses-table .response > .response-col_status")
             .await;
-        let body = self.find(".live-responses-table .response .highlight-code").await;
+        self.page.show(&status).await;
+        let body = self.find(".live-responses-table .response .highlight-code > pre").await;
         (status.text().await.unwrap(), body.text().await.unwrap())
     }
 

@@ -62,7 +62,7 @@ pub struct CallList {
     security(("bearer" = ["calls:write"])),
     params(
         ("dry_run" = Option<bool>, Query, description = "Say what would be done and do nothing."),
-        ("Prefer" = Option<String>, Header, description = "`wait=20` holds the answer back until the call has news, at most 30 s.", example = "wait=20"),
+        ("Prefer" = Option<String>, Header, description = "`wait=20` holds the answer back until the call has news, at most 30 s."),
     ),
     request_body(content = NewCallBody, examples(
         ("say" = (summary = "Speak a text", value = json!({"to": "11988887777", "actions": [{"type": "say", "text": "Seu pedido saiu", "voice": "pt-BR"}], "tag": "order-7"}))),
@@ -123,7 +123,7 @@ pub async fn place(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Er
     params(
         ("id" = CallId, Path, description = "The call."),
         ("refresh" = Option<bool>, Query, description = "Ask the provider first."),
-        ("Prefer" = Option<String>, Header, description = "`wait=20` holds the answer back until the call has news, at most 30 s.", example = "wait=20"),
+        ("Prefer" = Option<String>, Header, description = "`wait=20` holds the answer back until the call has news, at most 30 s."),
     ),
     responses((status = 200, description = "The call.", body = Call, headers(
         ("Preference-Applied" = Option<String>, description = "The `wait` that was heeded."),

@@ -130,7 +130,7 @@ where
     let levels = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_target(env!("CARGO_CRATE_NAME"), level);
-    tracing_subscriber::registry().with(lines.with_filter(levels))
+    tracing_subscriber::registry().with(levels).with(lines)
 }
 
 /// Starts collecting metrics, once per process, and returns the handle that renders them.

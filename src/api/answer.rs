@@ -5,6 +5,7 @@ use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, LINK, LOCATION};
 use serde::Serialize;
+use serde_json::value::to_raw_value;
 use url::form_urlencoded;
 
 use super::edge::Edge;
@@ -35,7 +36,7 @@ pub fn made<T: Serialize>(accepted: &Accepted<T>, path: String) -> Result<Outcom
 /// # Errors
 /// As [`made`].
 pub fn outcome(status: StatusCode, object: &impl Serialize) -> Result<Outcome, Error> {
-    let body = serde_json::to_string(object).map_err(|error| {
+    let body = to_raw_value(object).map_err(|error| {
         tracing::error!(%error, "an answer cannot be written");
         Error::new(Problem::Internal, "The answer cannot be written.")
     })?;
@@ -52,7 +53,9 @@ pub fn tell(outcome: Outcome) -> HttpResponse {
     if let Some(path) = outcome.location {
         response.insert_header((LOCATION, path));
     }
-    response.content_type("application/json").body(outcome.body)
+    response
+        .content_type("application/json")
+        .body(String::from(Box::<str>::from(outcome.body)))
 }
 
 /// The answer that tells an outcome again.

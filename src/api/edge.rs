@@ -12,7 +12,6 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use tracing::Instrument;
 
 use super::Api;
 use super::body::{self, Bounds};
@@ -254,8 +253,9 @@ impl Edge {
         F: Future<Output = Result<Outcome, Error>> + Send + 'static,
     {
         let (gateway, caller) = (Arc::clone(self.gateway()), Arc::clone(caller));
-        let act = act(Arc::clone(&gateway), Arc::clone(&caller));
+        // Boxed, because it is large and handed on several times.
+        let act = Box::pin(act(Arc::clone(&gateway), Arc::clone(&caller)));
         let work = async move { gateway.once(&caller, guarded, act).await };
-        self.gateway().see_through(work.in_current_span()).await
+        self.gateway().see_through(work).await
     }
 }

@@ -11,15 +11,9 @@ use super::{accounts, calls, history, problem, system, verifications, webhooks};
 use crate::domain::error::{Error, Problem};
 
 /// Every path of the API; any other is `not-found`.
+///
+/// They are tried in this order, and each that holds a parameter costs a regular expression: the hottest come first.
 pub fn routes(app: &mut ServiceConfig) {
-    At::path("/calls").get(calls::list).post(calls::place).add_to(app);
-    At::path("/calls/{id}").get(calls::get).add_to(app);
-    At::path("/calls/{id}/recording").get(calls::recording).add_to(app);
-    At::path("/calls/{id}/hangup").post(calls::hang_up).add_to(app);
-    At::path("/calls/{id}/accept").post(calls::accept).add_to(app);
-    At::path("/calls/{id}/reject").post(calls::reject).add_to(app);
-    At::path("/calls/{id}/transfer").post(calls::transfer).add_to(app);
-    At::path("/calls/{id}/monitor").post(calls::monitor).add_to(app);
     At::path("/verifications")
         .get(verifications::list)
         .post(verifications::start)
@@ -34,15 +28,23 @@ pub fn routes(app: &mut ServiceConfig) {
     At::path("/verifications/{id}/cancel")
         .post(verifications::cancel)
         .add_to(app);
-    At::path("/history").get(history::list).add_to(app);
-    At::path("/history/{id}").get(history::get).add_to(app);
-    At::path("/history/{id}/recording").get(history::recording).add_to(app);
     At::path("/webhooks/{account}/{secret}")
         .post(webhooks::take)
         .add_to(app);
     At::path("/webhooks/{account}/{kind}/{secret}")
         .post(webhooks::take_of_kind)
         .add_to(app);
+    At::path("/calls").get(calls::list).post(calls::place).add_to(app);
+    At::path("/calls/{id}").get(calls::get).add_to(app);
+    At::path("/calls/{id}/recording").get(calls::recording).add_to(app);
+    At::path("/calls/{id}/hangup").post(calls::hang_up).add_to(app);
+    At::path("/calls/{id}/accept").post(calls::accept).add_to(app);
+    At::path("/calls/{id}/reject").post(calls::reject).add_to(app);
+    At::path("/calls/{id}/transfer").post(calls::transfer).add_to(app);
+    At::path("/calls/{id}/monitor").post(calls::monitor).add_to(app);
+    At::path("/history").get(history::list).add_to(app);
+    At::path("/history/{id}").get(history::get).add_to(app);
+    At::path("/history/{id}/recording").get(history::recording).add_to(app);
     At::path("/accounts").get(accounts::list).add_to(app);
     At::path("/problems").get(problem::pages::list).add_to(app);
     At::path("/problems/{slug}").get(problem::pages::page).add_to(app);

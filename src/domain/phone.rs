@@ -86,6 +86,9 @@ impl PhoneNumber {
 
     /// The number's country, where the numbering plans tell.
     pub fn country(&self) -> Option<Region> {
+        if self.brazilian().is_some() {
+            return Some(Region::BR);
+        }
         PHONE_NUMBER_UTIL.parse(&self.0, None).ok()?.get_region_code()
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -156,12 +157,10 @@ where
     fn drop(&mut self) {
         let Some(work) = self.work.take() else { return };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            self.unfinished.spawn_on(
-                async move {
-                    work.await;
-                },
-                &runtime,
-            );
+            let rest = async move {
+                work.await;
+            };
+            self.unfinished.spawn_on(rest.in_current_span(), &runtime);
         }
     }
 }

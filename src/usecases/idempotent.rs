@@ -35,14 +35,7 @@ struct Claim {
     /// When it began.
     since: Timestamp,
     /// The answer, once there is one.
-    outcome: Option<StoredOutcome>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct StoredOutcome {
-    status: u16,
-    body: String,
-    location: Option<String>,
+    outcome: Option<Outcome>,
 }
 
 impl Gateway {
@@ -80,7 +73,7 @@ impl Gateway {
             Put::Conflict(None) => Err(in_progress()),
             Put::Stored(version) => match act.await {
                 Ok(outcome) => {
-                    claim.outcome = Some((&outcome).into());
+                    claim.outcome = Some(outcome.clone());
                     self.store
                         .put(&name, encode(&claim)?, Some(KEPT), Expect::Version(version))
                         .await
@@ -108,7 +101,7 @@ impl Gateway {
             ));
         }
         if let Some(outcome) = claim.outcome {
-            return Ok(Once::Replayed(outcome.into()));
+            return Ok(Once::Replayed(outcome));
         }
         if self.is_running(&claim).await? {
             return Err(in_progress());
@@ -173,24 +166,4 @@ fn in_progress() -> Error {
         "A request with this idempotency key is still running.",
     )
     .retry_after(Duration::from_secs(1))
-}
-
-impl From<&Outcome> for StoredOutcome {
-    fn from(outcome: &Outcome) -> Self {
-        Self {
-            status: outcome.status,
-            body: outcome.body.clone(),
-            location: outcome.location.clone(),
-        }
-    }
-}
-
-impl From<StoredOutcome> for Outcome {
-    fn from(stored: StoredOutcome) -> Self {
-        Self {
-            status: stored.status,
-            body: stored.body,
-            location: stored.location,
-        }
-    }
 }

@@ -16,6 +16,9 @@ use crate::store::{Expect, Key, Put, Stored, Version, keys};
 /// How often a change is tried again when others change the same object; each try is one round trip.
 const TRIES: usize = 200;
 
+/// Bytes that hold most objects without growing.
+const USUAL_SIZE: usize = 2048;
+
 /// An object as it was last read or written.
 pub(super) struct Held<O> {
     pub(super) object: O,
@@ -31,7 +34,9 @@ pub(super) enum Change<T> {
 }
 
 pub(super) fn encode(object: &impl Serialize) -> Result<Bytes, Error> {
-    serde_json::to_vec(object).map(Bytes::from).map_err(|_| corrupt())
+    let mut text = Vec::with_capacity(USUAL_SIZE);
+    serde_json::to_writer(&mut text, object).map_err(|_| corrupt())?;
+    Ok(text.into())
 }
 
 pub(super) fn decode<T: DeserializeOwned>(stored: &Stored) -> Result<T, Error> {

@@ -1,7 +1,8 @@
 //! What the edge asks of the rules, already read and validated field by field.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::domain::account::AccountName;
@@ -255,14 +256,20 @@ pub struct PermissionState {
 }
 
 /// An answer to be given again to whoever repeats the request with its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
     /// The HTTP status.
     pub status: u16,
-    /// The body, JSON text.
-    pub body: String,
+    /// The body.
+    pub body: Box<RawValue>,
     /// The object's path.
     pub location: Option<String>,
+}
+
+impl PartialEq for Outcome {
+    fn eq(&self, other: &Self) -> bool {
+        (self.status, self.body.get(), &self.location) == (other.status, other.body.get(), &other.location)
+    }
 }
 
 /// What an idempotency key guards.
@@ -279,7 +286,7 @@ pub struct Guarded {
 }
 
 /// How a guarded request was answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Once {
     /// It ran now.
     Ran(Outcome),

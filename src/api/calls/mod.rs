@@ -11,6 +11,7 @@ use std::time::Duration;
 use actix_web::http::header::HeaderValue;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use serde_json::value::to_raw_value;
 use utoipa::ToSchema;
 
 use super::answer;
@@ -248,11 +249,11 @@ async fn with_news(edge: &Edge, caller: &Caller, outcome: Outcome) -> HttpRespon
     let Some(wait) = edge.wait() else {
         return answer::tell(outcome);
     };
-    let news = match serde_json::from_str::<Call>(&outcome.body) {
+    let news = match serde_json::from_str::<Call>(outcome.body.get()) {
         Ok(call) => edge.gateway().wait_for_news(caller, call, wait).await.ok(),
         Err(_) => None,
     };
-    let body = news.and_then(|call| serde_json::to_string(&call).ok());
+    let body = news.and_then(|call| to_raw_value(&call).ok());
     let mut response = answer::tell(Outcome {
         body: body.unwrap_or_else(|| outcome.body.clone()),
         ..outcome

@@ -92,12 +92,13 @@ impl Links {
 
     async fn connection(&self) -> Result<(Connection, usize), StoreError> {
         let mut slot = self.slot().lock().await;
+        let now = Instant::now();
         let link = match slot.as_mut() {
-            Some(link) if link.used.elapsed() <= IDLE => link,
+            Some(link) if now - link.used <= IDLE => link,
             // Boxed, so that what happens rarely does not swell the future of every operation.
             _ => Box::pin(self.renewed(&mut slot)).await?,
         };
-        link.used = Instant::now();
+        link.used = now;
         Ok((link.held.share(), link.id))
     }
 

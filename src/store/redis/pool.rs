@@ -151,7 +151,10 @@ impl Connection {
     /// Sends a command and returns its answer, or the error Redis answered with.
     pub(super) async fn send(&mut self, command: &Cmd) -> RedisResult<Value> {
         let connection = match self {
-            Self::Node(connection) => return command.query_async(connection).await,
+            Self::Node(connection) => {
+                let answer = connection.send_packed_command(command).await?;
+                return answer.extract_error();
+            }
             Self::Cluster(connection) => connection,
         };
         let answer = command.query_async(connection).await;

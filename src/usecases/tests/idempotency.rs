@@ -21,7 +21,7 @@ fn guarded(body: Value) -> Guarded {
 fn outcome() -> Outcome {
     Outcome {
         status: 201,
-        body: "{}".into(),
+        body: serde_json::value::to_raw_value(&json!({})).unwrap(),
         location: Some("/calls/call_x".into()),
     }
 }

@@ -30,6 +30,8 @@ struct Details {
     status: &'static str,
     /// Why it is unready.
     detail: Option<String>,
+    /// What can lose acknowledged work, in the store's settings.
+    warnings: Vec<String>,
     version: &'static str,
     /// The hash of the configuration in force.
     config_sha256: String,
@@ -71,6 +73,7 @@ pub async fn health(edge: Edge) -> Result<HttpResponse, Error> {
     let details = Details {
         status: if unready.is_none() { "ready" } else { "unready" },
         detail: unready.map(|error| error.detail),
+        warnings: edge.gateway().warnings(),
         version: env!("CARGO_PKG_VERSION"),
         config_sha256: edge.config().sha256().to_owned(),
         accounts: edge.gateway().accounts(None).await?,

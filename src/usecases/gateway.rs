@@ -90,6 +90,11 @@ impl Gateway {
         Ok(self.store.ready().await?)
     }
 
+    /// The settings of the store that can lose acknowledged work, as the last [`Gateway::ready`] found them.
+    pub fn warnings(&self) -> Vec<String> {
+        self.store.warnings()
+    }
+
     /// The account, if it exists.
     pub(super) fn entry(&self, account: &AccountName) -> Result<&Entry, Error> {
         self.accounts.get(account).ok_or_else(|| {

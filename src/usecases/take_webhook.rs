@@ -128,12 +128,15 @@ impl Gateway {
             };
             let turned = tokio::select! {
                 turned = turn => turned,
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
             };
             if let Err(error) = turned {
                 tracing::warn!(%error, "the inbox could not be followed");
                 tokio::time::sleep(LOOK).await;
             }
+        }
+        if let Err(error) = self.release_lease(READER).await {
+            tracing::warn!(%error, "the inbox's next reader waits until the lease runs out");
         }
     }
 
@@ -184,6 +187,16 @@ impl Gateway {
             }
             Put::Conflict(_) => Ok(false),
         }
+    }
+
+    /// Gives a lease back, if this instance holds it.
+    async fn release_lease(&self, name: &str) -> Result<(), StoreError> {
+        let key = keys::lease(name);
+        let held = self.store.get(&key).await?;
+        if let Some(held) = held.filter(|held| held.value == self.instance) {
+            self.store.remove(&key, Expect::Version(held.version)).await?;
+        }
+        Ok(())
     }
 
     /// Applies a webhook. What can never be applied is passed over: it must not hold up all that came after it.

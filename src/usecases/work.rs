@@ -10,7 +10,17 @@ use super::idempotent::HEARTBEAT;
 impl Gateway {
     /// Does the background work until told to stop.
     pub async fn work(self: Arc<Self>, stop: CancellationToken) {
+        self.tell_warnings().await;
         tokio::join!(Arc::clone(&self).follow_inbox(stop.clone()), self.live(stop.clone()));
+    }
+
+    /// Logs which settings of the store can lose acknowledged work. A store that is away is told of by all who need it.
+    async fn tell_warnings(&self) {
+        if self.ready().await.is_ok() {
+            for warning in self.warnings() {
+                tracing::warn!(warning, "the store can lose acknowledged work");
+            }
+        }
     }
 
     async fn live(&self, stop: CancellationToken) {

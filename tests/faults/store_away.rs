@@ -37,6 +37,12 @@ impl Scene {
         (self.providers.zenvia.dials().len(), comparisons(&self.providers.zenvia))
     }
 
+    /// The details of the gateway's health.
+    async fn health(&self) -> Value {
+        let url = format!("http://{}/health", self.app.management_address);
+        http().get(url).send().await.unwrap().json().await.unwrap()
+    }
+
     async fn webhook(&self) -> u16 {
         let url = self.home.hook(self.app.address, ZENVIA, Some("call-end"));
         http()
@@ -206,4 +212,15 @@ impl Scene {
         eventually("it is ready", ready).await;
         answer
     }
+}
+
+#[tokio::test]
+async fn settings_that_can_lose_what_was_acknowledged_are_told_of() {
+    let scene = Scene::set().await;
+    assert_eq!(scene.health().await["warnings"], json!([]));
+    scene.redis.ask(&["CONFIG", "SET", "appendfsync", "everysec"]);
+    let health = scene.health().await;
+    assert_eq!(health["status"], "ready");
+    let warnings = health["warnings"].to_string();
+    assert!(warnings.contains("appendfsync everysec"), "{warnings}");
 }

@@ -15,6 +15,7 @@ use crate::domain::ids::CallId;
 use crate::domain::phone::Region;
 use crate::domain::time::Timestamp;
 use crate::providers::port::News;
+use crate::store::keys;
 use crate::usecases::requests::{CallQuery, Paging, PlaceCall};
 
 async fn place(bed: &Bed) -> Call {
@@ -76,6 +77,18 @@ async fn news_is_tied_by_the_providers_name() {
     tell(&bed, &one, facts("7", CallStatus::Completed)).await;
     let settled = settles(&bed, call.id, CallStatus::Completed).await;
     assert_eq!(settled.settled_by, Some(SettledBy::Webhook));
+}
+
+#[tokio::test]
+async fn whoever_stops_leaves_the_inbox_to_the_next_at_once() {
+    let one = Scripted::new("one", SAY);
+    one.will_place(Ok(Some(ProviderRef::id("7"))));
+    let bed = bed(&[&one], "");
+    let call = place(&bed).await;
+    tell(&bed, &one, facts("7", CallStatus::Completed)).await;
+    settles(&bed, call.id, CallStatus::Completed).await;
+    let lease = bed.gateway.store.get(&keys::lease("inbox")).await.unwrap();
+    assert_eq!(lease, None);
 }
 
 #[tokio::test]

@@ -163,12 +163,19 @@ fn tag_of(id: &str) -> [u8; TAG] {
 
 /// An unkeyed hash of `parts` as 32 hexadecimal digits, for what is no secret.
 pub fn plain_name(parts: &[&str]) -> String {
+    hex(&short_digest(parts))
+}
+
+/// SHA-256 of a list of texts, cut to 16 bytes; not keyed.
+pub fn short_digest(parts: &[&str]) -> [u8; 16] {
     let mut context = digest::Context::new(&digest::SHA256);
     for part in parts {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part.as_bytes());
     }
-    hex(&context.finish().as_ref()[..16])
+    let mut short = [0; 16];
+    short.copy_from_slice(&context.finish().as_ref()[..16]);
+    short
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -102,6 +102,20 @@ id!(
     "evt_"
 );
 
+impl EventId {
+    /// The identifier of what happened in the Unix millisecond `ms` for this `cause`: the same whenever it is asked for.
+    pub fn of(ms: u64, cause: [u8; 16]) -> Self {
+        let [cause @ .., _, _, _, _, _, _] = cause;
+        Self(uuid::Builder::from_unix_timestamp_millis(ms, &cause).into_uuid())
+    }
+
+    /// When it was made, in Unix milliseconds.
+    pub fn made_at_ms(self) -> u64 {
+        let (high, _) = self.0.as_u64_pair();
+        high >> 16
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

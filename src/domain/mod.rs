@@ -6,6 +6,7 @@ pub mod binding;
 pub mod call;
 pub mod caller;
 pub mod error;
+pub mod event;
 pub mod facts;
 pub mod fold;
 pub mod hangup;

@@ -44,7 +44,7 @@ pub fn call(id: impl Display) -> Key {
     Key(format!("sb:call:{id}"))
 }
 
-/// A verification: JSON; `[retention] verifications_hours` after it closes; the verification use cases.
+/// A verification: JSON of its ledger and its unpublished events; `[retention] verifications_hours` after it closes; the verification use cases.
 pub fn verification(id: impl Display) -> Key {
     Key(format!("sb:verification:{id}"))
 }
@@ -116,6 +116,18 @@ pub fn verifications_all() -> Set {
     Set("sb:verifications-all".to_owned())
 }
 
+/// Calls that are not over, or whose last events may not be published: call ids by when they are next looked at
+/// (Unix ms); until then; placing a call, and whoever looks after it.
+pub fn open_calls() -> Set {
+    Set("sb:open-calls".to_owned())
+}
+
+/// Verifications that are not closed, or whose last events may not be published: ids by when they are next looked at
+/// (Unix ms); until then; starting a verification, and whoever looks after it.
+pub fn open_verifications() -> Set {
+    Set("sb:open-verifications".to_owned())
+}
+
 /// Calls that wait for their provider reference, by the hash of what will tie the two: call ids by creation
 /// (Unix ms); the time a call may stay unbound, self-trimming; placing a call, and whoever binds it.
 pub fn awaiting(account: impl Display, digest: impl Display) -> Set {
@@ -150,6 +162,8 @@ mod tests {
             calls_of_account("a").to_string(),
             verifications_of("a").to_string(),
             verifications_all().to_string(),
+            open_calls().to_string(),
+            open_verifications().to_string(),
             awaiting("a", "b").to_string(),
         ];
         let distinct: HashSet<_> = names.iter().collect();

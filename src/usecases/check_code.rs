@@ -37,7 +37,7 @@ impl Gateway {
         let compared = self.compare(&held.object.verification, &code).await;
         let now = self.now();
         let (held, approved) = self
-            .change_ledger(held, |ledger| {
+            .change(held, |ledger| {
                 Ok(Change::Write(match &compared {
                     Err(failure) if failure.kind == FailureKind::NotSent => {
                         ledger.give_back_attempt();
@@ -63,7 +63,7 @@ impl Gateway {
     async fn take_attempt(&self, held: Held<Ledger>) -> Result<Held<Ledger>, Error> {
         let now = self.now();
         let (held, ()) = self
-            .change_ledger(held, |ledger| match ledger.take_attempt(now) {
+            .change(held, |ledger| match ledger.take_attempt(now) {
                 Ok(()) => Ok(Change::Write(())),
                 Err(Closed::Closed) => Err(closed(&ledger.verification)),
                 Err(Closed::NotCheckable) => Err(about(

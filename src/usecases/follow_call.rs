@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::gateway::Gateway;
 use super::list::Listing;
-use super::records::Change;
+use super::records::{self, Change};
 use super::requests::{CallQuery, Page, Paging};
 use crate::domain::call::{Call, ProviderRef, SettledBy};
 use crate::domain::caller::Caller;
@@ -101,7 +101,7 @@ impl Gateway {
             key: &|member| keys::call(member),
         };
         self.page(caller, listing, &paging, |bytes| {
-            let call: Call = serde_json::from_slice(bytes).ok()?;
+            let call: Call = records::read(bytes)?;
             matches(&call, &query).then_some(call)
         })
         .await

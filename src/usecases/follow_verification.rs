@@ -3,7 +3,7 @@
 use super::follow_call::{allows, allows_known, named};
 use super::gateway::Gateway;
 use super::list::Listing;
-use super::records::{Change, Held};
+use super::records::{self, Change, Held};
 use super::requests::{Page, Paging, VerificationQuery};
 use super::verify::closed;
 use crate::domain::caller::Caller;
@@ -22,7 +22,7 @@ impl Gateway {
         let held = self.own_ledger(caller, id).await?;
         let now = self.now();
         let (held, ()) = self
-            .change_ledger(held, |ledger| {
+            .change(held, |ledger| {
                 ledger.verification.expire(now);
                 if ledger.verification.status != VerificationStatus::Pending {
                     return Err(closed(&ledger.verification));
@@ -65,7 +65,7 @@ impl Gateway {
         };
         let now = self.now();
         self.page(caller, listing, &paging, |bytes| {
-            let mut verification = serde_json::from_slice::<Ledger>(bytes).ok()?.verification;
+            let mut verification = records::read::<Ledger>(bytes)?.verification;
             verification.expire(now);
             let wanted = allows(&query.to, &verification.to)
                 && allows(&query.status, &verification.status)

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::publish::Publisher;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::account::AccountName;
@@ -27,6 +28,7 @@ pub struct Gateway {
     pub(super) sealer: Sealer,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) instance: String,
+    pub(super) publisher: Publisher,
     unfinished: TaskTracker,
 }
 
@@ -47,6 +49,7 @@ impl Gateway {
             sealer,
             clock,
             instance,
+            publisher: Publisher::new(),
             unfinished: TaskTracker::new(),
         }
     }

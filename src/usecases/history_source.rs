@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::gateway::Gateway;
 use super::history_record::{JOURNAL, is_of, matches};
+use super::records;
 use super::requests::{HistoryQuery, SourceState};
 use crate::domain::account::AccountName;
 use crate::domain::call::{Call, CallKind};
@@ -271,7 +272,7 @@ impl Gateway {
             let calls = stored
                 .iter()
                 .flatten()
-                .filter_map(|stored| serde_json::from_slice::<Call>(&stored.value).ok());
+                .filter_map(|stored| records::read::<Call>(&stored.value));
             records.extend(calls.filter_map(|call| self.journal_record(caller, entry, call, raw)));
             match members.last() {
                 Some(last) if members.len() == BATCH => after = Some((last.score, last.member.clone())),

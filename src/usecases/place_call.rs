@@ -5,11 +5,12 @@
 
 use std::time::Instant;
 
-use futures_util::future::{join, join_all, try_join, try_join_all};
+use futures_util::future::{join, join_all, try_join, try_join_all, try_join3};
 
 use super::gateway::Gateway;
-use super::records::{Change, encode};
+use super::records::Change;
 use super::requests::{Accepted, PermissionState, PlaceCall, Preview, Would};
+use super::settle::FIRST_LOOK_MS;
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::call::{
@@ -23,7 +24,7 @@ use crate::providers::choose::{self, Choice};
 use crate::providers::port::Permission;
 use crate::providers::registry::Entry;
 use crate::seal::Purpose;
-use crate::store::{Expect, Put, Set, keys};
+use crate::store::{Expect, Set, keys};
 
 /// How long a call without a provider's reference is remembered as waiting for one, in seconds.
 const AWAITING_SECONDS: i64 = 3600;
@@ -205,13 +206,12 @@ impl Gateway {
 
     /// Makes a call durable before anything is asked of a provider; where that fails, nothing is left of it.
     async fn write_intent(&self, call: &Call) -> Result<(), Error> {
-        match try_join(self.create_call(call), self.enlist(call)).await {
-            Ok((Put::Stored(_), ())) => Ok(()),
-            Ok((Put::Conflict(_), ())) => Err(Error::new(
-                Problem::RequestInProgress,
-                "This call was already begun or given up.",
-            )
-            .retry_after(std::time::Duration::from_secs(1))),
+        match try_join(self.create(call.clone()), self.enlist(call)).await {
+            Ok((Ok(_), ())) => Ok(()),
+            Ok((Err(_), ())) => Err(
+                Error::new(Problem::RequestInProgress, "This call was already begun or given up.")
+                    .retry_after(std::time::Duration::from_secs(1)),
+            ),
             Err(error) => {
                 self.withdraw_intent(call).await;
                 Err(error)
@@ -219,14 +219,7 @@ impl Gateway {
         }
     }
 
-    /// Writes a call unless it is there.
-    pub(super) async fn create_call(&self, call: &Call) -> Result<Put, Error> {
-        let keep = Some(self.config.retention.calls);
-        let key = keys::call(call.id);
-        Ok(self.store.put(&key, encode(call)?, keep, Expect::Absent).await?)
-    }
-
-    /// Puts a call on the lists it belongs to, and among those that wait for news.
+    /// Puts a call on the lists it belongs to, among those that wait for news, and among those that are looked after.
     pub(super) async fn enlist(&self, call: &Call) -> Result<(), Error> {
         let keep = self.config.retention.calls;
         let at = call.created_at.as_millis();
@@ -241,7 +234,11 @@ impl Gateway {
                 None => Ok(()),
             }
         };
-        try_join(index, waiting).await?;
+        let open = keys::open_calls();
+        let watched = self
+            .store
+            .index(&open, self.now().as_millis() + FIRST_LOOK_MS, &id, None);
+        try_join3(index, waiting, watched).await?;
         Ok(())
     }
 
@@ -263,7 +260,8 @@ impl Gateway {
         let id = call.id.to_string();
         let key = keys::call(call.id);
         let removed = self.store.remove(&key, Expect::Any);
-        let sets = call_sets(call);
+        let mut sets = call_sets(call);
+        sets.push(keys::open_calls());
         let unindexed = join_all(sets.iter().map(|set| self.store.unindex(set, &id)));
         if let (Err(error), _) = join(removed, unindexed).await {
             tracing::warn!(%error, call = %call.id, "an intent of which nothing came could not be taken back");

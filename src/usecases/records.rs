@@ -1,28 +1,49 @@
-//! Objects in the store: read, and changed by compare-and-set.
+//! Objects in the store: read, and changed by compare-and-set, together with the events that tell of the change.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::gateway::Gateway;
+use super::publish::Unpublished;
 use crate::domain::call::Call;
 use crate::domain::error::{Error, Problem};
-use crate::domain::ids::{CallId, VerificationId};
-use crate::domain::verification::Ledger;
-use crate::store::{Expect, Key, Put, Stored, Version, keys};
+use crate::domain::event::{self, Event, Happened};
+use crate::domain::ids::{CallId, EventId, VerificationId};
+use crate::domain::time::Timestamp;
+use crate::domain::verification::{Ledger, VerificationStatus};
+use crate::store::{Expect, Key, Put, Set, Stored, Version, keys};
 
 /// How often a change is tried again when others change the same object; each try is one round trip.
 const TRIES: usize = 200;
 
 /// Bytes that hold most objects without growing.
-const USUAL_SIZE: usize = 2048;
+const USUAL_SIZE: usize = 4096;
 
 /// An object as it was last read or written.
 pub(super) struct Held<O> {
     pub(super) object: O,
+    /// Events of the object that may not be in the log yet, oldest first.
+    pub(super) outbox: Vec<Event>,
     pub(super) version: Version,
+}
+
+/// What stands under an object's key: a change and its events are one write, so neither is ever without the other.
+#[derive(Deserialize)]
+struct Record<O> {
+    object: O,
+    #[serde(default)]
+    outbox: Vec<Event>,
+}
+
+#[derive(Serialize)]
+struct RecordRef<'a, O> {
+    object: &'a O,
+    #[serde(skip_serializing_if = "<[Event]>::is_empty")]
+    outbox: &'a [Event],
 }
 
 /// What a change decided.
@@ -31,6 +52,83 @@ pub(super) enum Change<T> {
     Write(T),
     /// Leave it as it is.
     Keep(T),
+}
+
+/// An object whose changes are told of.
+pub(super) trait Told: Serialize + DeserializeOwned + Clone {
+    /// The set of those that are looked at until they are closed.
+    fn open_set() -> Set;
+
+    /// Its key, and how long it is kept.
+    fn place(&self, gateway: &Gateway) -> (Key, Duration);
+
+    /// What a change means to those who follow the object.
+    fn happened(before: Option<&Self>, after: &Self) -> Vec<Happened>;
+
+    /// The identifier, the tenant and the account, as its events name them.
+    fn named(&self) -> (String, &str, Option<&str>);
+
+    /// What callers see of it.
+    fn shown(&self) -> serde_json::Result<Box<RawValue>>;
+
+    /// Whether nothing more will happen to it by itself.
+    fn is_closed(&self) -> bool;
+}
+
+impl Told for Call {
+    fn open_set() -> Set {
+        keys::open_calls()
+    }
+
+    fn place(&self, gateway: &Gateway) -> (Key, Duration) {
+        (keys::call(self.id), gateway.config.retention.calls)
+    }
+
+    fn happened(before: Option<&Self>, after: &Self) -> Vec<Happened> {
+        event::of_call(before, after)
+    }
+
+    fn named(&self) -> (String, &str, Option<&str>) {
+        let account = self.account.as_ref().map(|account| account.as_str());
+        (self.id.to_string(), &self.tenant, account)
+    }
+
+    fn shown(&self) -> serde_json::Result<Box<RawValue>> {
+        to_raw_value(self)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.status.is_final()
+    }
+}
+
+impl Told for Ledger {
+    fn open_set() -> Set {
+        keys::open_verifications()
+    }
+
+    fn place(&self, gateway: &Gateway) -> (Key, Duration) {
+        let key = keys::verification(self.verification.id);
+        (key, gateway.config.retention.verifications)
+    }
+
+    fn happened(before: Option<&Self>, after: &Self) -> Vec<Happened> {
+        event::of_verification(before.map(|ledger| &ledger.verification), &after.verification)
+    }
+
+    fn named(&self) -> (String, &str, Option<&str>) {
+        let verification = &self.verification;
+        let account = verification.routing.as_ref().map(|routing| routing.account.as_str());
+        (verification.id.to_string(), &verification.tenant, account)
+    }
+
+    fn shown(&self) -> serde_json::Result<Box<RawValue>> {
+        to_raw_value(&self.verification)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.verification.status != VerificationStatus::Pending
+    }
 }
 
 pub(super) fn encode(object: &impl Serialize) -> Result<Bytes, Error> {
@@ -43,6 +141,13 @@ pub(super) fn decode<T: DeserializeOwned>(stored: &Stored) -> Result<T, Error> {
     serde_json::from_slice(&stored.value).map_err(|_| corrupt())
 }
 
+/// The object that stands under its key as `value`; none for a key that is only fenced off.
+pub(super) fn read<O: DeserializeOwned>(value: &[u8]) -> Option<O> {
+    serde_json::from_slice::<Record<O>>(value)
+        .ok()
+        .map(|record| record.object)
+}
+
 fn corrupt() -> Error {
     tracing::error!("an object in the store cannot be read");
     Error::new(Problem::Internal, "An object in the store cannot be read.")
@@ -50,21 +155,43 @@ fn corrupt() -> Error {
 
 impl Gateway {
     pub(super) async fn load_call(&self, id: CallId) -> Result<Option<Call>, Error> {
-        self.load(&keys::call(id)).await
+        Ok(self.hold_call(id).await?.map(|held| held.object))
+    }
+
+    pub(super) async fn hold_call(&self, id: CallId) -> Result<Option<Held<Call>>, Error> {
+        self.hold(&keys::call(id)).await
     }
 
     pub(super) async fn hold_ledger(&self, id: VerificationId) -> Result<Option<Held<Ledger>>, Error> {
         self.hold(&keys::verification(id)).await
     }
 
-    async fn load<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, Error> {
-        Ok(self.hold(key).await?.map(|held| held.object))
-    }
-
-    async fn hold<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<Held<T>>, Error> {
+    pub(super) async fn hold<O: DeserializeOwned>(&self, key: &Key) -> Result<Option<Held<O>>, Error> {
         match self.store.get(key).await? {
             Some(stored) if !stored.value.is_empty() => held(&stored).map(Some),
             _ => Ok(None),
+        }
+    }
+
+    /// Writes an object unless it is there.
+    pub(super) async fn create<O: Told>(&self, object: O) -> Result<Result<Held<O>, Option<Stored>>, Error> {
+        let outbox = self.events_of(None, &object)?;
+        let (key, keep) = object.place(self);
+        let value = encode(&RecordRef {
+            object: &object,
+            outbox: &outbox,
+        })?;
+        match self.store.put(&key, value, Some(keep), Expect::Absent).await? {
+            Put::Stored(version) => {
+                let held = Held {
+                    object,
+                    outbox,
+                    version,
+                };
+                self.announce(&held).await?;
+                Ok(Ok(held))
+            }
+            Put::Conflict(found) => Ok(Err(found)),
         }
     }
 
@@ -73,46 +200,43 @@ impl Gateway {
         id: CallId,
         change: impl FnMut(&mut Call) -> Result<Change<T>, Error>,
     ) -> Result<(Call, T), Error> {
-        let key = keys::call(id);
-        let current = existing(self.store.get(&key).await?)?;
-        let (held, done) = self
-            .change((&key, self.config.retention.calls), current, change)
-            .await?;
+        let current = existing(self.store.get(&keys::call(id)).await?)?;
+        let (held, done) = self.change(current, change).await?;
         Ok((held.object, done))
     }
 
-    pub(super) async fn change_ledger<T>(
-        &self,
-        current: Held<Ledger>,
-        change: impl FnMut(&mut Ledger) -> Result<Change<T>, Error>,
-    ) -> Result<(Held<Ledger>, T), Error> {
-        let key = keys::verification(current.object.verification.id);
-        self.change((&key, self.config.retention.verifications), current, change)
-            .await
-    }
-
     /// Applies `change` to an object, as it is known and then as it is found, until no one else changed it meanwhile.
-    async fn change<O, T>(
+    pub(super) async fn change<O: Told, T>(
         &self,
-        (key, keep): (&Key, Duration),
         mut current: Held<O>,
         mut change: impl FnMut(&mut O) -> Result<Change<T>, Error>,
-    ) -> Result<(Held<O>, T), Error>
-    where
-        O: Serialize + DeserializeOwned,
-    {
+    ) -> Result<(Held<O>, T), Error> {
+        let (key, keep) = current.object.place(self);
         for _ in 0..TRIES {
+            let before = current.object.clone();
             let done = match change(&mut current.object)? {
                 Change::Keep(done) => return Ok((current, done)),
                 Change::Write(done) => done,
             };
-            let value = encode(&current.object)?;
+            let news = self.events_of(Some(&before), &current.object)?;
+            let told = !news.is_empty();
+            current.outbox.extend(news);
+            let value = encode(&RecordRef {
+                object: &current.object,
+                outbox: &current.outbox,
+            })?;
             match self
                 .store
-                .put(key, value, Some(keep), Expect::Version(current.version))
+                .put(&key, value, Some(keep), Expect::Version(current.version))
                 .await?
             {
-                Put::Stored(version) => return Ok((Held { version, ..current }, done)),
+                Put::Stored(version) => {
+                    current.version = version;
+                    if told {
+                        self.announce(&current).await?;
+                    }
+                    return Ok((current, done));
+                }
                 Put::Conflict(found) => current = existing(found)?,
             }
         }
@@ -120,6 +244,49 @@ impl Gateway {
             Error::new(Problem::Overloaded, "Too many changes of one object at once.")
                 .retry_after(Duration::from_secs(1)),
         )
+    }
+
+    /// Hands the events of an object over to be published; if this process dies before they are, its record still has them.
+    pub(super) async fn announce<O: Told>(&self, held: &Held<O>) -> Result<(), Error> {
+        if held.outbox.is_empty() {
+            return Ok(());
+        }
+        let (key, keep) = held.object.place(self);
+        let (subject, ..) = held.object.named();
+        let told = RecordRef {
+            object: &held.object,
+            outbox: &[],
+        };
+        self.publisher
+            .send(Unpublished {
+                key,
+                keep,
+                version: held.version,
+                told: encode(&told)?,
+                watched: held.object.is_closed().then(|| (O::open_set(), subject)),
+                events: held.outbox.clone(),
+            })
+            .await;
+        Ok(())
+    }
+
+    fn events_of<O: Told>(&self, before: Option<&O>, after: &O) -> Result<Vec<Event>, Error> {
+        let happened = O::happened(before, after);
+        if happened.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (now, data) = (self.now(), after.shown().map_err(|_| corrupt())?);
+        let (subject, tenant, account) = after.named();
+        let event = |(kind, at): (_, Option<Timestamp>)| Event {
+            id: EventId::generate(),
+            kind,
+            source: Event::source_of(account),
+            subject: subject.clone(),
+            tenant: tenant.to_owned(),
+            time: at.unwrap_or(now),
+            data: data.clone(),
+        };
+        Ok(happened.into_iter().map(event).collect())
     }
 }
 
@@ -131,8 +298,10 @@ fn existing<O: DeserializeOwned>(stored: Option<Stored>) -> Result<Held<O>, Erro
 }
 
 fn held<O: DeserializeOwned>(stored: &Stored) -> Result<Held<O>, Error> {
+    let Record { object, outbox } = decode(stored)?;
     Ok(Held {
-        object: decode(stored)?,
+        object,
+        outbox,
         version: stored.version,
     })
 }

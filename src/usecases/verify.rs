@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::{join4, try_join, try_join3};
+
 use super::gateway::Gateway;
-use super::records::{Change, Held, encode};
+use super::records::{Change, Held};
 use super::requests::{Accepted, NewVerification, Preview, Would};
+use super::settle::FIRST_LOOK_MS;
 use crate::domain::account::AccountName;
 use crate::domain::call::{Attempt, AttemptOutcome, ProviderRef, Routing, Skipped};
 use crate::domain::caller::Caller;
@@ -15,7 +18,7 @@ use crate::domain::verification::{Channel, Ledger, Send, SendStatus, Verificatio
 use crate::providers::choose::{self, Choice};
 use crate::providers::port::NewCode;
 use crate::providers::registry::Entry;
-use crate::store::{Expect, Put, Version, keys};
+use crate::store::{Expect, keys};
 
 /// The kind of provider shown for numbers that are answered with a fixed code.
 const TEST: &str = "test";
@@ -34,9 +37,8 @@ impl Gateway {
         let mut ledger = self.ledger_of(caller, &new);
         if self.test_code(&new.to).is_some() {
             self.record_test_send(&mut ledger.verification, new.channel);
-            self.write_new(&ledger).await?;
             return Ok(Accepted {
-                object: ledger.verification,
+                object: self.write_new(ledger).await?.object.verification,
                 certain: true,
             });
         }
@@ -44,18 +46,9 @@ impl Gateway {
         let choice = self.choose_for_code(caller, new.channel, new.account.as_ref())?;
         self.count(&self.send_limits(&caller.tenant, &new.to)).await?;
         let intent = self.intended(&ledger, &choice, new.channel);
-        let version = self.write_new(&intent).await?;
+        let intent = self.write_new(intent).await?;
         match self.send_code(&mut ledger.verification, &choice, new.channel).await {
-            Ok(certain) => Ok(self
-                .store_send(
-                    Held {
-                        object: ledger,
-                        version,
-                    },
-                    certain,
-                    intent.verification,
-                )
-                .await),
+            Ok(certain) => Ok(self.store_send(intent, ledger.verification, certain).await),
             Err(error) => {
                 self.withdraw(&ledger.verification).await;
                 Err(error)
@@ -108,16 +101,15 @@ impl Gateway {
             Some(_) => None,
             None => Some(self.choose_for_code(caller, channel, account.as_ref())?),
         };
-        let mut held = self.claim_resend(held).await?;
-        let stored = held.object.verification.clone();
-        let verification = &mut held.object.verification;
+        let held = self.claim_resend(held).await?;
+        let mut verification = held.object.verification.clone();
         let Some(choice) = choice else {
-            self.record_test_send(verification, channel);
-            return Ok(self.store_send(held, true, stored).await);
+            self.record_test_send(&mut verification, channel);
+            return Ok(self.store_send(held, verification, true).await);
         };
         self.count(&self.send_limits(&caller.tenant, &verification.to)).await?;
-        let certain = self.send_code(verification, &choice, channel).await?;
-        Ok(self.store_send(held, certain, stored).await)
+        let certain = self.send_code(&mut verification, &choice, channel).await?;
+        Ok(self.store_send(held, verification, certain).await)
     }
 
     fn choose_for_code(&self, caller: &Caller, channel: Channel, named: Option<&AccountName>) -> Result<Choice, Error> {
@@ -166,43 +158,47 @@ impl Gateway {
         }
     }
 
-    async fn write_new(&self, ledger: &Ledger) -> Result<Version, Error> {
+    async fn write_new(&self, ledger: Ledger) -> Result<Held<Ledger>, Error> {
         let keep = self.config.retention.verifications;
         let verification = &ledger.verification;
         let (id, at) = (verification.id.to_string(), verification.created_at.as_millis());
         let oldest = Some(at.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
-        let (key, of, all) = (
-            keys::verification(&id),
+        let (of, all, open) = (
             keys::verifications_of(&verification.tenant),
             keys::verifications_all(),
+            keys::open_verifications(),
         );
-        let write = self.store.put(&key, encode(ledger)?, Some(keep), Expect::Absent);
-        let (written, (), ()) = futures_util::future::try_join3(
-            write,
+        let look = self.now().as_millis() + FIRST_LOOK_MS;
+        let listed = try_join3(
             self.store.index(&of, at, &id, oldest),
             self.store.index(&all, at, &id, oldest),
-        )
-        .await?;
-        match written {
-            Put::Stored(version) => Ok(version),
-            Put::Conflict(_) => Err(Error::new(
+            self.store.index(&open, look, &id, None),
+        );
+        let (written, _) = try_join(self.create(ledger), async { Ok(listed.await?) }).await?;
+        written.map_err(|_| {
+            Error::new(
                 Problem::RequestInProgress,
                 "This verification was already begun or given up.",
             )
-            .retry_after(Duration::from_secs(1))),
-        }
+            .retry_after(Duration::from_secs(1))
+        })
     }
 
     async fn withdraw(&self, verification: &Verification) {
         let id = verification.id.to_string();
-        let (key, of, all) = (
+        let (key, of, all, open) = (
             keys::verification(&id),
             keys::verifications_of(&verification.tenant),
             keys::verifications_all(),
+            keys::open_verifications(),
         );
-        let removed = self.store.remove(&key, Expect::Any);
-        let gone =
-            futures_util::future::join3(removed, self.store.unindex(&of, &id), self.store.unindex(&all, &id)).await;
+        let gone = join4(
+            self.store.remove(&key, Expect::Any),
+            self.store.unindex(&of, &id),
+            self.store.unindex(&all, &id),
+            self.store.unindex(&open, &id),
+        )
+        .await;
         if let Err(error) = gone.0 {
             tracing::warn!(%error, verification = %id, "a verification of which nothing came could not be taken back");
         }
@@ -229,7 +225,7 @@ impl Gateway {
         let now = self.now();
         let wait = self.resend_after();
         let (held, ()) = self
-            .change_ledger(held, |ledger| {
+            .change(held, |ledger| {
                 let verification = &mut ledger.verification;
                 verification.expire(now);
                 if verification.status != VerificationStatus::Pending {
@@ -355,10 +351,10 @@ impl Gateway {
     /// Writes a send over what is `stored`.
     ///
     /// The code is on its way, so a store that fails now makes no error of it: the answer is what is stored, and uncertain.
-    async fn store_send(&self, sent: Held<Ledger>, certain: bool, stored: Verification) -> Accepted<Verification> {
-        let news = sent.object.verification.clone();
+    async fn store_send(&self, stored: Held<Ledger>, news: Verification, certain: bool) -> Accepted<Verification> {
+        let before = stored.object.verification.clone();
         let written = self
-            .change_ledger(sent, |ledger| {
+            .change(stored, |ledger| {
                 let verification = &mut ledger.verification;
                 verification.sends.clone_from(&news.sends);
                 verification.attempts.clone_from(&news.attempts);
@@ -377,7 +373,7 @@ impl Gateway {
             Err(error) => {
                 tracing::error!(%error, verification = %news.id, "a send could not be stored");
                 Accepted {
-                    object: stored,
+                    object: before,
                     certain: false,
                 }
             }

@@ -11,7 +11,12 @@ impl Gateway {
     /// Does the background work until told to stop.
     pub async fn work(self: Arc<Self>, stop: CancellationToken) {
         self.tell_warnings().await;
-        tokio::join!(Arc::clone(&self).follow_inbox(stop.clone()), self.live(stop.clone()));
+        tokio::join!(
+            Arc::clone(&self).follow_inbox(stop.clone()),
+            Arc::clone(&self).look_after(stop.clone()),
+            self.publish(stop.clone()),
+            self.live(stop.clone()),
+        );
     }
 
     /// Logs which settings of the store can lose acknowledged work. A store that is away is told of by all who need it.

@@ -1,10 +1,9 @@
 //! News that a provider sends by itself.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Key, KeyRing};
+use crate::domain::event::EventType;
 use crate::domain::facts::CallFacts;
 use crate::domain::time::Timestamp;
 
@@ -54,8 +53,8 @@ pub enum News {
 /// News that are not of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
-    /// The event type, such as `sms.status`.
-    pub kind: Cow<'static, str>,
+    /// The event's type.
+    pub kind: EventType,
     /// The provider's identifier of what it is about; the account where it has none.
     pub subject: Option<String>,
     /// When it happened by the provider's clock.

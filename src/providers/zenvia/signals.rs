@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::normalize::{Part, event_stamps};
 use super::wire::{Clock, Object, plain};
 use crate::domain::address::Address;
+use crate::domain::event::EventType;
 use crate::domain::time::Timestamp;
 use crate::providers::port::Signal;
 
@@ -31,7 +32,7 @@ pub fn extension(object: &Object<'_>) -> Option<Signal> {
     // `duracao_segundos` runs from the creation to the event.
     let elapsed = duration.and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0);
     let at = part.started_at.map(|created| created.plus_seconds(elapsed));
-    signal("extension.status", Some(subject), at, data)
+    signal(EventType::ExtensionStatus, Some(subject), at, data)
 }
 
 /// Reads the event of a conference; its stamp is UTC.
@@ -39,9 +40,9 @@ pub fn conference(object: &Object<'_>) -> Option<Signal> {
     let subject = object.string("conferencia_id")?;
     let word = object.string("evento_conferencia");
     let kind = match word.as_deref().map(plain).as_deref() {
-        Some("entrou") => "conference.joined",
-        Some("saiu") => "conference.left",
-        _ => "conference.changed",
+        Some("entrou") => EventType::ConferenceJoined,
+        Some("saiu") => EventType::ConferenceLeft,
+        _ => EventType::ConferenceChanged,
     };
     let at = object.time("data_criacao", Clock::Utc);
     let data = json!({
@@ -74,14 +75,14 @@ pub fn sms_status(object: &Object<'_>) -> Option<Signal> {
         "created_at": created_at,
         "status_at": status_at,
     });
-    signal("sms.status", Some(subject), status_at.or(created_at), data)
+    signal(EventType::SmsStatus, Some(subject), status_at.or(created_at), data)
 }
 
 /// Reads a reply to a text message; its subject is the message replied to.
 pub fn sms_reply(object: &Object<'_>) -> Option<Signal> {
     let subject = object.string("sms_id")?;
     let at = object.time("data_resposta", Clock::SaoPaulo);
-    signal("sms.reply", Some(subject), at, reply_data(object))
+    signal(EventType::SmsReply, Some(subject), at, reply_data(object))
 }
 
 fn reply_data(reply: &Object<'_>) -> Value {
@@ -96,7 +97,7 @@ fn reply_data(reply: &Object<'_>) -> Value {
 /// Reads the warning of a low balance. It names no account and no time.
 pub fn balance(object: &Object<'_>) -> Option<Signal> {
     let balance = object.money("saldo")?;
-    signal("account.balance_low", None, None, json!({ "balance": balance }))
+    signal(EventType::AccountBalanceLow, None, None, json!({ "balance": balance }))
 }
 
 /// Reads the news of a voicemail. `provider_recording_url` is where its audio is, not to be shown.
@@ -112,12 +113,12 @@ pub fn voicemail(object: &Object<'_>) -> Option<Signal> {
         "duration_seconds": object.duration("duracao"),
         "provider_recording_url": object.recording_link(),
     });
-    signal("voicemail.received", Some(subject), at, data)
+    signal(EventType::VoicemailReceived, Some(subject), at, data)
 }
 
-fn signal(kind: &'static str, subject: Option<String>, at: Option<Timestamp>, data: Value) -> Option<Signal> {
+fn signal(kind: EventType, subject: Option<String>, at: Option<Timestamp>, data: Value) -> Option<Signal> {
     Some(Signal {
-        kind: kind.into(),
+        kind,
         subject,
         at,
         data,

@@ -9,7 +9,7 @@ fn object(json: &str) -> Object<'_> {
 
 fn of(kind: &'static str, subject: Option<&str>, at: Option<Timestamp>, data: Value) -> Option<Signal> {
     Some(Signal {
-        kind: kind.into(),
+        kind: kind.parse().unwrap(),
         subject: subject.map(str::to_owned),
         at,
         data,
@@ -69,7 +69,7 @@ fn conference_event() {
         let body = sample("conference-event").replace("Entrou", word);
         let signal = conference(&object(&body)).unwrap();
         assert_eq!(
-            (signal.kind.as_ref(), &signal.data["provider_event"]),
+            (signal.kind.as_str(), &signal.data["provider_event"]),
             (kind, &json!(word))
         );
     }
@@ -140,7 +140,7 @@ fn a_balance() {
     let data = json!({ "balance": { "amount": "56.8616", "currency": "BRL" } });
     assert_eq!(
         balance(&object(sample("balance"))),
-        signal("account.balance_low", None, None, data)
+        signal(EventType::AccountBalanceLow, None, None, data)
     );
 }
 

@@ -1,0 +1,322 @@
+//! What happened, as callers are told: CloudEvents 1.0.
+
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::call::{AttemptOutcome, Call, CallStatus, Direction, RecordingState};
+use super::ids::EventId;
+use super::time::Timestamp;
+use super::verification::{Verification, VerificationStatus};
+use super::words::words;
+
+words! {
+    /// What kind of thing happened.
+    EventType {
+        /// A provider took the call.
+        CallQueued = "call.queued",
+        /// The call began to ring.
+        CallRinging = "call.ringing",
+        /// The call was answered.
+        CallAnswered = "call.answered",
+        /// Somebody calls us.
+        CallIncoming = "call.incoming",
+        /// The other side's session description is known.
+        CallSession = "call.session",
+        /// A recording can be fetched.
+        CallRecording = "call.recording",
+        /// The provider's answer was lost: the call may be ringing.
+        CallUnknown = "call.unknown",
+        /// The call reached its final status.
+        CallEnded = "call.ended",
+        /// A code was sent.
+        VerificationSent = "verification.sent",
+        /// The right code came.
+        VerificationApproved = "verification.approved",
+        /// No code could be sent.
+        VerificationFailed = "verification.failed",
+        /// The time was over.
+        VerificationExpired = "verification.expired",
+        /// The attempts were spent.
+        VerificationExhausted = "verification.exhausted",
+        /// Its owner cancelled it.
+        VerificationCanceled = "verification.canceled",
+        /// News of a text message's delivery.
+        SmsStatus = "sms.status",
+        /// A reply to a text message.
+        SmsReply = "sms.reply",
+        /// A voicemail was left.
+        VoicemailReceived = "voicemail.received",
+        /// A party joined a conference.
+        ConferenceJoined = "conference.joined",
+        /// A party left a conference.
+        ConferenceLeft = "conference.left",
+        /// Something else happened in a conference.
+        ConferenceChanged = "conference.changed",
+        /// News of an extension's call.
+        ExtensionStatus = "extension.status",
+        /// An account's credit is low.
+        AccountBalanceLow = "account.balance_low",
+        /// A provider refused a key.
+        AccountKeyRejected = "account.key_rejected",
+        /// Another key took over.
+        AccountKeyRotated = "account.key_rotated",
+        /// An account fails.
+        AccountUnhealthy = "account.unhealthy",
+        /// An account works again.
+        AccountHealthy = "account.healthy",
+        /// A webhook could not be read.
+        WebhookUnreadable = "webhook.unreadable",
+    }
+}
+
+/// One event. It is serialised as a CloudEvent in structured JSON, with `tenant` as an extension attribute.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Event {
+    /// The same in every repeat.
+    pub id: EventId,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// The account it came through, as a path; the gateway itself where there is none.
+    pub source: String,
+    /// What it happened to: our identifier of a call or verification, else the provider's, or the account.
+    pub subject: String,
+    /// Who may know.
+    pub tenant: String,
+    /// When it happened by the provider's clock, or when it was taken where the provider does not say.
+    pub time: Timestamp,
+    /// The whole object after the change, or the fields in our words.
+    pub data: Box<RawValue>,
+}
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut event = serializer.serialize_struct("Event", 9)?;
+        event.serialize_field("specversion", "1.0")?;
+        event.serialize_field("id", &self.id)?;
+        event.serialize_field("source", &self.source)?;
+        event.serialize_field("type", &self.kind)?;
+        event.serialize_field("subject", &self.subject)?;
+        event.serialize_field("time", &self.time)?;
+        event.serialize_field("datacontenttype", "application/json")?;
+        event.serialize_field("tenant", &self.tenant)?;
+        event.serialize_field("data", &self.data)?;
+        event.end()
+    }
+}
+
+impl Event {
+    /// The `source` of what came through an account, or of the gateway's own.
+    pub fn source_of(account: Option<&str>) -> String {
+        account.map_or_else(|| "/".to_owned(), |account| format!("/accounts/{account}"))
+    }
+}
+
+/// What happened to an object, and when if the object tells.
+pub type Happened = (EventType, Option<Timestamp>);
+
+/// Tells what a change of a call means to those who follow it; nothing for a call that is only intended.
+pub fn of_call(before: Option<&Call>, after: &Call) -> Vec<Happened> {
+    let mut happened = Vec::new();
+    let status_before = before.filter(|call| !is_intent(call)).map(|call| call.status);
+    let first = status_before.is_none();
+    if first && after.direction == Direction::Inbound {
+        happened.push((EventType::CallIncoming, Some(after.created_at)));
+    }
+    let told = before.and_then(|call| call.session.as_ref());
+    if after.session.as_ref() != told && !(first && after.direction == Direction::Inbound) {
+        happened.push((EventType::CallSession, None));
+    }
+    // A webhook may overtake the provider's answer, and tells of a call that is still an intent then.
+    let seen = status_before.or_else(|| before.map(|call| call.status));
+    let news = match after.status {
+        CallStatus::Queued | CallStatus::Scheduled if first && !is_intent(after) => {
+            (after.direction == Direction::Outbound).then_some((EventType::CallQueued, Some(after.created_at)))
+        }
+        CallStatus::Queued | CallStatus::Scheduled => None,
+        status if seen == Some(status) => None,
+        CallStatus::Ringing => {
+            (after.direction == Direction::Outbound).then_some((EventType::CallRinging, after.ringing_at))
+        }
+        CallStatus::InProgress => Some((EventType::CallAnswered, after.answered_at)),
+        CallStatus::Unknown => Some((EventType::CallUnknown, None)),
+        _ => None,
+    };
+    happened.extend(news);
+    if after.recording == RecordingState::Available && before.is_none_or(|call| call.recording != after.recording) {
+        happened.push((EventType::CallRecording, None));
+    }
+    if after.status.is_final() && !before.is_some_and(|call| call.status.is_final()) {
+        happened.push((EventType::CallEnded, after.ended_at));
+    }
+    happened
+}
+
+/// Whether no provider has answered yet: nobody was told of such a call.
+fn is_intent(call: &Call) -> bool {
+    call.attempts
+        .last()
+        .is_some_and(|attempt| attempt.outcome == AttemptOutcome::Started)
+}
+
+/// Tells what a change of a verification means to those who follow it.
+pub fn of_verification(before: Option<&Verification>, after: &Verification) -> Vec<Happened> {
+    let mut happened = Vec::new();
+    if sent(after) > before.map_or(0, sent) {
+        happened.push((EventType::VerificationSent, after.sends.last().map(|send| send.at)));
+    }
+    let closed = match after.status {
+        VerificationStatus::Pending => None,
+        VerificationStatus::Approved => Some((EventType::VerificationApproved, after.approved_at)),
+        VerificationStatus::Expired => Some((EventType::VerificationExpired, Some(after.expires_at))),
+        VerificationStatus::Exhausted => Some((EventType::VerificationExhausted, None)),
+        VerificationStatus::Canceled => Some((EventType::VerificationCanceled, None)),
+        VerificationStatus::Failed => Some((EventType::VerificationFailed, None)),
+    };
+    let was = before.map_or(VerificationStatus::Pending, |verification| verification.status);
+    happened.extend(closed.filter(|_| was != after.status));
+    happened
+}
+
+/// How many codes may be on their way. A send is written before it is tried, and counts once it was.
+fn sent(verification: &Verification) -> usize {
+    let tried = verification.attempts.iter().filter(|attempt| {
+        matches!(
+            attempt.outcome,
+            AttemptOutcome::Accepted | AttemptOutcome::Interrupted | AttemptOutcome::Broken
+        )
+    });
+    let pretended = verification.sends.iter().filter(|send| send.account.is_none());
+    tried.count() + pretended.count()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::call::{Attempt, CallKind};
+    use crate::domain::ids::CallId;
+    use crate::domain::place::{Session, SessionType};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds)
+    }
+
+    fn call(direction: Direction, outcome: Option<AttemptOutcome>) -> Call {
+        let mut call = Call::new(CallId::generate(), "t".into(), direction, CallKind::Say, at(0));
+        call.attempts.extend(outcome.map(|outcome| Attempt {
+            at: at(0),
+            account: "one".parse().unwrap(),
+            operation: "POST /tts".into(),
+            outcome,
+            provider_code: None,
+            ms: None,
+        }));
+        call
+    }
+
+    fn in_status(call: &Call, status: CallStatus) -> Call {
+        Call { status, ..call.clone() }
+    }
+
+    fn kinds(before: Option<&Call>, after: &Call) -> Vec<EventType> {
+        of_call(before, after).into_iter().map(|(kind, _)| kind).collect()
+    }
+
+    #[test]
+    fn an_intent_is_told_once_it_is_taken() {
+        let intent = call(Direction::Outbound, Some(AttemptOutcome::Started));
+        let taken = Call {
+            id: intent.id,
+            ..call(Direction::Outbound, Some(AttemptOutcome::Accepted))
+        };
+        assert_eq!(kinds(None, &intent), []);
+        assert_eq!(kinds(Some(&intent), &taken), [EventType::CallQueued]);
+        assert_eq!(kinds(Some(&taken), &taken), []);
+    }
+
+    #[test]
+    fn a_lost_answer_is_told() {
+        let intent = call(Direction::Outbound, Some(AttemptOutcome::Started));
+        let lost = in_status(
+            &call(Direction::Outbound, Some(AttemptOutcome::Interrupted)),
+            CallStatus::Unknown,
+        );
+        assert_eq!(kinds(Some(&intent), &lost), [EventType::CallUnknown]);
+    }
+
+    #[test]
+    fn news_that_overtakes_the_answer_is_told_once() {
+        let intent = call(Direction::Outbound, Some(AttemptOutcome::Started));
+        let told = in_status(&intent, CallStatus::Ringing);
+        let taken = in_status(
+            &call(Direction::Outbound, Some(AttemptOutcome::Accepted)),
+            CallStatus::Ringing,
+        );
+        assert_eq!(kinds(Some(&intent), &told), [EventType::CallRinging]);
+        assert_eq!(kinds(Some(&told), &taken), []);
+    }
+
+    #[test]
+    fn a_call_ends_once_whatever_it_skipped() {
+        let taken = call(Direction::Outbound, Some(AttemptOutcome::Accepted));
+        let mut over = in_status(&taken, CallStatus::Busy);
+        over.ended_at = Some(at(9));
+        assert_eq!(of_call(Some(&taken), &over), [(EventType::CallEnded, Some(at(9)))]);
+        let with_audio = Call {
+            recording: RecordingState::Available,
+            ..over.clone()
+        };
+        assert_eq!(kinds(Some(&over), &with_audio), [EventType::CallRecording]);
+    }
+
+    #[test]
+    fn whoever_calls_us_is_told_of_with_what_they_offer() {
+        let mut ringing = in_status(&call(Direction::Inbound, None), CallStatus::Ringing);
+        ringing.session = Some(Session {
+            kind: SessionType::Offer,
+            sdp: "v=0".into(),
+        });
+        assert_eq!(kinds(None, &ringing), [EventType::CallIncoming]);
+        let answered = in_status(&ringing, CallStatus::InProgress);
+        assert_eq!(kinds(Some(&ringing), &answered), [EventType::CallAnswered]);
+        assert_eq!(
+            kinds(None, &in_status(&ringing, CallStatus::NoAnswer)),
+            [EventType::CallIncoming, EventType::CallEnded]
+        );
+    }
+
+    #[test]
+    fn the_answer_of_the_other_side_is_told_of_by_itself() {
+        let taken = call(Direction::Outbound, Some(AttemptOutcome::Accepted));
+        let mut answered = taken.clone();
+        answered.session = Some(Session {
+            kind: SessionType::Answer,
+            sdp: "v=0".into(),
+        });
+        assert_eq!(kinds(Some(&taken), &answered), [EventType::CallSession]);
+    }
+
+    #[test]
+    fn it_is_written_as_a_cloud_event() {
+        let event = Event {
+            id: EventId::generate(),
+            kind: EventType::CallEnded,
+            source: Event::source_of(Some("zenvia-br")),
+            subject: "call_1".into(),
+            tenant: "acme".into(),
+            time: at(0),
+            data: RawValue::from_string(r#"{"id":"call_1"}"#.into()).unwrap(),
+        };
+        let text = serde_json::to_string(&event).unwrap();
+        let wire: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(wire["specversion"], "1.0");
+        assert_eq!(wire["type"], "call.ended");
+        assert_eq!(wire["source"], "/accounts/zenvia-br");
+        assert_eq!(wire["time"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(wire["data"]["id"], "call_1");
+        let back: Event = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&back).unwrap(), text);
+    }
+}

@@ -7,6 +7,7 @@ use url::Url;
 use super::format::{Format, HTTP_URL};
 use super::keyring::KeyRing;
 use super::reader::Reader;
+use crate::domain::event::TypePattern;
 
 /// Someone who gets events by POST.
 #[derive(Debug, Clone)]
@@ -16,15 +17,15 @@ pub struct Subscription {
     /// Where they are sent.
     pub url: Url,
     /// Which: full types, or `call.*`, or `*`; never empty.
-    pub types: Vec<String>,
+    pub types: Vec<TypePattern>,
     /// Keys that sign each delivery; never empty.
     pub keys: KeyRing,
 }
 
-const EVENT_TYPES: Format<String> = Format {
+const EVENT_TYPES: Format<TypePattern> = Format {
     what: "an event type or family",
     example: "call.*",
-    parse: |text| is_event_types(text).then(|| text.to_owned()),
+    parse: |text| text.parse().ok(),
 };
 
 impl Subscription {
@@ -47,10 +48,4 @@ impl Subscription {
         };
         Some((name, subscription))
     }
-}
-
-fn is_event_types(text: &str) -> bool {
-    let word = |word: &str| !word.is_empty() && word.bytes().all(|c| c.is_ascii_lowercase() || c == b'_');
-    let family = |(family, kind): (&str, &str)| word(family) && (kind == "*" || word(kind));
-    text == "*" || text.split_once('.').is_some_and(family)
 }

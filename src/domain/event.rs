@@ -1,5 +1,7 @@
 //! What happened, as callers are told: CloudEvents 1.0.
 
+use std::str::FromStr;
+
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -112,6 +114,41 @@ impl Event {
         account.map_or_else(|| "/".to_owned(), |account| format!("/accounts/{account}"))
     }
 }
+
+/// Which types of events are meant: one, a family such as `call.*`, or all (`*`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypePattern(String);
+
+impl TypePattern {
+    /// Whether events of this type are meant.
+    pub fn matches(&self, kind: EventType) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(family) => kind.as_str().starts_with(family),
+            None => self.0 == kind.as_str(),
+        }
+    }
+}
+
+impl FromStr for TypePattern {
+    type Err = NoSuchType;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchType> {
+        let pattern = Self(text.to_owned());
+        let is_family = text == "*" || text.ends_with(".*");
+        let known = EventType::ALL.iter().any(|kind| pattern.matches(*kind));
+        let is_type = text.parse::<EventType>().is_ok();
+        if is_type || (is_family && known) {
+            Ok(pattern)
+        } else {
+            Err(NoSuchType)
+        }
+    }
+}
+
+/// A text that means no type of event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be an event type, a family such as call.*, or *")]
+pub struct NoSuchType;
 
 /// What happened to an object, and when if the object tells.
 pub type Happened = (EventType, Option<Timestamp>);
@@ -296,6 +333,19 @@ mod tests {
             sdp: "v=0".into(),
         });
         assert_eq!(kinds(Some(&taken), &answered), [EventType::CallSession]);
+    }
+
+    #[test]
+    fn a_pattern_means_one_type_a_family_or_all() {
+        let means = |pattern: &str, kind| pattern.parse::<TypePattern>().unwrap().matches(kind);
+        assert!(means("*", EventType::SmsReply));
+        assert!(means("call.*", EventType::CallEnded));
+        assert!(!means("call.*", EventType::SmsReply));
+        assert!(means("call.ended", EventType::CallEnded));
+        assert!(!means("call.ended", EventType::CallQueued));
+        for wrong in ["", "call", "call.", "call.e*", "cal.*", ".*", "call.started", "**"] {
+            assert_eq!(wrong.parse::<TypePattern>(), Err(NoSuchType), "{wrong}");
+        }
     }
 
     #[test]

@@ -69,21 +69,28 @@ pub fn tell_again(outcome: Outcome) -> HttpResponse {
 
 /// A page of a list, with a link to the next one.
 pub fn page(edge: &Edge, next_cursor: Option<&str>, body: &impl Serialize) -> HttpResponse {
+    linked(edge, next_cursor.map(|cursor| ("cursor", cursor)), body)
+}
+
+/// A page of a log, with a link to what follows the place `after`.
+pub fn page_after(edge: &Edge, after: &str, body: &impl Serialize) -> HttpResponse {
+    linked(edge, Some(("after", after)), body)
+}
+
+fn linked(edge: &Edge, next: Option<(&str, &str)>, body: &impl Serialize) -> HttpResponse {
     let mut response = HttpResponse::Ok();
-    if let Some(cursor) = next_cursor {
-        response.insert_header((
-            LINK,
-            next_link(edge.request().path(), edge.request().query_string(), cursor),
-        ));
+    if let Some(next) = next {
+        let link = next_link(edge.request().path(), edge.request().query_string(), next);
+        response.insert_header((LINK, link));
     }
     response.json(body)
 }
 
-fn next_link(path: &str, query: &str, cursor: &str) -> String {
-    let kept = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor");
+fn next_link(path: &str, query: &str, (name, place): (&str, &str)) -> String {
+    let kept = form_urlencoded::parse(query.as_bytes()).filter(|(given, _)| given != name);
     let query = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(kept)
-        .append_pair("cursor", cursor)
+        .append_pair(name, place)
         .finish();
     format!("<{path}?{query}>; rel=\"next\"")
 }
@@ -113,7 +120,7 @@ mod tests {
         let link = next_link(
             "/calls",
             "number=%2B5511988887777&cursor=old&status=busy&status=failed",
-            "n+w",
+            ("cursor", "n+w"),
         );
         let query = "number=%2B5511988887777&status=busy&status=failed&cursor=n%2Bw";
         assert_eq!(link, format!("</calls?{query}>; rel=\"next\""));

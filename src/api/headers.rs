@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderMap, HeaderName, RANGE};
+use actix_web::http::header::{ACCEPT, HeaderMap, HeaderName, RANGE};
 use uuid::Uuid;
 
 use crate::domain::error::Error;
@@ -17,6 +17,8 @@ pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-
 pub const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// What of it was heeded.
 pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// The last event that came before a live feed broke.
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Where the time of a request went, in milliseconds.
 pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
@@ -61,6 +63,19 @@ fn wait_seconds(preference: &str) -> Option<u64> {
     let digits = value.trim().trim_matches('"');
     let wait = name.trim().eq_ignore_ascii_case("wait") && digits.bytes().all(|byte| byte.is_ascii_digit());
     wait.then(|| digits.parse().ok())?
+}
+
+/// Whether the caller names this media type among those it accepts, by itself or in a range; `false` without `Accept`.
+pub fn accepts(headers: &HeaderMap, media: &str) -> bool {
+    let values = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    let mut ranges = values
+        .flat_map(|value| value.split(','))
+        .filter_map(|range| range.split(';').next());
+    let family = media.split_once('/').map_or(media, |(family, _)| family);
+    ranges.any(|range| {
+        let range = range.trim();
+        range == "*/*" || range == media || range.strip_suffix("/*") == Some(family)
+    })
 }
 
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

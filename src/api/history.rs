@@ -215,19 +215,8 @@ fn allow_raw(caller: &Caller, raw: bool) -> Result<(), Error> {
 
 /// A caller who wants another format must not take JSON for it.
 fn require_json(request: &HttpRequest) -> Result<(), Error> {
-    let accept: Vec<&str> = request
-        .headers()
-        .get_all(ACCEPT)
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    let ranges = || {
-        accept
-            .iter()
-            .flat_map(|value| value.split(','))
-            .filter_map(|range| range.split(';').next())
-    };
-    let json = |range: &str| matches!(range.trim(), "*/*" | "application/*" | "application/json");
-    if accept.is_empty() || ranges().any(json) {
+    let headers = request.headers();
+    if !headers.contains_key(ACCEPT) || headers::accepts(headers, "application/json") {
         return Ok(());
     }
     Err(Error::new(

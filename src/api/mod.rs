@@ -6,6 +6,7 @@ mod auth;
 mod body;
 mod calls;
 mod edge;
+mod events;
 mod headers;
 mod history;
 mod json;

@@ -1,5 +1,6 @@
 //! Who asks, and what they may do.
 
+use super::time::Timestamp;
 use super::words::words;
 
 words! {
@@ -40,6 +41,8 @@ pub struct Caller {
     pub subject: String,
     /// What the token allows.
     pub scopes: Vec<Scope>,
+    /// When the token ends.
+    pub expires_at: Timestamp,
 }
 
 impl Caller {

@@ -5,6 +5,9 @@ use std::str::FromStr;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::call::{AttemptOutcome, Call, CallStatus, Direction, RecordingState};
 use super::ids::EventId;
@@ -107,6 +110,42 @@ impl Serialize for Event {
         event.end()
     }
 }
+
+impl PartialSchema for Event {
+    fn schema() -> RefOr<Schema> {
+        let text = |example: &str| ObjectBuilder::new().schema_type(Type::String).examples([example]);
+        let data = ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("The whole object after the change, or the fields in our words."))
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)));
+        ObjectBuilder::new()
+            .description(Some("What happened, as a CloudEvent 1.0 in structured JSON."))
+            .property("specversion", text("1.0").enum_values(Some(["1.0"])))
+            .property("id", EventId::schema())
+            .property("source", text("/accounts/zenvia-br"))
+            .property("type", EventType::schema())
+            .property("subject", text("call_0199a2b0c3d47e5f8a9b0c1d2e3f4a5b"))
+            .property("time", Timestamp::schema())
+            .property(
+                "datacontenttype",
+                text("application/json").enum_values(Some(["application/json"])),
+            )
+            .property("tenant", text("acme"))
+            .property("data", data)
+            .required("specversion")
+            .required("id")
+            .required("source")
+            .required("type")
+            .required("subject")
+            .required("time")
+            .required("datacontenttype")
+            .required("tenant")
+            .required("data")
+            .into()
+    }
+}
+
+impl ToSchema for Event {}
 
 impl Event {
     /// The `source` of what came through an account, or of the gateway's own.

@@ -103,6 +103,9 @@ id!(
 );
 
 impl EventId {
+    /// Comes before every event; no event has it.
+    pub const BEFORE_ALL: Self = Self(Uuid::nil());
+
     /// The identifier of what happened in the Unix millisecond `ms` for this `cause`: the same whenever it is asked for.
     pub fn of(ms: u64, cause: [u8; 16]) -> Self {
         let [cause @ .., _, _, _, _, _, _] = cause;

@@ -80,6 +80,9 @@ pub trait Store: Send + Sync + 'static {
     /// Reads at most `limit` entries that follow `after`, ascending.
     async fn read(&self, log: &Log, after: Position, limit: usize) -> Result<Vec<(Position, Bytes)>, StoreError>;
 
+    /// Tells where the last entry of a log is; [`Position::START`] while it has none.
+    async fn end(&self, log: &Log) -> Result<Position, StoreError>;
+
     /// Returns once the log may hold something after `after`, or when `at_most` has passed.
     async fn wait(&self, log: &Log, after: Position, at_most: Duration) -> Result<(), StoreError>;
 

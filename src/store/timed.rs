@@ -49,6 +49,10 @@ impl Store for Timed {
         timed(self.0.read(log, after, limit)).await
     }
 
+    async fn end(&self, log: &Log) -> Result<Position, StoreError> {
+        timed(self.0.end(log)).await
+    }
+
     async fn wait(&self, log: &Log, after: Position, at_most: Duration) -> Result<(), StoreError> {
         self.0.wait(log, after, at_most).await
     }

@@ -10,6 +10,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::publish::Publisher;
+use super::read_events::Tail;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::account::AccountName;
@@ -29,6 +30,7 @@ pub struct Gateway {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) instance: String,
     pub(super) publisher: Publisher,
+    pub(super) tail: Tail,
     unfinished: TaskTracker,
 }
 
@@ -50,6 +52,7 @@ impl Gateway {
             clock,
             instance,
             publisher: Publisher::new(),
+            tail: Tail::new(),
             unfinished: TaskTracker::new(),
         }
     }

@@ -15,6 +15,7 @@ mod lease;
 mod list;
 mod place_call;
 mod publish;
+mod read_events;
 mod read_history;
 mod records;
 mod redact;
@@ -29,3 +30,4 @@ mod work;
 
 pub use crate::providers::port::{MonitorMode, Recording};
 pub use gateway::Gateway;
+pub use read_events::{Follower, Logged};

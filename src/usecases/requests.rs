@@ -8,8 +8,10 @@ use utoipa::ToSchema;
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, CallStatus, Direction, Routing};
+use crate::domain::caller::Caller;
+use crate::domain::event::{Event, TypePattern};
 use crate::domain::history::Window;
-use crate::domain::ids::VerificationId;
+use crate::domain::ids::{EventId, VerificationId};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::place::NewCall;
 use crate::domain::time::Timestamp;
@@ -118,6 +120,35 @@ pub struct VerificationQuery {
     /// The window of their creation.
     #[serde(skip)]
     pub window: Option<Window>,
+}
+
+/// Which events to read.
+#[derive(Debug, Clone, Default)]
+pub struct EventQuery {
+    /// The event to go on from.
+    pub after: Option<EventId>,
+    /// The types; all if empty.
+    pub types: Vec<TypePattern>,
+    /// What they happened to; anything if empty.
+    pub subject: Vec<String>,
+}
+
+impl EventQuery {
+    /// Whether the caller asks for this event and may know of it.
+    pub fn wants(&self, caller: &Caller, event: &Event) -> bool {
+        caller.reads(&event.tenant)
+            && (self.types.is_empty() || self.types.iter().any(|types| types.matches(event.kind)))
+            && (self.subject.is_empty() || self.subject.contains(&event.subject))
+    }
+}
+
+/// Events in the order they were accepted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventPage {
+    /// The events.
+    pub data: Vec<Event>,
+    /// Where to go on: the last event that was looked at, whether it is among these or not.
+    pub next_cursor: EventId,
 }
 
 /// What a check came to.

@@ -15,6 +15,7 @@ impl Gateway {
             Arc::clone(&self).follow_inbox(stop.clone()),
             Arc::clone(&self).look_after(stop.clone()),
             self.publish(stop.clone()),
+            self.tail_events(stop.clone()),
             self.live(stop.clone()),
         );
     }

@@ -159,6 +159,7 @@ impl Ring {
                 tenant: tenant.to_owned(),
                 subject: subject.to_owned(),
                 scopes,
+                expires_at: Timestamp::from_seconds(expires),
             },
             until,
         })

@@ -136,6 +136,10 @@ impl Store for Embedded {
         read::log(&self.read_txn()?, log.as_ref(), after, limit)
     }
 
+    async fn end(&self, log: &Log) -> Result<Position, StoreError> {
+        read::end(&self.read_txn()?, log.as_ref())
+    }
+
     async fn wait(&self, log: &Log, after: Position, at_most: Duration) -> Result<(), StoreError> {
         tokio::time::timeout(at_most, self.wait_for_entry(log, after))
             .await

@@ -42,6 +42,21 @@ pub(super) fn log(
         .collect()
 }
 
+/// Finds the last entry of a log.
+pub(super) fn end(txn: &ReadTransaction, log: &str) -> Result<Position, StoreError> {
+    let table = txn.open_table(LOG_ENTRIES).map_err(unavailable)?;
+    let entries = table.range::<LogKey<'_>>((log, 0, 0)..=(log, u64::MAX, u64::MAX));
+    let last = entries
+        .map_err(unavailable)?
+        .next_back()
+        .transpose()
+        .map_err(unavailable)?;
+    Ok(last.map_or(Position::START, |(key, _)| {
+        let (_, ms, seq) = key.value();
+        Position::new(ms, seq)
+    }))
+}
+
 /// Reads one page of a set.
 pub(super) fn scores(txn: &ReadTransaction, set: &str, query: &Range) -> Result<Vec<Scored>, StoreError> {
     // The least name that follows the set's own; a member with a zero byte likewise.

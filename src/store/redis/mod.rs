@@ -148,6 +148,11 @@ impl Store for Redis {
         reply::entries(self.read_answer(&command).await?)
     }
 
+    async fn end(&self, log: &Log) -> Result<Position, StoreError> {
+        let entries = reply::entries(self.read_answer(&reply::last_entry(log)).await?)?;
+        Ok(entries.first().map_or(Position::START, |(position, _)| *position))
+    }
+
     async fn wait(&self, log: &Log, after: Position, at_most: Duration) -> Result<(), StoreError> {
         let until = Instant::now() + at_most.min(LONGEST_WAIT);
         let tail = self.tails.of(log);

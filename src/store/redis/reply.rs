@@ -1,9 +1,9 @@
 //! Reading what Redis answers, without copying the values.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use deadpool_redis::redis::{Value, from_redis_value};
+use deadpool_redis::redis::{Cmd, Value, cmd, from_redis_value};
 
-use super::super::{Position, Scored, StoreError, Stored, Version};
+use super::super::{Log, Position, Scored, StoreError, Stored, Version};
 
 /// What a value starts with; a counter starts with a digit or a sign.
 const MARK: u8 = b'v';
@@ -14,6 +14,13 @@ pub(super) fn head(version: Version) -> [u8; HEAD] {
     let mut head = [MARK; HEAD];
     head[1..].copy_from_slice(&version.to_u64().to_be_bytes());
     head
+}
+
+/// Asks for the last entry of a log.
+pub(super) fn last_entry(log: &Log) -> Cmd {
+    let mut command = cmd("XREVRANGE");
+    command.arg(log.as_ref()).arg("+").arg("-").arg("COUNT").arg(1);
+    command
 }
 
 /// Puts the head before a value.

@@ -90,8 +90,7 @@ impl Lead {
             return Ok(false);
         };
         let mut connection = held.share();
-        let mut newest = cmd("XREVRANGE");
-        newest.arg(log.as_ref()).arg("+").arg("-").arg("COUNT").arg(1);
+        let newest = reply::last_entry(log);
         loop {
             let entries = reply::entries(connection.send(&newest).await?)?;
             let end = entries.first().map_or(Position::START, |(position, _)| *position);

@@ -307,6 +307,7 @@ pub fn caller(tenant: &str) -> Caller {
         tenant: tenant.to_owned(),
         subject: "test".to_owned(),
         scopes: Scope::ALL.to_vec(),
+        expires_at: Timestamp::from_millis(NOON).plus_seconds(3600),
     }
 }
 

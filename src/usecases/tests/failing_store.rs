@@ -113,6 +113,10 @@ impl Store for Failing {
         fated!(self, self.inner.read(log, after, limit))
     }
 
+    async fn end(&self, log: &Log) -> Result<Position, StoreError> {
+        self.inner.end(log).await
+    }
+
     async fn wait(&self, log: &Log, after: Position, at_most: Duration) -> Result<(), StoreError> {
         fated!(self, self.inner.wait(log, after, at_most))
     }

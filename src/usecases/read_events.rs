@@ -1,0 +1,256 @@
+//! The feed of events: page by page from any place, and live.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use super::gateway::Gateway;
+use super::requests::{EventPage, EventQuery};
+use crate::domain::caller::Caller;
+use crate::domain::error::{Error, Problem};
+use crate::domain::event::Event;
+use crate::domain::ids::EventId;
+use crate::store::{Position, keys};
+
+/// How many entries of the log are read at once.
+const BATCH: usize = 500;
+/// How many entries one request looks at before it gives a short page.
+const MOST_SEEN: usize = 5_000;
+/// How many entries are looked through for the place of an event.
+const MOST_SEARCHED: usize = 50_000;
+/// How far the clocks of the gateways and of the store may be apart, in milliseconds.
+const SKEW_MS: u64 = 10_000;
+/// How many events a follower may be behind before it has to read the log again.
+const BEHIND: usize = 1024;
+/// How long the end of the log is waited for before it is asked again.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long nothing is asked of a store that failed.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// An event at its place in the log.
+#[derive(Debug, Clone)]
+pub struct Logged {
+    position: Position,
+    /// The event.
+    pub event: Event,
+    /// The event as CloudEvents write it.
+    pub json: Bytes,
+}
+
+/// The end of the log, read once for all who follow it.
+pub(super) struct Tail {
+    sender: broadcast::Sender<Arc<Logged>>,
+    closed: CancellationToken,
+}
+
+impl Tail {
+    pub(super) fn new() -> Self {
+        Self {
+            sender: broadcast::channel(BEHIND).0,
+            closed: CancellationToken::new(),
+        }
+    }
+}
+
+/// Reads the log from its place on, for ever; see [`Gateway::follow_events`].
+pub struct Follower {
+    gateway: Arc<Gateway>,
+    caller: Arc<Caller>,
+    query: EventQuery,
+    position: Position,
+    /// Read from the log and not given yet.
+    backlog: VecDeque<Arc<Logged>>,
+    /// Whether the log was read to its end, so that what follows comes from the tail.
+    caught_up: bool,
+    live: broadcast::Receiver<Arc<Logged>>,
+}
+
+impl Gateway {
+    /// A page of the events that the caller may know, in the order of the log. `next_cursor` is the last event looked at.
+    ///
+    /// # Errors
+    /// `invalid-cursor` for an event that never was, `cursor-expired` for one that is no longer kept.
+    pub async fn events(&self, caller: &Caller, query: &EventQuery, limit: usize) -> Result<EventPage, Error> {
+        let mut position = match query.after {
+            Some(id) => self.place_of(id).await?,
+            None => Position::START,
+        };
+        let mut last = query.after.unwrap_or(EventId::BEFORE_ALL);
+        let (mut data, mut seen) = (Vec::new(), 0);
+        while data.len() < limit && seen < MOST_SEEN {
+            let entries = self.logged(position).await?;
+            let count = entries.len();
+            for entry in entries {
+                (position, last, seen) = (entry.position, entry.event.id, seen + 1);
+                if query.wants(caller, &entry.event) {
+                    data.push(entry.event);
+                    if data.len() == limit {
+                        break;
+                    }
+                }
+            }
+            if count < BATCH {
+                break;
+            }
+        }
+        Ok(EventPage {
+            data,
+            next_cursor: last,
+        })
+    }
+
+    /// Follows the log from the event `query.after` on, else from now on, across instances, until the gateway stops.
+    ///
+    /// # Errors
+    /// As [`Gateway::events`].
+    pub async fn follow_events(self: Arc<Self>, caller: Arc<Caller>, query: EventQuery) -> Result<Follower, Error> {
+        let live = self.tail.sender.subscribe();
+        let position = match query.after {
+            Some(id) => self.place_of(id).await?,
+            None => self.store.end(&keys::events()).await?,
+        };
+        Ok(Follower {
+            gateway: self,
+            caller,
+            query,
+            position,
+            backlog: VecDeque::new(),
+            caught_up: false,
+            live,
+        })
+    }
+
+    /// Reads the end of the log for all who follow it, until told to stop.
+    pub(super) async fn tail_events(&self, stop: CancellationToken) {
+        let mut position = None;
+        while !stop.is_cancelled() {
+            let turned = tokio::select! {
+                turned = self.tail_once(position) => turned,
+                () = stop.cancelled() => break,
+            };
+            match turned {
+                Ok(reached) => position = Some(reached),
+                Err(error) => {
+                    tracing::warn!(%error, "the end of the log cannot be read");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        self.close_feeds();
+    }
+
+    /// Ends every live feed, so that a gateway that stops is not held up by those who listen.
+    pub fn close_feeds(&self) {
+        self.tail.closed.cancel();
+    }
+
+    async fn tail_once(&self, position: Option<Position>) -> Result<Position, Error> {
+        let log = keys::events();
+        let Some(position) = position else {
+            return Ok(self.store.end(&log).await?);
+        };
+        let entries = self.logged(position).await?;
+        let reached = entries.last().map_or(position, |entry| entry.position);
+        if entries.is_empty() {
+            self.store.wait(&log, position, LOOK).await?;
+        }
+        for entry in entries {
+            // Nobody may be listening.
+            let _ = self.tail.sender.send(Arc::new(entry));
+        }
+        Ok(reached)
+    }
+
+    async fn logged(&self, after: Position) -> Result<Vec<Logged>, Error> {
+        let entries = self.store.read(&keys::events(), after, BATCH).await?;
+        let logged = entries.into_iter().map(|(position, json)| {
+            let event = serde_json::from_slice(&json).map_err(|_| unreadable(position))?;
+            Ok(Logged { position, event, json })
+        });
+        logged.collect()
+    }
+
+    /// Where an event stands in the log. Its identifier tells when it was made; it was put into the log soon after.
+    async fn place_of(&self, id: EventId) -> Result<Position, Error> {
+        if id == EventId::BEFORE_ALL {
+            return Ok(Position::START);
+        }
+        let kept = u64::try_from(self.config.retention.events.as_millis()).unwrap_or(u64::MAX);
+        let now = u64::try_from(self.now().as_millis()).unwrap_or_default();
+        if id.made_at_ms() < now.saturating_sub(kept) {
+            return Err(Error::new(
+                Problem::CursorExpired,
+                "The event is no longer kept, nor all that followed it.",
+            ));
+        }
+        let mut position = Position::new(id.made_at_ms().saturating_sub(SKEW_MS), 0);
+        for _ in 0..MOST_SEARCHED / BATCH {
+            let entries = self.logged(position).await?;
+            if let Some(found) = entries.iter().find(|entry| entry.event.id == id) {
+                return Ok(found.position);
+            }
+            match entries.last() {
+                Some(last) if entries.len() == BATCH => position = last.position,
+                _ => break,
+            }
+        }
+        Err(Error::new(Problem::InvalidCursor, "There is no such event."))
+    }
+}
+
+impl Follower {
+    /// The next event that the caller may know; waits for it. `None` when the gateway stops.
+    ///
+    /// # Errors
+    /// `store-unavailable`; going on from the last event then loses none.
+    pub async fn next(&mut self) -> Result<Option<Arc<Logged>>, Error> {
+        loop {
+            let Some(entry) = self.next_entry().await? else {
+                return Ok(None);
+            };
+            self.position = entry.position;
+            if self.query.wants(&self.caller, &entry.event) {
+                return Ok(Some(entry));
+            }
+        }
+    }
+
+    async fn next_entry(&mut self) -> Result<Option<Arc<Logged>>, Error> {
+        let closed = self.gateway.tail.closed.clone();
+        loop {
+            if closed.is_cancelled() {
+                return Ok(None);
+            }
+            if let Some(entry) = self.backlog.pop_front() {
+                return Ok(Some(entry));
+            }
+            if !self.caught_up {
+                let entries = self.gateway.logged(self.position).await?;
+                self.caught_up = entries.is_empty();
+                self.backlog.extend(entries.into_iter().map(Arc::new));
+                continue;
+            }
+            let received = tokio::select! {
+                received = self.live.recv() => received,
+                () = closed.cancelled() => return Ok(None),
+            };
+            match received {
+                Ok(entry) if entry.position > self.position => return Ok(Some(entry)),
+                // Read from the log already.
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => self.caught_up = false,
+                Err(RecvError::Closed) => return Ok(None),
+            }
+        }
+    }
+}
+
+fn unreadable(position: Position) -> Error {
+    tracing::error!(%position, "an event in the log cannot be read");
+    Error::new(Problem::Internal, "An event in the log cannot be read.")
+}

@@ -306,6 +306,7 @@ fn what_is_remembered_is_bounded() {
             tenant: "t".into(),
             subject: "s".into(),
             scopes: vec![],
+            expires_at: Timestamp::from_seconds(0),
         },
         until: Timestamp::from_seconds(NOW + 1),
     };

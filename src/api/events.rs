@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 use super::answer;
 use super::edge::Edge;
 use super::headers::{self, LAST_EVENT_ID};
-use super::openapi::Line;
+use super::openapi::{Audio, Line, Ranged};
 use super::query::{DEFAULT_LIMIT, MAX_LIMIT, Params};
 use super::values::{Wrong, count, line};
 use crate::domain::caller::Scope;
@@ -83,6 +83,30 @@ pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {
                 .streaming(feed(follower, until(caller.expires_at, now))))
         }
     }
+}
+
+/// Fetch an event's recording
+///
+/// Streams the audio of a voicemail; a `Range` of bytes is honoured where the provider can.
+#[utoipa::path(
+    get,
+    path = "/events/{id}/recording",
+    operation_id = "getEventRecording",
+    tag = "Events",
+    security(("bearer" = ["recordings:read"])),
+    params(("id" = EventId, Path, description = "The event."), Ranged),
+    responses(
+        (status = 200, description = "The audio.", content_type = "audio/*", body = Audio, headers(("Accept-Ranges" = String, description = "`bytes`."))),
+        (status = 206, description = "The range asked for.", content_type = "audio/*", body = Audio, headers(("Content-Range" = String, description = "The range given."))),
+    ),
+)]
+pub async fn recording(edge: Edge) -> Result<HttpResponse, Error> {
+    let caller = edge.caller(Scope::RecordingsRead)?;
+    let id = edge.id("id")?;
+    edge.params().finish()?;
+    let range = headers::range(edge.request().headers());
+    let recording = edge.gateway().event_recording(&caller, id, range).await?;
+    Ok(answer::recording(recording))
 }
 
 enum Form {

@@ -46,6 +46,7 @@ pub fn routes(app: &mut ServiceConfig) {
     At::path("/history/{id}").get(history::get).add_to(app);
     At::path("/history/{id}/recording").get(history::recording).add_to(app);
     At::path("/events").get(events::list).add_to(app);
+    At::path("/events/{id}/recording").get(events::recording).add_to(app);
     At::path("/accounts").get(accounts::list).add_to(app);
     At::path("/problems").get(problem::pages::list).add_to(app);
     At::path("/problems/{slug}").get(problem::pages::page).add_to(app);

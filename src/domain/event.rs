@@ -9,6 +9,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::account::AccountName;
 use super::call::{AttemptOutcome, Call, CallStatus, Direction, RecordingState};
 use super::ids::EventId;
 use super::time::Timestamp;
@@ -148,6 +149,11 @@ impl PartialSchema for Event {
 impl ToSchema for Event {}
 
 impl Event {
+    /// The account it came through.
+    pub fn account(&self) -> Option<AccountName> {
+        self.source.strip_prefix("/accounts/")?.parse().ok()
+    }
+
     /// The `source` of what came through an account, or of the gateway's own.
     pub fn source_of(account: Option<&str>) -> String {
         account.map_or_else(|| "/".to_owned(), |account| format!("/accounts/{account}"))

@@ -54,6 +54,11 @@ pub fn call_by_reference(account: impl Display, provider_id: impl Display) -> Ke
     Key(format!("sb:call-by-reference:{account}:{provider_id}"))
 }
 
+/// Where the audio of an event is: the provider's link; `[retention] events_days`; whoever makes the event.
+pub fn recording_of_event(id: impl Display) -> Key {
+    Key(format!("sb:recording-of-event:{id}"))
+}
+
 /// An idempotency claim, then the answer to repeat: JSON; 24 h; the idempotency of acting requests.
 pub fn idempotency(tenant: impl Display, digest: impl Display) -> Key {
     Key(format!("sb:idempotency:{tenant}:{digest}"))
@@ -150,6 +155,7 @@ mod tests {
             call("a").to_string(),
             verification("a").to_string(),
             call_by_reference("a", "b").to_string(),
+            recording_of_event("a").to_string(),
             idempotency("a", "b").to_string(),
             counter("a", "b").to_string(),
             lease("a").to_string(),

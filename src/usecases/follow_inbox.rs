@@ -131,10 +131,7 @@ impl Gateway {
         };
         match message.told {
             Told::Call(facts) => self.apply_call(entry, *facts, message.at).await,
-            Told::Signal(signal) => {
-                self.append_event(&signal_event(entry, message.id, message.at, signal)?)
-                    .await
-            }
+            Told::Signal(signal) => self.apply_signal(entry, (message.id, message.at), signal).await,
             Told::Unreadable { kind, body } => {
                 let letter = DeadLetter {
                     account: &message.account,
@@ -146,6 +143,22 @@ impl Gateway {
                 self.append_event(&unreadable_event(entry, message.id, &letter)?).await
             }
         }
+    }
+
+    async fn apply_signal(
+        &self,
+        entry: &Entry,
+        (id, taken_at): (EventId, Timestamp),
+        mut signal: Signal,
+    ) -> Result<(), Error> {
+        if let Some(link) = signal.recording.take() {
+            let keep = Some(self.config.retention.events);
+            self.store
+                .put(&keys::recording_of_event(id), link.into(), keep, Expect::Any)
+                .await?;
+            signal.data["recording_url"] = format!("/events/{id}/recording").into();
+        }
+        self.append_event(&signal_event(entry, (id, taken_at), signal)?).await
     }
 
     /// Folds what a webhook says into the call it is about: the one known by the provider's identifier, else the one it is
@@ -334,7 +347,7 @@ fn owners_event(entry: &Entry, id: EventId, kind: EventType, data: &impl Seriali
     })
 }
 
-fn signal_event(entry: &Entry, id: EventId, taken_at: Timestamp, signal: Signal) -> Result<Event, Error> {
+fn signal_event(entry: &Entry, (id, taken_at): (EventId, Timestamp), signal: Signal) -> Result<Event, Error> {
     let event = owners_event(entry, id, signal.kind, &signal.data)?;
     Ok(Event {
         subject: signal.subject.unwrap_or(event.subject),

@@ -9,12 +9,14 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+use super::follow_call::recording_failed;
 use super::gateway::Gateway;
 use super::requests::{EventPage, EventQuery};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Problem};
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
+use crate::providers::port::Recording;
 use crate::store::{Position, keys};
 
 /// How many entries of the log are read at once.
@@ -175,7 +177,6 @@ impl Gateway {
         logged.collect()
     }
 
-    /// Where an event stands in the log. Its identifier tells when it was made; it was put into the log soon after.
     async fn place_of(&self, id: EventId) -> Result<Position, Error> {
         if id == EventId::BEFORE_ALL {
             return Ok(Position::START);
@@ -188,18 +189,54 @@ impl Gateway {
                 "The event is no longer kept, nor all that followed it.",
             ));
         }
+        match self.find_event(id).await? {
+            Some(found) => Ok(found.position),
+            None => Err(Error::new(Problem::InvalidCursor, "There is no such event.")),
+        }
+    }
+
+    /// Finds an event in the log. Its identifier tells when it was made; it was put into the log soon after.
+    async fn find_event(&self, id: EventId) -> Result<Option<Logged>, Error> {
         let mut position = Position::new(id.made_at_ms().saturating_sub(SKEW_MS), 0);
         for _ in 0..MOST_SEARCHED / BATCH {
-            let entries = self.logged(position).await?;
-            if let Some(found) = entries.iter().find(|entry| entry.event.id == id) {
-                return Ok(found.position);
+            let mut entries = self.logged(position).await?;
+            if let Some(found) = entries.iter().position(|entry| entry.event.id == id) {
+                return Ok(Some(entries.swap_remove(found)));
             }
             match entries.last() {
                 Some(last) if entries.len() == BATCH => position = last.position,
                 _ => break,
             }
         }
-        Err(Error::new(Problem::InvalidCursor, "There is no such event."))
+        Ok(None)
+    }
+
+    /// Opens the audio of an event, such as a voicemail's.
+    ///
+    /// # Errors
+    /// `not-found`, `recording-not-available`, and the provider's failures.
+    pub async fn event_recording(
+        &self,
+        caller: &Caller,
+        id: EventId,
+        range: Option<String>,
+    ) -> Result<Recording, Error> {
+        let found = self.find_event(id).await?;
+        let event = found
+            .map(|logged| logged.event)
+            .filter(|event| caller.reads(&event.tenant))
+            .ok_or_else(Error::not_found)?;
+        let none = || Error::new(Problem::RecordingNotAvailable, "The event has no recording.");
+        let account = event.account().ok_or_else(none)?;
+        let entry = self.entry(&account)?;
+        let link = self.store.get(&keys::recording_of_event(id)).await?.ok_or_else(none)?;
+        let (Some(recordings), Ok(link)) = (entry.provider.recordings(), std::str::from_utf8(&link.value)) else {
+            return Err(none());
+        };
+        recordings
+            .open_link(link, range.as_deref())
+            .await
+            .map_err(|failure| recording_failed(&failure, entry))
     }
 }
 

@@ -54,6 +54,7 @@ pub use shapes::{AnyObject, Audio, Extra, IpAddress, Line, Moment, Paged, Ranged
         history::get,
         history::recording,
         events::list,
+        events::recording,
         accounts::list,
         webhooks::take_of_kind,
         webhooks::take,

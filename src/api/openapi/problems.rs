@@ -56,6 +56,8 @@ const OF_ITS_OWN: &[(&str, &[&[Problem]])] = &[
         "getRecordRecording",
         &[PROVIDER, &[RecordingNotAvailable, SourceUnavailable]],
     ),
+    ("listEvents", &[&[InvalidCursor, CursorExpired, NotAcceptable]]),
+    ("getEventRecording", &[PROVIDER, &[RecordingNotAvailable]]),
     ("takeWebhook", &[&[StoreUnavailable]]),
     ("takeWebhookOfKind", &[&[StoreUnavailable]]),
     ("getReadiness", &[&[StoreUnavailable]]),

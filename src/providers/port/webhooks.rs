@@ -61,6 +61,8 @@ pub struct Signal {
     pub at: Option<Timestamp>,
     /// The fields in our words.
     pub data: serde_json::Value,
+    /// Where its audio is: for us to fetch, not to be told.
+    pub recording: Option<String>,
 }
 
 /// Why a webhook's body is of no use.

@@ -100,7 +100,7 @@ pub fn balance(object: &Object<'_>) -> Option<Signal> {
     signal(EventType::AccountBalanceLow, None, None, json!({ "balance": balance }))
 }
 
-/// Reads the news of a voicemail. `provider_recording_url` is where its audio is, not to be shown.
+/// Reads the news of a voicemail.
 pub fn voicemail(object: &Object<'_>) -> Option<Signal> {
     let subject = object.string("id")?;
     let at = object.time("data_mensagem", Clock::SaoPaulo);
@@ -111,9 +111,12 @@ pub fn voicemail(object: &Object<'_>) -> Option<Signal> {
         "extension_id": object.string("ramal_id"),
         "received_at": at,
         "duration_seconds": object.duration("duracao"),
-        "provider_recording_url": object.recording_link(),
     });
-    signal(EventType::VoicemailReceived, Some(subject), at, data)
+    let signal = signal(EventType::VoicemailReceived, Some(subject), at, data);
+    signal.map(|signal| Signal {
+        recording: object.recording_link(),
+        ..signal
+    })
 }
 
 fn signal(kind: EventType, subject: Option<String>, at: Option<Timestamp>, data: Value) -> Option<Signal> {
@@ -122,6 +125,7 @@ fn signal(kind: EventType, subject: Option<String>, at: Option<Timestamp>, data:
         subject,
         at,
         data,
+        recording: None,
     })
 }
 

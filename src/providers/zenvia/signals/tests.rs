@@ -13,6 +13,7 @@ fn of(kind: &'static str, subject: Option<&str>, at: Option<Timestamp>, data: Va
         subject: subject.map(str::to_owned),
         at,
         data,
+        recording: None,
     })
 }
 

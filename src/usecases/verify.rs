@@ -394,11 +394,7 @@ pub(super) fn about(problem: Problem, detail: &str, verification: &Verification)
 }
 
 pub(super) fn closed(verification: &Verification) -> Error {
-    about(
-        Problem::VerificationClosed,
-        "The verification takes no more checks.",
-        verification,
-    )
+    about(Problem::VerificationClosed, "The verification is closed.", verification)
 }
 
 fn too_soon(verification: &Verification, wait: i64, now: crate::domain::time::Timestamp) -> Error {

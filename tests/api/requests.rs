@@ -1,0 +1,305 @@
+//! Requests that are well formed and cannot be carried out: the problem, the field, and that nothing was dialled.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::site::{Site, expect_wrong, say};
+
+const NUMBER: &str = "+5511988887777";
+const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
+
+fn with(body: &Value, members: Value) -> Value {
+    let mut body = body.clone();
+    body.as_object_mut()
+        .unwrap()
+        .extend(members.as_object().unwrap().clone());
+    body
+}
+
+fn acting(action: Value) -> Value {
+    json!({ "to": NUMBER, "actions": [action] })
+}
+
+/// Bodies of `POST /calls`, with the field that is wrong and how.
+fn wrong_calls() -> Vec<(Value, &'static str, &'static str)> {
+    let (call, session) = (say(NUMBER), json!({ "type": "offer", "sdp": SDP }));
+    let mut rows: Vec<_> = [
+        "abc",
+        "190",
+        "+55119888877",
+        "0",
+        "ext:",
+        "ext:x",
+        "agent:",
+        "agent:a b",
+        "whatsapp:x",
+        "sip:a@b",
+    ]
+    .map(|party| (with(&call, json!({ "to": party })), "/to", "invalid"))
+    .into();
+    rows.extend(["abc", "whatsapp:x"].map(|party| (with(&call, json!({ "from": party })), "/from", "invalid")));
+    rows.extend(["abc", "+5511"].map(|to| {
+        (
+            acting(json!({ "type": "connect", "to": to })),
+            "/actions/0/to",
+            "invalid",
+        )
+    }));
+    let whatsapp = acting(json!({ "type": "connect", "to": "whatsapp:+5511988887777" }));
+    rows.push((whatsapp, "/actions/0/to", "not_allowed"));
+    let from = with(&call, json!({ "from": "whatsapp:+5511988887777" }));
+    rows.push((from, "/from", "not_allowed"));
+    let private = [
+        "http://10.0.0.1/a",
+        "http://127.1/a",
+        "http://2130706433/a",
+        "https://[::1]/a",
+        "https://[::ffff:10.0.0.1]/a",
+    ];
+    rows.extend(private.map(|url| {
+        (
+            acting(json!({ "type": "play", "url": url })),
+            "/actions/0/url",
+            "not_allowed",
+        )
+    }));
+    rows.extend(["a", "ftp://a/b", "https://"].map(|url| {
+        (
+            acting(json!({ "type": "play", "url": url })),
+            "/actions/0/url",
+            "invalid",
+        )
+    }));
+    rows.push((json!({ "to": NUMBER }), "/actions", "missing"));
+    rows.push((json!({ "to": NUMBER, "session": session }), "/session", "not_allowed"));
+    rows.push((
+        with(&call, json!({ "to": "whatsapp:+5511988887777" })),
+        "/session",
+        "missing",
+    ));
+    rows.push((
+        with(&call, json!({ "to": "whatsapp:+5511988887777", "session": session })),
+        "/actions",
+        "not_allowed",
+    ));
+    rows.push((
+        with(&call, json!({ "schedule_at": "2020-01-01T00:00:00Z" })),
+        "/schedule_at",
+        "too_small",
+    ));
+    rows.extend(
+        ["tomorrow", "2030-01-01", "2030-01-01T00:00:00"]
+            .map(|at| (with(&call, json!({ "schedule_at": at })), "/schedule_at", "invalid")),
+    );
+    rows.push((with(&call, json!({ "tag": "a b" })), "/tag", "invalid"));
+    rows.extend(
+        [("nobody", "unknown"), ("A B", "invalid")]
+            .map(|(name, code)| (with(&call, json!({ "account": name })), "/account", code)),
+    );
+    rows
+}
+
+/// Bodies of `POST /calls` that no account, or not the one named, can carry out, with what it cannot do.
+fn unsupported_calls() -> Vec<(Value, &'static str)> {
+    let (call, agent) = (say(NUMBER), json!({ "type": "connect", "to": NUMBER }));
+    vec![
+        (
+            with(&call, json!({ "max_duration_seconds": 60 })),
+            "max_duration_seconds",
+        ),
+        (
+            with(&call, json!({ "schedule_at": "2099-01-01T00:00:00Z" })),
+            "schedule_at",
+        ),
+        (
+            with(&acting(agent.clone()), json!({ "collect_digits": true })),
+            "collect_digits",
+        ),
+        (
+            json!({ "to": "agent:john.snow", "actions": [agent], "record": true }),
+            "record",
+        ),
+        (with(&call, json!({ "to": "agent:john.snow" })), "connect_agent"),
+        (with(&call, json!({ "from": "agent:john.snow" })), "connect_agent"),
+        (
+            acting(json!({ "type": "connect", "to": "agent:john.snow" })),
+            "connect_agent",
+        ),
+        (
+            json!({ "to": "agent:john.snow", "actions": [{ "type": "connect", "to": "agent:maria.luz" }] }),
+            "connect_agent",
+        ),
+        (
+            json!({ "to": "agent:john.snow", "actions": [{ "type": "connect", "to": NUMBER, "from": NUMBER }] }),
+            "caller_id",
+        ),
+        (
+            with(&call, json!({ "account": "evolux-natal" })),
+            "say; accounts that have it: zenvia-br",
+        ),
+        (
+            with(&call, json!({ "account": "whatsapp" })),
+            "say; accounts that have it: zenvia-br",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_call_that_cannot_be_placed_names_why_and_dials_nothing() {
+    let site = Site::start().await;
+    for dry in ["", "?dry_run=true"] {
+        let path = format!("/calls{dry}");
+        for (body, pointer, code) in wrong_calls() {
+            expect_wrong(&site.acme.post(&path, body).await, pointer, code);
+        }
+        for (body, what) in unsupported_calls() {
+            let answer = site.acme.post(&path, body.clone()).await;
+            answer.expect_problem(422, "not-supported");
+            assert!(
+                answer.body["detail"].as_str().unwrap().contains(what),
+                "{body}: {}",
+                answer.body
+            );
+        }
+        let abroad = site.acme.post(&path, say("+14155552671")).await;
+        abroad.expect_problem(422, "destination-not-allowed");
+    }
+    assert_eq!(site.providers.zenvia.dials().len(), 0);
+    assert_eq!(site.acme.get("/calls").await.expect(200).body["data"], json!([]));
+}
+
+#[tokio::test]
+async fn a_verification_that_cannot_be_sent_names_why_and_sends_nothing() {
+    let site = Site::start().await;
+    let send = json!({ "to": NUMBER, "channel": "sms" });
+    for party in ["abc", "190", "ext:4000", "whatsapp:+5511988887777", "+55119888877"] {
+        expect_wrong(
+            &site
+                .acme
+                .post("/verifications", with(&send, json!({ "to": party })))
+                .await,
+            "/to",
+            "invalid",
+        );
+    }
+    for address in ["x", "10.0.0", "::g"] {
+        let answer = site
+            .acme
+            .post("/verifications", with(&send, json!({ "client_ip": address })))
+            .await;
+        expect_wrong(&answer, "/client_ip", "invalid");
+    }
+    let unknown = site
+        .acme
+        .post("/verifications", with(&send, json!({ "account": "nobody" })))
+        .await;
+    expect_wrong(&unknown, "/account", "unknown");
+    let unable = site
+        .acme
+        .post("/verifications", with(&send, json!({ "account": "whatsapp" })))
+        .await;
+    unable.expect_problem(422, "not-supported");
+    let abroad = site
+        .acme
+        .post("/verifications", with(&send, json!({ "to": "+14155552671" })))
+        .await;
+    abroad.expect_problem(422, "destination-not-allowed");
+    assert_eq!(site.asked("POST", "/verificacao"), 0);
+}
+
+#[tokio::test]
+async fn a_code_that_is_none_costs_no_attempt() {
+    let site = Site::start().await;
+    let verification = site
+        .acme
+        .post("/verifications", json!({ "to": NUMBER, "channel": "sms" }))
+        .await
+        .expect(201)
+        .id();
+    let path = format!("/verifications/{verification}");
+    for code in ["12345", "1234567", "abcdef", "１２３４５６", "-", "12.456"] {
+        let answer = site.acme.post(&format!("{path}/check"), json!({ "code": code })).await;
+        expect_wrong(&answer, "/code", "invalid");
+    }
+    assert_eq!(site.acme.get(&path).await.expect(200).body["attempts_left"], 5);
+    assert_eq!(site.asked("GET", "/verificacao"), 0);
+}
+
+#[rstest]
+#[case::accept("accept", json!({ "session": { "type": "answer", "sdp": SDP } }), "inbound")]
+#[case::reject("reject", json!({}), "inbound")]
+#[case::hangup("hangup", json!({}), "hangup")]
+#[case::transfer("transfer", json!({ "to": "ext:4000", "leg": "callee" }), "transfer")]
+#[case::monitor("monitor", json!({ "to": "ext:4000", "mode": "listen" }), "monitor")]
+#[tokio::test]
+async fn what_a_call_cannot_do_is_named_until_it_is_over(#[case] act: &str, #[case] body: Value, #[case] what: &str) {
+    let site = Site::start().await;
+    let call = site.acme.post("/calls", say(NUMBER)).await.expect(201).id();
+    let path = format!("/calls/{call}/{act}");
+    let live = site.acme.post(&path, body.clone()).await;
+    live.expect_problem(422, "not-supported");
+    assert!(live.body["detail"].as_str().unwrap().contains(what), "{}", live.body);
+    assert_eq!(
+        (&live.body["account"], &live.body["provider"]),
+        (&json!("zenvia-br"), &json!("zenvia"))
+    );
+    site.acme.ended(&call).await;
+    let over = site.acme.post(&path, body).await;
+    over.expect_problem(409, "call-not-active");
+    assert_eq!(over.body["call"], json!({ "id": call, "status": "completed" }));
+}
+
+#[rstest]
+#[case::too_long_ago("since=2020-01-01", "since", "too_large")]
+#[case::backwards("since=2026-11-22&until=2026-11-21", "until", "invalid")]
+#[case::unknown_account("account=zenvia-br&account=nobody", "account", "unknown")]
+#[case::unknown_provider("provider=nobody", "provider", "invalid")]
+#[tokio::test]
+async fn a_history_that_cannot_be_read_names_the_parameter(
+    #[case] query: &str,
+    #[case] name: &str,
+    #[case] code: &str,
+) {
+    let site = Site::start().await;
+    expect_wrong(&site.acme.get(&format!("/history?{query}")).await, name, code);
+}
+
+#[tokio::test]
+async fn a_filter_that_no_chosen_source_has_is_not_supported() {
+    let site = Site::start().await;
+    for filter in ["agent_id", "campaign_id", "external_id"] {
+        let answer = site.acme.get(&format!("/history?account=zenvia-br&{filter}=1")).await;
+        answer.expect_problem(422, "not-supported");
+        assert!(
+            answer.body["detail"].as_str().unwrap().contains(filter),
+            "{}",
+            answer.body
+        );
+    }
+    let csv = site
+        .acme
+        .ask(reqwest::Method::GET, "/history")
+        .header("accept", "image/png")
+        .answer()
+        .await;
+    csv.expect_problem(406, "not-acceptable");
+}
+
+#[tokio::test]
+async fn a_tag_finds_the_records_of_every_kind_of_call() {
+    let site = Site::start().await;
+    let call = site
+        .acme
+        .post("/calls", with(&say(NUMBER), json!({ "tag": "order-7" })))
+        .await
+        .expect(201)
+        .id();
+    site.acme.ended(&call).await;
+    let found = site.acme.get("/history?tag=order-7").await;
+    let records = found.expect(200).body["data"].as_array().unwrap();
+    let calls: Vec<_> = records
+        .iter()
+        .map(|record| record["call_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(calls, [call.as_str()]);
+}

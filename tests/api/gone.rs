@@ -1,11 +1,10 @@
 //! A caller who goes away while the gateway acts: the act is done once, and its answer is there for who asks again.
 
-use std::io::Write as _;
-use std::net::{Shutdown, TcpStream};
-
 use reqwest::Method;
 use serde_json::{Value, json};
 use switchboard::simulators::faults::{Delay, Effect};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use crate::bed::{Answer, eventually};
 use crate::site::{Site, say};
@@ -18,20 +17,20 @@ const THINKS: Delay = Delay { before: 300, after: 0 };
 /// Sends a request and hangs up once the provider was asked.
 async fn ask_and_leave(site: &Site, path: &str, body: &Value, asked: (&str, &str)) {
     let (body, before) = (body.to_string(), site.asked(asked.0, asked.1));
-    let mut socket = TcpStream::connect(site.address()).unwrap();
+    let mut socket = TcpStream::connect(site.address()).await.unwrap();
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: {KEY}\r\n\
          Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n",
         token = site.home.tokens.of("acme"),
         length = body.len(),
     );
-    socket.write_all(head.as_bytes()).unwrap();
-    socket.write_all(body.as_bytes()).unwrap();
+    socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
     eventually("the provider is asked", async || {
         (site.asked(asked.0, asked.1) > before).then_some(())
     })
     .await;
-    socket.shutdown(Shutdown::Both).unwrap();
+    // A reset, because a mere end of what is sent does not say that nobody listens.
+    socket.set_zero_linger().unwrap();
 }
 
 /// The answer to a repeat once the first is done.

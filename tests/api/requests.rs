@@ -225,6 +225,26 @@ async fn a_code_that_is_none_costs_no_attempt() {
     assert_eq!(site.asked("GET", "/verificacao"), 0);
 }
 
+#[tokio::test]
+async fn a_test_number_takes_its_own_code_whatever_its_length() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "4242").unwrap();
+    let numbers = format!(
+        "[verification.test_numbers]\n\"{NUMBER}\" = \"file::{}\"\n",
+        file.path().display()
+    );
+    let site = Site::configured(&numbers).await;
+    let verification = site.verification(NUMBER).await;
+    let path = format!("/verifications/{verification}");
+    assert_eq!(site.acme.get(&path).await.expect(200).body["code_length"], 4);
+    let checked = site
+        .acme
+        .post(&format!("{path}/check"), json!({ "code": "4242" }))
+        .await;
+    assert_eq!(checked.expect(200).body["valid"], true);
+    assert_eq!(site.asked("POST", "/verificacao"), 0);
+}
+
 #[rstest]
 #[case::accept("accept", json!({ "session": { "type": "answer", "sdp": SDP } }), "inbound")]
 #[case::reject("reject", json!({}), "inbound")]

@@ -169,6 +169,23 @@ async fn a_call_that_cannot_be_placed_names_why_and_dials_nothing() {
 }
 
 #[tokio::test]
+async fn what_a_provider_has_no_words_for_is_not_supported_and_not_asked() {
+    let site = Site::start().await;
+    let voice = json!({ "type": "say", "text": "Oi", "voice": "tlh" });
+    let answer = site.acme.post("/calls", acting(voice)).await;
+    answer.expect_problem(422, "not-supported");
+    assert_eq!(answer.body["account"], "zenvia-br");
+    let call = site.live_call().await;
+    let party = json!({ "to": "agent:john.snow", "mode": "listen" });
+    let answer = site.acme.post(&format!("/calls/{call}/monitor"), party).await;
+    answer.expect_problem(422, "not-supported");
+    assert_eq!(
+        (site.asked("POST", "/tts"), site.asked("POST", "/chamada/{id}/escuta")),
+        (0, 0)
+    );
+}
+
+#[tokio::test]
 async fn a_verification_that_cannot_be_sent_names_why_and_sends_nothing() {
     let site = Site::start().await;
     let send = json!({ "to": NUMBER, "channel": "sms" });

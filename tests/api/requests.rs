@@ -323,6 +323,17 @@ async fn a_filter_that_no_chosen_source_has_is_not_supported() {
 }
 
 #[tokio::test]
+async fn a_call_for_later_is_scheduled_until_it_starts() {
+    let site = Site::start().await;
+    let connect = acting(json!({ "type": "connect", "to": "+551130031000" }));
+    let later = with(&connect, json!({ "schedule_at": "2099-01-01T00:00:00Z" }));
+    let call = site.acme.post("/calls", later).await;
+    assert_eq!(call.expect(201).body["status"], "scheduled");
+    let refreshed = site.acme.get(&format!("/calls/{}?refresh=true", call.id())).await;
+    assert_eq!(refreshed.expect(200).body["status"], "scheduled");
+}
+
+#[tokio::test]
 async fn a_tag_finds_the_records_of_every_kind_of_call() {
     let site = Site::start().await;
     let call = site

@@ -6,9 +6,7 @@ use serde_json::json;
 use switchboard::simulators::faults::{Answer as Reply, Effect};
 
 use crate::bed::ZENVIA;
-use crate::site::{Site, say};
-
-const NUMBER: &str = "+5511988887777";
+use crate::site::{NUMBER, Site, say};
 
 fn reply(code: u16, body: &str) -> Effect {
     Effect::Status(Reply {

@@ -7,9 +7,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use crate::bed::{Answer, eventually};
-use crate::site::{Site, say};
+use crate::site::{NUMBER, Site, say};
 
-const NUMBER: &str = "+5511988887777";
 const KEY: &str = "order-7";
 /// How long the provider thinks about it: long enough that the caller is gone first.
 const THINKS: Delay = Delay { before: 300, after: 0 };

@@ -7,10 +7,12 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 mod bodies;
+mod calls;
 mod document;
 mod examples;
 mod garbage;
 mod gone;
+mod history;
 mod refusals;
-mod requests;
 mod site;
+mod verifications;

@@ -49,7 +49,7 @@ async fn an_object_that_does_not_exist_is_not_found() {
             "call_01a2052d02e5750ba64dbb2a1f9672e9",
         ];
         for name in unknown {
-            let path = members_of_path(&operation.path, name);
+            let path = filled(&operation.path, name);
             let answer = ask_well(operation, &site.acme, &path).await;
             documented(operation, answer.expect_problem(404, "not-found"));
         }
@@ -70,7 +70,7 @@ async fn another_method_is_told_which_there_are() {
             allowed.push(method.as_str());
             allowed.extend((*method == Method::GET).then_some("HEAD"));
         }
-        let path = members_of_path(&operation.path, "x");
+        let path = filled(&operation.path, "x");
         for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
             let answer = site.acme.ask(method, &path).answer().await;
             answer.expect_problem(405, "method-not-allowed");
@@ -214,7 +214,7 @@ fn wrong_parameters(name: &str, schema: &Value) -> Vec<(String, &'static str)> {
 }
 
 /// The path with every parameter replaced.
-fn members_of_path(template: &str, name: &str) -> String {
+fn filled(template: &str, name: &str) -> String {
     let parts = template
         .split('/')
         .map(|part| if part.starts_with('{') { name } else { part });

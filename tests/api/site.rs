@@ -8,6 +8,9 @@ use switchboard::simulators::faults::{Effect, Rule};
 use crate::bed::{Answer, Client, Home, Providers, eventually, http};
 use crate::document::Operation;
 
+/// A number that is answered.
+pub const NUMBER: &str = "+5511988887777";
+
 pub struct Site {
     pub acme: Client,
     pub home: Home,
@@ -132,6 +135,15 @@ impl Operation {
 /// A call that speaks a text.
 pub fn say(to: &str) -> Value {
     json!({ "to": to, "actions": [{ "type": "say", "text": "Seu pedido saiu" }] })
+}
+
+/// A body with more members, or others.
+pub fn with(body: &Value, members: Value) -> Value {
+    let mut body = body.clone();
+    body.as_object_mut()
+        .unwrap()
+        .extend(members.as_object().unwrap().clone());
+    body
 }
 
 /// Fails unless the answer is `invalid-input` and names `pointer` with `code` among what is wrong.

@@ -1,20 +1,11 @@
-//! Requests that are well formed and cannot be carried out: the problem, the field, and that nothing was dialled.
+//! Calls that are well described and cannot be placed: the problem, the field, and that nothing was dialled.
 
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::site::{Site, expect_wrong, say};
+use crate::site::{NUMBER, Site, expect_wrong, say, with};
 
-const NUMBER: &str = "+5511988887777";
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
-
-fn with(body: &Value, members: Value) -> Value {
-    let mut body = body.clone();
-    body.as_object_mut()
-        .unwrap()
-        .extend(members.as_object().unwrap().clone());
-    body
-}
 
 fn acting(action: Value) -> Value {
     json!({ "to": NUMBER, "actions": [action] })
@@ -185,83 +176,6 @@ async fn what_a_provider_has_no_words_for_is_not_supported_and_not_asked() {
     );
 }
 
-#[tokio::test]
-async fn a_verification_that_cannot_be_sent_names_why_and_sends_nothing() {
-    let site = Site::start().await;
-    let send = json!({ "to": NUMBER, "channel": "sms" });
-    for party in ["abc", "190", "ext:4000", "whatsapp:+5511988887777", "+55119888877"] {
-        expect_wrong(
-            &site
-                .acme
-                .post("/verifications", with(&send, json!({ "to": party })))
-                .await,
-            "/to",
-            "invalid",
-        );
-    }
-    for address in ["x", "10.0.0", "::g"] {
-        let answer = site
-            .acme
-            .post("/verifications", with(&send, json!({ "client_ip": address })))
-            .await;
-        expect_wrong(&answer, "/client_ip", "invalid");
-    }
-    let unknown = site
-        .acme
-        .post("/verifications", with(&send, json!({ "account": "nobody" })))
-        .await;
-    expect_wrong(&unknown, "/account", "unknown");
-    let unable = site
-        .acme
-        .post("/verifications", with(&send, json!({ "account": "whatsapp" })))
-        .await;
-    unable.expect_problem(422, "not-supported");
-    let abroad = site
-        .acme
-        .post("/verifications", with(&send, json!({ "to": "+14155552671" })))
-        .await;
-    abroad.expect_problem(422, "destination-not-allowed");
-    assert_eq!(site.asked("POST", "/verificacao"), 0);
-}
-
-#[tokio::test]
-async fn a_code_that_is_none_costs_no_attempt() {
-    let site = Site::start().await;
-    let verification = site
-        .acme
-        .post("/verifications", json!({ "to": NUMBER, "channel": "sms" }))
-        .await
-        .expect(201)
-        .id();
-    let path = format!("/verifications/{verification}");
-    for code in ["12345", "1234567", "abcdef", "１２３４５６", "-", "12.456"] {
-        let answer = site.acme.post(&format!("{path}/check"), json!({ "code": code })).await;
-        expect_wrong(&answer, "/code", "invalid");
-    }
-    assert_eq!(site.acme.get(&path).await.expect(200).body["attempts_left"], 5);
-    assert_eq!(site.asked("GET", "/verificacao"), 0);
-}
-
-#[tokio::test]
-async fn a_test_number_takes_its_own_code_whatever_its_length() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), "4242").unwrap();
-    let numbers = format!(
-        "[verification.test_numbers]\n\"{NUMBER}\" = \"file::{}\"\n",
-        file.path().display()
-    );
-    let site = Site::configured(&numbers).await;
-    let verification = site.verification(NUMBER).await;
-    let path = format!("/verifications/{verification}");
-    assert_eq!(site.acme.get(&path).await.expect(200).body["code_length"], 4);
-    let checked = site
-        .acme
-        .post(&format!("{path}/check"), json!({ "code": "4242" }))
-        .await;
-    assert_eq!(checked.expect(200).body["valid"], true);
-    assert_eq!(site.asked("POST", "/verificacao"), 0);
-}
-
 #[rstest]
 #[case::accept("accept", json!({ "session": { "type": "answer", "sdp": SDP } }), "inbound")]
 #[case::reject("reject", json!({}), "inbound")]
@@ -286,42 +200,6 @@ async fn what_a_call_cannot_do_is_named_until_it_is_over(#[case] act: &str, #[ca
     assert_eq!(over.body["call"], json!({ "id": call, "status": "completed" }));
 }
 
-#[rstest]
-#[case::too_long_ago("since=2020-01-01", "since", "too_large")]
-#[case::backwards("since=2026-11-22&until=2026-11-21", "until", "invalid")]
-#[case::unknown_account("account=zenvia-br&account=nobody", "account", "unknown")]
-#[case::unknown_provider("provider=nobody", "provider", "invalid")]
-#[tokio::test]
-async fn a_history_that_cannot_be_read_names_the_parameter(
-    #[case] query: &str,
-    #[case] name: &str,
-    #[case] code: &str,
-) {
-    let site = Site::start().await;
-    expect_wrong(&site.acme.get(&format!("/history?{query}")).await, name, code);
-}
-
-#[tokio::test]
-async fn a_filter_that_no_chosen_source_has_is_not_supported() {
-    let site = Site::start().await;
-    for filter in ["agent_id", "campaign_id", "external_id"] {
-        let answer = site.acme.get(&format!("/history?account=zenvia-br&{filter}=1")).await;
-        answer.expect_problem(422, "not-supported");
-        assert!(
-            answer.body["detail"].as_str().unwrap().contains(filter),
-            "{}",
-            answer.body
-        );
-    }
-    let csv = site
-        .acme
-        .ask(reqwest::Method::GET, "/history")
-        .header("accept", "image/png")
-        .answer()
-        .await;
-    csv.expect_problem(406, "not-acceptable");
-}
-
 #[tokio::test]
 async fn a_call_for_later_is_scheduled_until_it_starts() {
     let site = Site::start().await;
@@ -331,23 +209,4 @@ async fn a_call_for_later_is_scheduled_until_it_starts() {
     assert_eq!(call.expect(201).body["status"], "scheduled");
     let refreshed = site.acme.get(&format!("/calls/{}?refresh=true", call.id())).await;
     assert_eq!(refreshed.expect(200).body["status"], "scheduled");
-}
-
-#[tokio::test]
-async fn a_tag_finds_the_records_of_every_kind_of_call() {
-    let site = Site::start().await;
-    let call = site
-        .acme
-        .post("/calls", with(&say(NUMBER), json!({ "tag": "order-7" })))
-        .await
-        .expect(201)
-        .id();
-    site.acme.ended(&call).await;
-    let found = site.acme.get("/history?tag=order-7").await;
-    let records = found.expect(200).body["data"].as_array().unwrap();
-    let calls: Vec<_> = records
-        .iter()
-        .map(|record| record["call_id"].as_str().unwrap())
-        .collect();
-    assert_eq!(calls, [call.as_str()]);
 }

@@ -34,7 +34,7 @@ pub enum StartError {
         error: std::io::Error,
     },
     /// The store cannot be opened.
-    #[error("the store cannot be opened: {0}")]
+    #[error("the store cannot be opened")]
     Store(#[from] store::StoreError),
     /// A secret cannot be made or read.
     #[error("the gateway's own secret cannot be made or read: {0}")]

@@ -90,10 +90,27 @@ fn is_sane(id: &str) -> bool {
     (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// The caller's `Range`, if it asks for bytes; anything else is no range (RFC 9110 §14.2).
+/// The caller's `Range`, if it is one range of bytes; any other is passed over (RFC 9110 §14.2).
 pub fn range(headers: &HeaderMap) -> Option<String> {
-    let range = single(headers, &RANGE).filter(|range| range.len() <= 100 && range.starts_with("bytes="));
+    let range = single(headers, &RANGE).filter(|range| is_one_range(range));
     range.map(str::to_owned)
+}
+
+fn is_one_range(range: &str) -> bool {
+    let Some((first, last)) = range.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+        return false;
+    };
+    let position = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| text.parse::<u64>().ok())?
+    };
+    match (first, last) {
+        ("", end) | (end, "") => position(end).is_some(),
+        (first, last) => position(first)
+            .zip(position(last))
+            .is_some_and(|(first, last)| first <= last),
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +150,27 @@ mod tests {
         let too_long = "k".repeat(256);
         for refused in [&[""][..], &[too_long.as_str()], &["é"], &["a", "a"]] {
             assert!(key(refused).is_err(), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn one_range_of_bytes_is_kept_and_anything_else_passed_over() {
+        let range = |value: &str| range(&with(&RANGE, &[value]));
+        for kept in ["bytes=0-1023", "bytes=5-", "bytes=-5", "bytes=0-0"] {
+            assert_eq!(range(kept).as_deref(), Some(kept));
+        }
+        let others = [
+            "bytes=9-0",
+            "bytes=0-1,5-6",
+            "bytes=-",
+            "bytes=+1-2",
+            "bytes=a-b",
+            "bytes=1",
+            "lines=0-1",
+            "",
+        ];
+        for other in others {
+            assert_eq!(range(other), None, "{other}");
         }
     }
 

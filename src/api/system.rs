@@ -48,8 +48,9 @@ struct Details {
     tag = "System",
     responses((status = 200, description = "It runs.", body = Health)),
 )]
-pub async fn live(_edge: Edge) -> HttpResponse {
-    HttpResponse::Ok().json(Health { status: "live" })
+pub async fn live(edge: Edge) -> Result<HttpResponse, Error> {
+    edge.params().finish()?;
+    Ok(HttpResponse::Ok().json(Health { status: "live" }))
 }
 
 /// Tell that requests can be served
@@ -63,6 +64,7 @@ pub async fn live(_edge: Edge) -> HttpResponse {
     responses((status = 200, description = "It is ready.", body = Health)),
 )]
 pub async fn ready(edge: Edge) -> Result<HttpResponse, Error> {
+    edge.params().finish()?;
     edge.gateway().ready().await?;
     Ok(HttpResponse::Ok().json(Health { status: "ready" }))
 }
@@ -102,8 +104,9 @@ pub async fn metrics(edge: Edge) -> Result<HttpResponse, Error> {
     tag = "System",
     responses((status = 200, description = "The document.", content_type = "application/json", body = super::openapi::AnyObject)),
 )]
-pub async fn document(_edge: Edge) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(DOCUMENT)
+pub async fn document(edge: Edge) -> Result<HttpResponse, Error> {
+    edge.params().finish()?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(DOCUMENT))
 }
 
 /// Leads to the page, whose files are found relative to its slash.

@@ -1,6 +1,7 @@
 //! Texts of requests read into the words of the domain, the same in bodies and in queries.
 
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -93,6 +94,12 @@ pub fn tag(text: &str) -> Result<String, Wrong> {
 /// A word of a closed vocabulary, or an identifier.
 pub fn word<T: FromStr<Err: Display>>(text: &str) -> Result<T, Wrong> {
     text.parse().map_err(Wrong::invalid)
+}
+
+/// An address of the Internet.
+pub fn ip_address(text: &str) -> Result<IpAddr, Wrong> {
+    text.parse()
+        .map_err(|_| Wrong::invalid("is not an IPv4 or IPv6 address"))
 }
 
 /// `true` or `false`.

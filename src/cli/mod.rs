@@ -9,7 +9,7 @@ mod simulate;
 mod token;
 mod webhooks;
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -84,12 +84,13 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Prints text for a person or a pipe.
+/// Prints text for a person or a pipe; whoever stops reading has seen enough.
 fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()?;
-    Ok(())
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Runs `work` on a runtime of as many threads as the machine has cores.

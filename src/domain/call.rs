@@ -78,16 +78,16 @@ impl CallStatus {
         self.rank() == Self::FINAL_RANK
     }
 
-    const FINAL_RANK: u8 = 5;
+    const FINAL_RANK: u8 = 4;
 
     /// How far a call has come: news of a lower or equal rank changes no status.
     pub const fn rank(self) -> u8 {
         match self {
             Self::Unknown => 0,
-            Self::Scheduled => 1,
-            Self::Queued => 2,
-            Self::Ringing => 3,
-            Self::InProgress => 4,
+            // Zenvia has one word, `preparando`, for a call to be started later and for one about to be dialled.
+            Self::Scheduled | Self::Queued => 1,
+            Self::Ringing => 2,
+            Self::InProgress => 3,
             Self::Completed | Self::Busy | Self::NoAnswer | Self::Rejected | Self::Canceled | Self::Failed => {
                 Self::FINAL_RANK
             }

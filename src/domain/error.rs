@@ -25,6 +25,8 @@ words! {
         Human = "human",
         /// The destination or an argument is not acceptable to this provider.
         Invalid = "invalid",
+        /// The provider has no words for it: nothing was sent.
+        Unsupported = "unsupported",
         /// The provider's rules forbid it.
         Policy = "policy",
         /// The called user has not allowed the call.
@@ -336,6 +338,7 @@ fn refusal_problem(refusal: Refusal) -> (Problem, &'static str) {
         Refusal::Human | Refusal::Invalid | Refusal::Policy | Refusal::Unknown => {
             (Problem::ProviderRefused, "The provider refused the request.")
         }
+        Refusal::Unsupported => (Problem::NotSupported, "The provider cannot do this."),
         Refusal::Permission => (
             Problem::CallPermissionRequired,
             "The called user has not allowed this call.",

@@ -106,6 +106,16 @@ impl EventId {
     /// Comes before every event; no event has it.
     pub const BEFORE_ALL: Self = Self(Uuid::nil());
 
+    /// Makes the identifier of what is told in the Unix millisecond `ms`.
+    pub fn at(ms: u64) -> Self {
+        let nanos = u32::try_from(ms % 1000).unwrap_or_default() * 1_000_000;
+        Self(Uuid::new_v7(uuid::Timestamp::from_unix(
+            uuid::NoContext,
+            ms / 1000,
+            nanos,
+        )))
+    }
+
     /// The identifier of what happened in the Unix millisecond `ms` for this `cause`: the same whenever it is asked for.
     pub fn of(ms: u64, cause: [u8; 16]) -> Self {
         let [cause @ .., _, _, _, _, _, _] = cause;
@@ -139,6 +149,17 @@ mod tests {
         let id = CallId::generate();
         assert_eq!(CallId::find_in(&format!("order-7 {id}")), Some(id));
         assert_eq!(CallId::find_in("order-7"), None);
+    }
+
+    #[test]
+    fn an_event_s_id_tells_when_it_was_made() {
+        for ms in [1, 999, 1_795_348_800_123] {
+            assert_eq!(EventId::at(ms).made_at_ms(), ms);
+            assert_eq!(EventId::of(ms, [7; 16]).made_at_ms(), ms);
+        }
+        assert_eq!(EventId::of(1, [7; 16]), EventId::of(1, [7; 16]));
+        assert_ne!(EventId::at(1), EventId::at(1));
+        assert_eq!(EventId::BEFORE_ALL.to_string().parse(), Ok(EventId::BEFORE_ALL));
     }
 
     #[test]

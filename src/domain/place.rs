@@ -148,10 +148,18 @@ impl NewCall {
         }
     }
 
-    /// The options of that operation the call uses.
+    /// The options of that operation the call uses; an agent anywhere but first in [`Capability::ConnectAgent`] is one.
     pub fn options(&self) -> Vec<Capability> {
+        let joined = self.joined();
+        let shown = || self.from.iter().chain(joined.iter().filter_map(|(_, from)| *from));
+        let is_agent = |party: &Address| matches!(party, Address::Agent(_));
+        let first_is_joined = self.operation() == Capability::ConnectAgent;
+        let agents = (!first_is_joined && is_agent(&self.to))
+            || joined.iter().any(|(to, _)| is_agent(to))
+            || shown().any(is_agent);
         let used = [
-            (self.from.is_some(), Capability::CallerId),
+            (agents, Capability::ConnectAgent),
+            (shown().next().is_some(), Capability::CallerId),
             (self.record, Capability::Record),
             (self.hang_up_on_machine, Capability::MachineDetection),
             (self.collect_digits, Capability::CollectDigits),
@@ -162,6 +170,18 @@ impl NewCall {
         used.into_iter()
             .filter_map(|(used, option)| used.then_some(option))
             .collect()
+    }
+
+    /// The parties that actions join, each with the caller ID shown to it.
+    fn joined(&self) -> Vec<(&Address, Option<&Address>)> {
+        let Script::Actions(actions) = &self.script else {
+            return Vec::new();
+        };
+        let joined = actions.iter().filter_map(|action| match &action.what {
+            ActionKind::Connect { to, from } => Some((to, from.as_ref())),
+            _ => None,
+        });
+        joined.collect()
     }
 }
 

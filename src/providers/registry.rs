@@ -79,6 +79,11 @@ impl Accounts {
     }
 }
 
+/// The kinds of provider there are.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(kind, _)| *kind)
+}
+
 /// Has an account's kind of provider check the settings that only it knows.
 ///
 /// # Errors
@@ -92,7 +97,7 @@ fn construct(account: &Account, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Provid
     match KINDS.iter().find(|(kind, _)| *kind == account.provider) {
         Some((_, build)) => build(account, Arc::clone(clock)),
         None => {
-            let known: Vec<_> = KINDS.iter().map(|(kind, _)| *kind).collect();
+            let known: Vec<_> = kinds().collect();
             Err(Faults(vec![Fault {
                 path: format!("accounts.{}.provider", account.name),
                 problem: "is not a kind of provider".to_owned(),

@@ -59,6 +59,13 @@ impl Publisher {
         // The receiver lives as long as the sender.
         let _ = self.sender.send(record).await;
     }
+
+    /// Loses what waits, as a process that dies does.
+    #[cfg(test)]
+    pub(super) async fn forget(&self) {
+        let mut waiting = self.waiting.lock().await;
+        while waiting.try_recv().is_ok() {}
+    }
 }
 
 impl Gateway {

@@ -19,7 +19,7 @@ use crate::domain::error::{Error, Problem};
 use crate::domain::history::{Record, Window};
 use crate::domain::time::Timestamp;
 use crate::providers::port::{Filter, Recording, Target};
-use crate::providers::registry::Entry;
+use crate::providers::registry::{Entry, kinds};
 use crate::seal::plain_name;
 
 /// A walk over the history, as its cursor carries it.
@@ -229,6 +229,14 @@ impl Gateway {
         for account in &query.account {
             self.visible_account(caller, account)?;
         }
+        if query.provider.iter().any(|kind| !kinds().any(|known| known == kind)) {
+            let known: Vec<_> = kinds().collect();
+            return Err(Error::field(
+                "provider",
+                "invalid",
+                format!("must be one of: {}", known.join(", ")),
+            ));
+        }
         let chosen = self.accounts.iter().filter(|(name, entry)| {
             sees(caller, entry)
                 && allows(&query.account, name)
@@ -245,14 +253,13 @@ impl Gateway {
 /// Keeps the sources that have a field for every filter used.
 fn having_the_filters(sources: Vec<Source>, query: &HistoryQuery) -> Result<Vec<Source>, Error> {
     let used = [
-        (Filter::AgentId, !query.agent_id.is_empty(), true),
-        (Filter::CampaignId, !query.campaign_id.is_empty(), true),
-        (Filter::ExternalId, !query.external_id.is_empty(), true),
-        (Filter::Tag, !query.tag.is_empty(), false),
+        (Filter::AgentId, !query.agent_id.is_empty()),
+        (Filter::CampaignId, !query.campaign_id.is_empty()),
+        (Filter::ExternalId, !query.external_id.is_empty()),
     ];
     let mut kept = sources;
     let some = !kept.is_empty();
-    for (filter, _, per_account) in used.into_iter().filter(|(_, used, _)| *used) {
+    for (filter, _) in used.into_iter().filter(|(_, used)| *used) {
         kept.retain(|source| source.has(filter));
         if kept.is_empty() && some {
             return Err(Error::new(
@@ -262,7 +269,7 @@ fn having_the_filters(sources: Vec<Source>, query: &HistoryQuery) -> Result<Vec<
         }
         let mut accounts: Vec<_> = kept.iter().map(Source::account).collect();
         accounts.dedup();
-        if per_account && query.account.is_empty() && accounts.len() > 1 {
+        if query.account.is_empty() && accounts.len() > 1 {
             return Err(Error::field(
                 "account",
                 "missing",

@@ -278,7 +278,7 @@ impl Gateway {
         let (now, data) = (self.now(), after.shown().map_err(|_| corrupt())?);
         let (subject, tenant, account) = after.named();
         let event = |(kind, at): (_, Option<Timestamp>)| Event {
-            id: EventId::generate(),
+            id: EventId::at(u64::try_from(now.as_millis()).unwrap_or_default()),
             kind,
             source: Event::source_of(account),
             subject: subject.clone(),

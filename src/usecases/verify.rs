@@ -8,6 +8,7 @@ use super::gateway::Gateway;
 use super::records::{Change, Held};
 use super::requests::{Accepted, NewVerification, Preview, Would};
 use super::settle::FIRST_LOOK_MS;
+use crate::config::Secret;
 use crate::domain::account::AccountName;
 use crate::domain::call::{Attempt, AttemptOutcome, ProviderRef, Routing, Skipped};
 use crate::domain::caller::Caller;
@@ -122,7 +123,7 @@ impl Gateway {
         )
     }
 
-    pub(super) fn test_code(&self, number: &PhoneNumber) -> Option<&crate::config::Secret> {
+    pub(super) fn test_code(&self, number: &PhoneNumber) -> Option<&Secret> {
         self.config.verification.test_numbers.code(number.as_str())
     }
 
@@ -139,7 +140,7 @@ impl Gateway {
             channel: new.channel,
             status: VerificationStatus::Pending,
             brand: new.brand.clone().or_else(|| settings.brand.clone()),
-            code_length: new.code_length,
+            code_length: self.test_code(&new.to).map_or(new.code_length, digits),
             tag: new.tag.clone(),
             request_id: Some(new.request_id.clone()),
             created_at: now,
@@ -381,6 +382,11 @@ impl Gateway {
     }
 }
 
+/// How many digits a configured code has.
+fn digits(code: &Secret) -> u8 {
+    u8::try_from(code.expose().len()).unwrap_or(u8::MAX)
+}
+
 pub(super) fn summary(verification: &Verification) -> serde_json::Value {
     serde_json::json!({ "id": verification.id, "status": verification.status })
 }
@@ -390,11 +396,7 @@ pub(super) fn about(problem: Problem, detail: &str, verification: &Verification)
 }
 
 pub(super) fn closed(verification: &Verification) -> Error {
-    about(
-        Problem::VerificationClosed,
-        "The verification takes no more checks.",
-        verification,
-    )
+    about(Problem::VerificationClosed, "The verification is closed.", verification)
 }
 
 fn too_soon(verification: &Verification, wait: i64, now: crate::domain::time::Timestamp) -> Error {

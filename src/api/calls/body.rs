@@ -144,7 +144,7 @@ impl NewCallBody {
     /// Reads the body; national numbers are those of `region`, and a call is scheduled after `now`.
     pub fn read(object: &mut Object<'_>, region: Region, now: Timestamp) -> Option<Self> {
         let to = object.required("to", address(region));
-        let from = object.optional("from", address(region));
+        let from = object.optional("from", |text| address(region)(text).and_then(not_whatsapp));
         let actions = object.list("actions", 1..=MAX_ACTIONS, |action| ActionBody::read(action, region));
         let session = object.object("session", read_session);
         check_script(object, to.as_ref());
@@ -211,7 +211,7 @@ impl ActionBody {
             }
             ActionType::Connect => {
                 let to = object.required("to", |text| address(region)(text).and_then(not_whatsapp));
-                let from = object.optional("from", address(region));
+                let from = object.optional("from", |text| address(region)(text).and_then(not_whatsapp));
                 Some(Self::Connect {
                     to: to?,
                     from,

@@ -114,8 +114,11 @@ fn problems_of(operation: &Operation) -> BTreeSet<Problem> {
             Overloaded,
         ]);
     }
+    if !id.starts_with("takeWebhook") {
+        problems.insert(InvalidInput);
+    }
     if scope(operation).is_some() {
-        problems.extend([Unauthenticated, Forbidden, InvalidInput, StoreUnavailable, Overloaded]);
+        problems.extend([Unauthenticated, Forbidden, StoreUnavailable, Overloaded]);
     }
     problems
 }

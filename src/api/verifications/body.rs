@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::api::object::Object;
 use crate::api::openapi::IpAddress;
-use crate::api::values::{account, line, phone, tag, word};
+use crate::api::values::{account, ip_address, line, phone, tag, word};
 use crate::domain::account::AccountName;
 use crate::domain::ids::VerificationId;
 use crate::domain::phone::{PhoneNumber, Region};
@@ -81,7 +81,7 @@ impl NewVerificationBody {
         let brand = object.optional("brand", line(1..=MAX_BRAND));
         let code_length = object.number("code_length", 4..=10);
         let ttl_seconds = object.number("ttl_seconds", 60..=3600);
-        let client_ip = object.optional("client_ip", word);
+        let client_ip = object.optional("client_ip", ip_address);
         let tag = object.optional("tag", tag);
         let account = object.optional("account", account);
         Some(Self {

@@ -37,7 +37,7 @@ impl Calls for Evolux {
 fn form(call: &NewCall) -> Result<Vec<(&'static str, String)>, Failure> {
     let (Address::Agent(login), Some(number)) = (&call.to, connected(&call.script)) else {
         return Err(refused(
-            Refusal::Invalid,
+            Refusal::Unsupported,
             PLACE,
             "only an agent can be joined with a number",
         ));
@@ -135,7 +135,7 @@ mod tests {
             let failure = form(&call).unwrap_err();
             assert_eq!(
                 (failure.kind, failure.operation),
-                (FailureKind::Refused(Refusal::Invalid), PLACE)
+                (FailureKind::Refused(Refusal::Unsupported), PLACE)
             );
         }
     }

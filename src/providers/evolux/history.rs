@@ -73,7 +73,7 @@ impl Evolux {
         } else if report == QUEUE.name {
             Ok((queue(query, page), wire::queue_row))
         } else {
-            Err(refused(Refusal::Invalid, READ_DIALER, "there is no such report"))
+            Err(refused(Refusal::Unsupported, READ_DIALER, "there is no such report"))
         }
     }
 }

@@ -87,7 +87,7 @@ fn dialled(party: &Address, operation: &'static str) -> Result<String, Failure> 
     };
     digits
         .map(str::to_owned)
-        .ok_or_else(|| refused(Refusal::Invalid, operation, "only Brazilian numbers and extensions"))
+        .ok_or_else(|| refused(Refusal::Unsupported, operation, "only Brazilian numbers and extensions"))
 }
 
 /// An identifier as part of a path; what could lead elsewhere names nothing.

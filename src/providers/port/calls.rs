@@ -91,7 +91,7 @@ pub trait Control: Send + Sync {
 }
 
 fn unsupported(operation: &'static str) -> Failure {
-    Failure::new(FailureKind::Refused(Refusal::Invalid), operation)
+    Failure::new(FailureKind::Refused(Refusal::Unsupported), operation)
 }
 
 /// Tells a call's state when asked.

@@ -24,8 +24,6 @@ words! {
         CampaignId = "campaign_id",
         /// The CRM's identifier.
         ExternalId = "external_id",
-        /// The caller's label.
-        Tag = "tag",
     }
 }
 

@@ -29,7 +29,7 @@ impl Calls for Positus {
     /// The documented answer names no call: its first webhook does.
     async fn place(&self, call: &NewCall) -> Result<Option<ProviderRef>, Failure> {
         let (Address::Whatsapp(to), Script::Session(session)) = (&call.to, &call.script) else {
-            return Err(Failure::new(FailureKind::Refused(Refusal::Invalid), MAKE));
+            return Err(Failure::new(FailureKind::Refused(Refusal::Unsupported), MAKE));
         };
         let body = Body::Json(wire::make(to, &session.sdp, &self.settings));
         self.upstream

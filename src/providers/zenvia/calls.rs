@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::voices::voice;
-use super::{Zenvia, invalid, judge, path};
+use super::{Zenvia, judge, path, unsupported};
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, ProviderRef};
 use crate::domain::error::Failure;
@@ -59,7 +59,7 @@ impl Calls for Zenvia {
 
     async fn place(&self, call: &NewCall) -> Result<Option<ProviderRef>, Failure> {
         let operation = operation(call);
-        let body = body(call).map_err(|why| invalid(operation, why))?;
+        let body = body(call).map_err(|why| unsupported(operation, why))?;
         let exchange = Exchange::post(operation, path(operation), Body::Json(body.to_string())).fresh();
         self.upstream.exchange(exchange, judge::created).await.map(Some)
     }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::calls::party;
-use super::{Zenvia, invalid, judge, path_to};
+use super::{Zenvia, judge, path_to, unsupported};
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, LegSide};
 use crate::domain::error::Failure;
@@ -65,7 +65,7 @@ impl Zenvia {
         body: impl FnOnce(String) -> Value + Send,
     ) -> Result<(), Failure> {
         let path = path_to(operation, call.reference)?;
-        let number = party(to).map_err(|why| invalid(operation, why))?;
+        let number = party(to).map_err(|why| unsupported(operation, why))?;
         let exchange = Exchange::post(operation, path, Body::Json(body(number).to_string())).fresh();
         self.upstream.exchange(exchange, judge::done).await
     }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::resource::{self, Resource};
 use super::wire::{Clock, Object};
-use super::{Zenvia, invalid, judge, normalize, path};
+use super::{Zenvia, judge, normalize, path, unsupported};
 use crate::domain::call::ProviderRef;
 use crate::domain::error::{Failure, FailureKind};
 use crate::domain::history::{Row, Window};
@@ -54,7 +54,8 @@ impl History for Zenvia {
 }
 
 fn find(report: &str) -> Result<&'static Resource, Failure> {
-    resource::of_report(report).ok_or_else(|| invalid("GET /{report}/relatorio", "this provider has no such report"))
+    resource::of_report(report)
+        .ok_or_else(|| unsupported("GET /{report}/relatorio", "this provider has no such report"))
 }
 
 fn is_absent(failure: &Failure) -> bool {

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::resource::{self, Resource};
 use super::wire::Object;
-use super::{Zenvia, invalid, judge, normalize, path_to};
+use super::{Zenvia, judge, normalize, path_to, unsupported};
 use crate::domain::call::{CallKind, ProviderRef};
 use crate::domain::error::Failure;
 use crate::domain::facts::CallFacts;
@@ -19,7 +19,7 @@ impl Lookup for Zenvia {
     }
 
     async fn fetch(&self, call: Target<'_>) -> Result<CallFacts, Failure> {
-        let unknown = || invalid("GET /{kind}/{id}", "this provider has no calls of this kind");
+        let unknown = || unsupported("GET /{kind}/{id}", "this provider has no calls of this kind");
         let resource = resource::of_kind(call.kind).ok_or_else(unknown)?;
         self.get(resource, call.reference, |object| {
             normalize::facts(call.kind, &Object::of(object)?)

@@ -119,8 +119,8 @@ fn path_to(operation: &'static str, reference: &ProviderRef) -> Result<String, F
 }
 
 /// A refusal of ours, made before anything is sent, because `why`.
-fn invalid(operation: &'static str, why: &str) -> Failure {
-    let failure = Failure::new(FailureKind::Refused(Refusal::Invalid), operation);
+fn unsupported(operation: &'static str, why: &str) -> Failure {
+    let failure = Failure::new(FailureKind::Refused(Refusal::Unsupported), operation);
     Failure {
         message: Some(why.to_owned()),
         ..failure

@@ -22,7 +22,7 @@ pub const RESOURCES: &[Resource] = &[
         kind: CallKind::Connect,
         get: "GET /chamada/{id}",
         list: "GET /chamada/relatorio",
-        report: report("chamada", &[CallKind::Connect], TAGGED),
+        report: report("chamada", &[CallKind::Connect], PARTIES),
     },
     Resource {
         kind: CallKind::Say,
@@ -40,18 +40,17 @@ pub const RESOURCES: &[Resource] = &[
         kind: CallKind::Flow,
         get: "GET /composto/{id}",
         list: "GET /composto/relatorio",
-        report: report("composto", &[CallKind::Flow], TAGGED),
+        report: report("composto", &[CallKind::Flow], PARTIES),
     },
     Resource {
         kind: CallKind::Did,
         get: "GET /did/chamada/{id}",
         list: "GET /did/relatorio",
-        report: report("did", &[CallKind::Did], TAGGED),
+        report: report("did", &[CallKind::Did], PARTIES),
     },
 ];
 
 const PARTIES: &[Filter] = &[Filter::From, Filter::To, Filter::Number];
-const TAGGED: &[Filter] = &[Filter::From, Filter::To, Filter::Number, Filter::Tag];
 
 const fn report(name: &'static str, kinds: &'static [CallKind], filters: &'static [Filter]) -> Report {
     // The most that `limite` takes.

@@ -2,6 +2,7 @@
 
 mod bed;
 mod choosing;
+mod events;
 mod failing;
 mod failing_store;
 mod history;

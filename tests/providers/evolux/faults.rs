@@ -114,6 +114,6 @@ async fn an_incomplete_page_is_no_empty_one_and_a_missing_report_is() {
     assert!(page.rows.is_empty() && !page.more);
     assert_eq!(
         kind(history.page("agents", &query(SINCE, UNTIL), 0).await),
-        Refused(Refusal::Invalid)
+        Refused(Refusal::Unsupported)
     );
 }

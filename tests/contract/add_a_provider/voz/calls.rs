@@ -26,7 +26,7 @@ impl Calls for Voz {
     }
 
     async fn place(&self, call: &NewCall) -> Result<Option<ProviderRef>, Failure> {
-        let body = body(call).ok_or_else(|| Failure::new(FailureKind::Refused(Refusal::Invalid), PLACE))?;
+        let body = body(call).ok_or_else(|| Failure::new(FailureKind::Refused(Refusal::Unsupported), PLACE))?;
         // On a connection of its own: an idle one may be closed under our hands, and then nobody knows.
         let exchange = Exchange::post(PLACE, "/calls", Body::Json(body)).fresh();
         self.upstream.exchange(exchange, wire::placed).await.map(Some)

@@ -117,6 +117,7 @@ impl App {
 
     /// Stops taking requests, sees through what has begun, for at most the configured time, and ends.
     pub async fn stop(self) {
+        self.gateway.close_feeds();
         let drained = async {
             for (handle, server) in self.servers {
                 handle.stop(true).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
@@ -27,12 +28,10 @@ use crate::providers::registry::Entry;
 use crate::seal::short_digest;
 use crate::store::{Expect, Order, Position, Put, Range, Stored, keys};
 
-/// How long one instance applies the inbox before it must say so again; after its death another takes over.
-const LEASE: Duration = Duration::from_secs(4);
 /// How long a look at an empty inbox lasts.
 const LOOK: Duration = Duration::from_secs(1);
 /// How many webhooks are applied between two notes of the place.
-const BATCH: usize = 100;
+const BATCH: usize = 256;
 /// The name of the inbox's one reader.
 const READER: &str = "inbox";
 
@@ -63,26 +62,15 @@ struct DeadLetter<'a> {
 impl Gateway {
     /// Applies webhooks in the order they were taken until told to stop; of several instances one does.
     pub async fn follow_inbox(self: Arc<Self>, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let turn = async {
-                if !self.hold_lease(READER, LEASE).await? {
-                    tokio::time::sleep(LOOK).await;
-                    return Ok(());
+        let work = || {
+            let work = async {
+                loop {
+                    self.apply_batch().await?;
                 }
-                self.apply_batch().await
             };
-            let turned = tokio::select! {
-                turned = turn => turned,
-                () = stop.cancelled() => break,
-            };
-            if let Err(error) = turned {
-                tracing::warn!(%error, "the inbox could not be followed");
-                tokio::time::sleep(LOOK).await;
-            }
-        }
-        if let Err(error) = self.release_lease(READER).await {
-            tracing::warn!(%error, "the inbox's next reader waits until the lease runs out");
-        }
+            work.boxed()
+        };
+        self.lead(READER, &stop, work).await;
     }
 
     async fn apply_batch(&self) -> Result<(), Error> {

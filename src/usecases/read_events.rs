@@ -143,7 +143,6 @@ impl Gateway {
                 }
             }
         }
-        self.close_feeds();
     }
 
     /// Ends every live feed, so that a gateway that stops is not held up by those who listen.

@@ -113,6 +113,11 @@ impl Asked {
         self.try_answer().await.unwrap()
     }
 
+    /// The answer before its body, which may never end.
+    pub async fn stream(self) -> reqwest::Response {
+        self.0.send().await.unwrap()
+    }
+
     /// The answer, if the server lives to give one.
     pub async fn try_answer(self) -> reqwest::Result<Answer> {
         let response = self.0.send().await?;

@@ -15,6 +15,7 @@
 mod bed;
 mod checks;
 mod crash;
+mod feed;
 mod idempotency;
 mod lost;
 mod site;

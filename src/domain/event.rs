@@ -149,6 +149,13 @@ impl PartialSchema for Event {
 impl ToSchema for Event {}
 
 impl Event {
+    /// Whether `json`, an event as it is serialised here, is the one with this identifier; nothing else of it is read.
+    pub fn has_id(json: &[u8], id: EventId) -> bool {
+        let text = id.to_string();
+        json.strip_prefix(br#"{"specversion":"1.0","id":""#)
+            .is_some_and(|rest| rest.starts_with(text.as_bytes()))
+    }
+
     /// The account it came through.
     pub fn account(&self) -> Option<AccountName> {
         self.source.strip_prefix("/accounts/")?.parse().ok()
@@ -411,6 +418,7 @@ mod tests {
         assert_eq!(wire["source"], "/accounts/zenvia-br");
         assert_eq!(wire["time"], "1970-01-01T00:00:00.000Z");
         assert_eq!(wire["data"]["id"], "call_1");
+        assert!(Event::has_id(text.as_bytes(), event.id) && !Event::has_id(text.as_bytes(), EventId::at(0)));
         let back: Event = serde_json::from_str(&text).unwrap();
         assert_eq!(serde_json::to_string(&back).unwrap(), text);
     }

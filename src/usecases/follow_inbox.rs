@@ -1,6 +1,6 @@
 //! Webhooks applied: in the order they were taken, each subject's by itself, by one instance at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,8 +64,11 @@ impl Gateway {
     pub async fn follow_inbox(self: Arc<Self>, stop: CancellationToken) {
         let work = || {
             let work = async {
+                // Whoever led before may have died before it noted how far it had come.
+                let mut told = self.told_already().await?;
                 loop {
-                    self.apply_batch().await?;
+                    self.apply_batch(&told).await?;
+                    told.clear();
                 }
             };
             work.boxed()
@@ -73,7 +76,17 @@ impl Gateway {
         self.lead(READER, &stop, work).await;
     }
 
-    async fn apply_batch(&self) -> Result<(), Error> {
+    /// The events in the log since the first webhook that may not have been applied was taken.
+    async fn told_already(&self) -> Result<HashSet<EventId>, Error> {
+        let position = self.inbox_position().await?;
+        let waiting = self.store.read(&keys::inbox(), position, 1).await?;
+        match waiting.first() {
+            Some((first, _)) => self.events_since(first.ms()).await,
+            None => Ok(HashSet::new()),
+        }
+    }
+
+    async fn apply_batch(&self, told: &HashSet<EventId>) -> Result<(), Error> {
         let after = self.inbox_position().await?;
         let batch = self.store.read(&keys::inbox(), after, BATCH).await?;
         let Some((last, _)) = batch.last() else {
@@ -82,14 +95,15 @@ impl Gateway {
         };
         let last = *last;
         let subjects = by_subject(batch);
-        try_join_all(subjects.into_iter().map(|messages| self.apply_in_order(messages))).await?;
+        try_join_all(subjects.into_iter().map(|messages| self.apply_in_order(messages, told))).await?;
         self.store
             .put(&keys::position(READER), last.to_string().into(), None, Expect::Any)
             .await?;
         Ok(())
     }
 
-    async fn inbox_position(&self) -> Result<Position, Error> {
+    /// Up to where webhooks are applied.
+    pub(super) async fn inbox_position(&self) -> Result<Position, Error> {
         let stored = self.store.get(&keys::position(READER)).await?;
         let text = stored
             .as_ref()
@@ -99,8 +113,8 @@ impl Gateway {
 
     /// Applies what is told of one subject. What can never be applied is passed over: it must not hold up all that came
     /// after it.
-    async fn apply_in_order(&self, messages: Vec<Message>) -> Result<(), Error> {
-        for message in messages {
+    async fn apply_in_order(&self, messages: Vec<Message>, told: &HashSet<EventId>) -> Result<(), Error> {
+        for message in messages.into_iter().filter(|message| !told.contains(&message.id)) {
             let Err(error) = self.apply(message).await else {
                 continue;
             };

@@ -20,6 +20,7 @@ mod read_history;
 mod records;
 mod redact;
 pub mod requests;
+mod retain;
 mod settle;
 mod take_webhook;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The feed of events: page by page from any place, and live.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,10 +23,12 @@ use crate::store::{Position, keys};
 const BATCH: usize = 500;
 /// How many entries one request looks at before it gives a short page.
 const MOST_SEEN: usize = 5_000;
-/// How many entries are looked through for the place of an event.
-const MOST_SEARCHED: usize = 50_000;
-/// How far the clocks of the gateways and of the store may be apart, in milliseconds.
-const SKEW_MS: u64 = 10_000;
+/// How many entries are looked through for the place of an event: as many as a gateway may have to catch up with.
+const MOST_SEARCHED: usize = 500_000;
+/// How many entries are looked through at once.
+const SEARCHED: usize = 2_000;
+/// How far the clocks of the gateways and of the store may be apart, in milliseconds: usually, and at most.
+const SKEWS_MS: [u64; 2] = [100, 10_000];
 /// How many events a follower may be behind before it has to read the log again.
 const BEHIND: usize = 1024;
 /// How long the end of the log is waited for before it is asked again.
@@ -189,25 +191,45 @@ impl Gateway {
             ));
         }
         match self.find_event(id).await? {
-            Some(found) => Ok(found.position),
+            Some((position, _)) => Ok(position),
             None => Err(Error::new(Problem::InvalidCursor, "There is no such event.")),
         }
     }
 
-    /// Finds an event in the log. Its identifier tells when it was made; it was put into the log soon after.
-    async fn find_event(&self, id: EventId) -> Result<Option<Logged>, Error> {
-        let mut position = Position::new(id.made_at_ms().saturating_sub(SKEW_MS), 0);
-        for _ in 0..MOST_SEARCHED / BATCH {
-            let mut entries = self.logged(position).await?;
-            if let Some(found) = entries.iter().position(|entry| entry.event.id == id) {
-                return Ok(Some(entries.swap_remove(found)));
-            }
-            match entries.last() {
-                Some(last) if entries.len() == BATCH => position = last.position,
-                _ => break,
+    /// Finds an event in the log, the last time it stands there.
+    ///
+    /// Its identifier tells when it was made; it was put into the log after that, and usually at once.
+    pub(super) async fn find_event(&self, id: EventId) -> Result<Option<(Position, Bytes)>, Error> {
+        for skew in SKEWS_MS {
+            let mut position = Position::new(id.made_at_ms().saturating_sub(skew), 0);
+            for _ in 0..MOST_SEARCHED / SEARCHED {
+                let entries = self.store.read(&keys::events(), position, SEARCHED).await?;
+                let (count, last) = (entries.len(), entries.last().map(|(position, _)| *position));
+                let found = entries.into_iter().rfind(|(_, json)| Event::has_id(json, id));
+                if found.is_some() {
+                    return Ok(found);
+                }
+                match last {
+                    Some(last) if count == SEARCHED => position = last,
+                    _ => break,
+                }
             }
         }
         Ok(None)
+    }
+
+    /// The identifiers of the events in the log since a Unix millisecond.
+    pub(super) async fn events_since(&self, ms: u64) -> Result<HashSet<EventId>, Error> {
+        let mut position = Position::new(ms.saturating_sub(SKEWS_MS[1]), 0);
+        let mut known = HashSet::new();
+        loop {
+            let entries = self.logged(position).await?;
+            known.extend(entries.iter().map(|entry| entry.event.id));
+            match entries.last() {
+                Some(last) if entries.len() == BATCH => position = last.position,
+                _ => return Ok(known),
+            }
+        }
     }
 
     /// Opens the audio of an event, such as a voicemail's.
@@ -222,7 +244,7 @@ impl Gateway {
     ) -> Result<Recording, Error> {
         let found = self.find_event(id).await?;
         let event = found
-            .map(|logged| logged.event)
+            .and_then(|(_, json)| serde_json::from_slice::<Event>(&json).ok())
             .filter(|event| caller.reads(&event.tenant))
             .ok_or_else(Error::not_found)?;
         let none = || Error::new(Problem::RecordingNotAvailable, "The event has no recording.");

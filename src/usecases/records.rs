@@ -247,10 +247,25 @@ impl Gateway {
     }
 
     /// Hands the events of an object over to be published; if this process dies before they are, its record still has them.
-    pub(super) async fn announce<O: Told>(&self, held: &Held<O>) -> Result<(), Error> {
+    async fn announce<O: Told>(&self, held: &Held<O>) -> Result<(), Error> {
         if held.outbox.is_empty() {
             return Ok(());
         }
+        self.hand_over(held, held.outbox.clone()).await
+    }
+
+    /// Hands over what was left behind in a record, except what came into the log all the same.
+    pub(super) async fn announce_again<O: Told>(&self, held: &Held<O>) -> Result<(), Error> {
+        let mut missing = Vec::new();
+        for event in &held.outbox {
+            if self.find_event(event.id).await?.is_none() {
+                missing.push(event.clone());
+            }
+        }
+        self.hand_over(held, missing).await
+    }
+
+    async fn hand_over<O: Told>(&self, held: &Held<O>, events: Vec<Event>) -> Result<(), Error> {
         let (key, keep) = held.object.place(self);
         let (subject, ..) = held.object.named();
         let told = RecordRef {
@@ -264,7 +279,7 @@ impl Gateway {
                 version: held.version,
                 told: encode(&told)?,
                 watched: held.object.is_closed().then(|| (O::open_set(), subject)),
-                events: held.outbox.clone(),
+                events,
             })
             .await;
         Ok(())

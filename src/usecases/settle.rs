@@ -137,7 +137,7 @@ impl Gateway {
             self.now().as_millis() > made.saturating_add(ON_ITS_WAY_MS)
         });
         if left_behind {
-            self.announce(&held).await?;
+            self.announce_again(&held).await?;
         }
         if held.object.is_closed() && held.outbox.is_empty() {
             self.store.unindex(&set, id).await?;

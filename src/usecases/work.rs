@@ -16,6 +16,7 @@ impl Gateway {
             Arc::clone(&self).look_after(stop.clone()),
             self.publish(stop.clone()),
             self.tail_events(stop.clone()),
+            self.retain(stop.clone()),
             self.live(stop.clone()),
         );
     }

@@ -16,7 +16,7 @@ use crate::domain::ids::{CallId, EventId, VerificationId};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
 use crate::providers::port::{News, Signal};
-use crate::store::{Order, Range, keys};
+use crate::store::{Order, Position, Range, keys};
 use crate::usecases::requests::{EventQuery, NewVerification, PlaceCall};
 
 /// The background work of a gateway; ends with it.
@@ -380,4 +380,27 @@ async fn somebody_who_calls_us_is_told_of_to_the_account_s_owner() {
         [EventType::CallIncoming, EventType::CallAnswered]
     );
     working.end().await;
+}
+
+#[tokio::test]
+async fn logs_forget_what_is_older_than_it_is_kept_but_not_what_waits() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "[retention]\nevents_days = 1\nraw_days = 1\ndead_days = 1\n");
+    let entries = async |log| bed.gateway.store.read(&log, Position::START, 9).await.unwrap().len();
+    tell(&bed, &one, vec![news("7", CallStatus::Busy)]).await;
+    bed.clock.set(NOON + 1_000);
+    let garbage = Bytes::from_static(b"garbage");
+    bed.gateway.take_webhook("one", None, "hook", garbage).await.unwrap();
+    bed.clock.set(NOON + 2 * 86_400_000);
+    bed.gateway.trim_logs().await.unwrap();
+    assert_eq!(entries(keys::inbox()).await, 2, "they wait to be applied");
+
+    let working = Working::start(&bed);
+    kinds(&bed, "owner", 2).await;
+    working.end().await;
+    bed.clock.set(NOON + 4 * 86_400_000);
+    bed.gateway.trim_logs().await.unwrap();
+    assert_eq!(entries(keys::events()).await, 0);
+    assert_eq!(entries(keys::dead_letters()).await, 0);
+    assert!(entries(keys::inbox()).await <= 1, "all but the last one applied");
 }

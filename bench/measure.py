@@ -22,6 +22,10 @@ BENCH = Path(__file__).resolve().parent
 GATEWAY = Path(os.environ.get("GATEWAY", BENCH.parent / "target/release/switchboard"))
 MEASURED, REST = {0}, {1}
 CONNECTIONS = 32
+# As many as redis-benchmark has.
+WEBHOOK_CONNECTIONS = 50
+# The bytes of an entry of the inbox.
+ENTRY = "x" * 300
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -97,19 +101,28 @@ def start_nginx(name, directory, cores, port, **values):
     return server
 
 
-def start_redis(directory, port):
+def start_redis(directory, port, fsync):
     state = directory / "redis"
     state.mkdir()
-    options = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--auto-aof-rewrite-percentage", "0"]
+    options = ["--appendonly", "yes", "--appendfsync", fsync, "--save", "", "--auto-aof-rewrite-percentage", "0"]
     command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--dir", str(state), *options]
     server = Process(command, REST, directory / "redis.log")
     server.wait_for(port)
     return server
 
 
-def load(script, port, seconds, env=None):
+def append_rate(port, seconds):
+    """How many entries a second redis-benchmark appends to a stream, each durable before it is answered."""
+    command = ["redis-benchmark", "-p", str(port), "-c", str(WEBHOOK_CONNECTIONS), "-n", str(10_000 * seconds), "-q"]
+    pin = lambda: os.sched_setaffinity(0, MEASURED)
+    words = ["XADD", "log", "*", "entry", ENTRY]
+    done = subprocess.run([*command, *words], preexec_fn=pin, capture_output=True, text=True, check=True)
+    return float(re.findall(r"([\d.]+) requests per second", done.stdout)[-1])
+
+
+def load(script, port, seconds, env=None, connections=CONNECTIONS):
     """Loads a server for some seconds; returns what wrk saw."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", f"{script}.lua", f"http://127.0.0.1:{port}"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", f"{script}.lua", f"http://127.0.0.1:{port}"]
     pin = lambda: os.sched_setaffinity(0, REST)
     env = {**os.environ, "RUN": "0", **(env or {})}
     done = subprocess.run(command, cwd=BENCH / "load", env=env, preexec_fn=pin, capture_output=True, text=True)
@@ -120,14 +133,15 @@ def load(script, port, seconds, env=None):
     return seen
 
 
-def measured(server, *args):
+def measured(server, *args, **options):
     before = server.cpu_seconds()
-    seen = load(*args)
+    seen = load(*args, **options)
     return {
         "requests/s": seen["requests"] / seen["micros"] * 1e6,
         "CPU µs": (server.cpu_seconds() - before) / seen["requests"] * 1e6,
         "p50 ms": seen["p50"] / 1000,
         "p99 ms": seen["p99"] / 1000,
+        "p99.9 ms": seen["p99.9"] / 1000,
     }
 
 
@@ -147,6 +161,8 @@ class Bench:
         self.proxy_turn()
         self.gateway_turn("Redis")
         self.gateway_turn("embedded")
+        self.webhook_turn("Redis")
+        self.webhook_turn("embedded")
 
     def proxy_turn(self):
         port = free_port()
@@ -154,19 +170,37 @@ class Bench:
             load("proxy", port, 1)
             self.note("nginx, bare proxy", measured(server, "proxy", port, self.seconds))
 
-    def gateway_turn(self, store):
+    @contextlib.contextmanager
+    def gateway(self, store, fsync):
+        """A gateway over a fresh store: its process, its port, its files, its Redis' port."""
         directory, port, redis = self.fresh(), free_port(), free_port()
         url = f"redis://127.0.0.1:{redis}" if store == "Redis" else f"embedded:{directory}/store"
         make_keys(directory)
         config = filled(
             "gateway.toml", directory, PORT=port, MANAGEMENT=free_port(), STORE=url, UPSTREAM=self.upstream
         )
-        env = {"TOKEN": token(config), "IDS": str(directory / "ids")}
         with contextlib.ExitStack() as running:
             if store == "Redis":
-                running.enter_context(start_redis(directory, redis))
+                running.enter_context(start_redis(directory, redis, fsync))
             command = [str(GATEWAY), "serve", "--config", config]
-            server = running.enter_context(Process(command, MEASURED, directory / "gateway.log"))
+            yield running.enter_context(Process(command, MEASURED, directory / "gateway.log")), port, directory, redis
+
+    def webhook_turn(self, store):
+        with self.gateway(store, "always") as (server, port, directory, redis):
+            server.wait_for(port, "/health/ready")
+            hook = {"HOOK": (directory / "hook.key").read_text(), "RUN": "1"}
+            load("webhook", port, 1, hook, connections=WEBHOOK_CONNECTIONS)
+            hook["RUN"] = "2"
+            figures = measured(server, "webhook", port, self.seconds, hook, connections=WEBHOOK_CONNECTIONS)
+            figures["at most MB"] = server.megabytes("VmHWM")
+            if store == "Redis":
+                self.note("XADD", {"requests/s": append_rate(redis, self.seconds)})
+            self.note(f"webhook, {store}", figures)
+
+    def gateway_turn(self, store):
+        with self.gateway(store, "everysec") as (server, port, directory, _):
+            config = directory / "gateway.toml"
+            env = {"TOKEN": token(config), "IDS": str(directory / "ids")}
             process = {"ready ms": server.wait_for(port, "/health/ready")}
             time.sleep(1)
             process["idle MB"] = server.megabytes("VmRSS")
@@ -185,7 +219,7 @@ def make_keys(directory):
     key = directory / "jwt.key"
     subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
     subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", directory / "jwt.pub"], check=True)
-    for name in ["seal.key", "provider.key"]:
+    for name in ["seal.key", "provider.key", "hook.key"]:
         (directory / name).write_text(os.urandom(16).hex())
 
 
@@ -204,10 +238,21 @@ def tables(figures):
     yield "| Case | requests/s | CPU µs / request | × nginx | p50 ms | p99 ms |"
     yield "|---|---|---|---|---|---|"
     for case, seen in figures.items():
-        if "CPU µs" in seen:
+        if "CPU µs" in seen and "at most MB" not in seen:
             ratio = f"{statistics.median(seen['CPU µs']) / peer:.2f}"
             rest = [cell(seen["p50 ms"], 2), cell(seen["p99 ms"], 2)]
             yield "| " + " | ".join([case, cell(seen["requests/s"], 0), cell(seen["CPU µs"], 1), ratio, *rest]) + " |"
+    yield ""
+    append = statistics.median(figures["XADD"]["requests/s"])
+    yield "| Webhooks taken durably | requests/s | × XADD | CPU µs / request | p50 ms | p99 ms | p99.9 ms | at most MB |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for case, seen in figures.items():
+        if "at most MB" in seen:
+            ratio = f"{statistics.median(seen['requests/s']) / append:.2f}"
+            rest = [cell(seen[name], 2) for name in ["p50 ms", "p99 ms", "p99.9 ms"]]
+            columns = [cell(seen["requests/s"], 0), ratio, cell(seen["CPU µs"], 1), *rest, cell(seen["at most MB"], 0)]
+            yield "| " + " | ".join([case.removeprefix("webhook, "), *columns]) + " |"
+    yield f"| redis-benchmark, `XADD` of 300 bytes | {cell(figures['XADD']['requests/s'], 0)} | 1.00 | | | | | |"
     yield ""
     yield "| Gateway process | ready ms | idle MB | at most under load MB |"
     yield "|---|---|---|---|"
@@ -236,7 +281,8 @@ def report(options, host, figures):
             "",
             *host,
             f"{options.rounds} rounds in turns of {options.seconds} s, {CONNECTIONS} connections, one worker each on the first",
-            "core; upstream, Redis (`appendonly yes`, `appendfsync everysec`) and wrk on the second.",
+            "core; upstream, Redis (`appendonly yes`, `appendfsync everysec`) and wrk on the second. Webhooks come over",
+            f"{WEBHOOK_CONNECTIONS} connections, and are applied and told of meanwhile; Redis has `appendfsync always` then.",
             "",
             *tables(figures),
             "",

@@ -19,8 +19,8 @@ end
 function done(summary, latency)
   local errors = summary.errors
   local failed = errors.status + errors.connect + errors.read + errors.write + errors.timeout
-  io.write(string.format('RESULT {"requests":%d,"micros":%d,"failed":%d,"p50":%d,"p99":%d}\n',
-    summary.requests, summary.duration, failed, latency:percentile(50), latency:percentile(99)))
+  io.write(string.format('RESULT {"requests":%d,"micros":%d,"failed":%d,"p50":%d,"p99":%d,"p99.9":%d}\n',
+    summary.requests, summary.duration, failed, latency:percentile(50), latency:percentile(99), latency:percentile(99.9)))
 end
 
 return common

@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::bed::redis::Server;
-use crate::bed::{Client, Home, Process, Providers, ZENVIA, eventually, http};
-use crate::site::{Site, Store, number, say};
+use crate::bed::{Client, Home, Process, ZENVIA, eventually, http};
+use crate::site::{Pair, Site, Store, number, say};
 
 /// How many send webhooks at the same time.
 const SENDERS: usize = 32;
@@ -130,31 +129,6 @@ async fn every_webhook_that_was_taken_is_told_whatever_is_killed(
 
 fn subject(event: &Value) -> Option<u64> {
     event["subject"].as_str()?.parse().ok()
-}
-
-/// Two gateways over one Redis.
-struct Pair {
-    a: Process,
-    b: Process,
-    home: Home,
-    providers: Providers,
-    _redis: Server,
-}
-
-impl Pair {
-    async fn start() -> Self {
-        let providers = Providers::start().await;
-        let redis = Server::start();
-        let home = Home::on(&redis.url(), &providers);
-        let (a, b) = (Process::start(&home), Process::start(&home));
-        Self {
-            a,
-            b,
-            home,
-            providers,
-            _redis: redis,
-        }
-    }
 }
 
 /// A live feed, read as it comes.

@@ -84,6 +84,37 @@ impl Site {
     }
 }
 
+/// Two gateways over one Redis.
+pub struct Pair {
+    pub a: Process,
+    pub b: Process,
+    pub home: Home,
+    pub providers: Providers,
+    _redis: Server,
+}
+
+impl Pair {
+    pub async fn start() -> Self {
+        let providers = Providers::start().await;
+        let redis = Server::start();
+        let home = Home::on(&redis.url(), &providers);
+        Self {
+            a: Process::start(&home),
+            b: Process::start(&home),
+            home,
+            providers,
+            _redis: redis,
+        }
+    }
+
+    pub fn clients(&self) -> (Client, Client) {
+        (
+            self.home.client(self.a.address, "acme"),
+            self.home.client(self.b.address, "acme"),
+        )
+    }
+}
+
 /// The nth of ten thousand numbers that are answered.
 pub fn number(n: usize) -> String {
     format!("+55119{n:04}1234")

@@ -6,42 +6,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use switchboard::simulators::zenvia;
 
-use crate::bed::redis::Server;
-use crate::bed::{Client, Home, Process, Providers};
-use crate::site::{code, dials, number, say, verification};
+use crate::bed::{Client, Providers};
+use crate::site::{Pair, code, dials, number, say, verification};
 
 /// How many rows of history there are, a few at the same second.
 const ROWS: usize = 60;
-
-struct Pair {
-    a: Process,
-    b: Process,
-    home: Home,
-    providers: Providers,
-    _redis: Server,
-}
-
-impl Pair {
-    async fn start() -> Self {
-        let providers = Providers::start().await;
-        let redis = Server::start();
-        let home = Home::on(&redis.url(), &providers);
-        Self {
-            a: Process::start(&home),
-            b: Process::start(&home),
-            home,
-            providers,
-            _redis: redis,
-        }
-    }
-
-    fn clients(&self) -> (Client, Client) {
-        (
-            self.home.client(self.a.address, "acme"),
-            self.home.client(self.b.address, "acme"),
-        )
-    }
-}
 
 #[tokio::test]
 async fn a_call_of_one_is_read_waited_for_and_listed_at_the_other() {

@@ -6,11 +6,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use super::follow_call::allows;
 use super::gateway::Gateway;
 use super::read_history::owned;
+use super::records;
 use super::redact::redact;
 use super::requests::HistoryQuery;
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
-use crate::domain::call::{Call, CallKind, CallStatus, Direction, RecordingState, SettledBy};
+use crate::domain::call::{Call, CallKind, CallStatus, Direction, ProviderRef, RecordingState, SettledBy};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Failure, FailureKind, Refusal};
 use crate::domain::fold::fold;
@@ -133,20 +134,16 @@ impl Gateway {
             .pop())
     }
 
-    /// Our calls that rows are about, by the identifier in their tag, else by the provider's.
+    /// Our calls that rows are about: by the provider's identifier, else by ours in the tag where the call it names has
+    /// no other row.
     async fn calls_of_rows(&self, entry: &Entry, rows: &[Row]) -> Result<Vec<Option<Call>>, Error> {
         let account = &entry.config.name;
         let reference = |row: &Row| {
-            row.facts
-                .reference
-                .as_ref()
-                .and_then(|known| known.id.clone())
-                .unwrap_or_else(|| row.id.clone())
+            let told = row.facts.reference.clone().filter(|known| known.id.is_some());
+            told.unwrap_or_else(|| ProviderRef::id(row.id.clone()))
         };
-        let names: Vec<_> = rows
-            .iter()
-            .map(|row| keys::call_by_reference(account, reference(row)))
-            .collect();
+        let name = |row: &Row| keys::call_by_reference(account, reference(row).id.unwrap_or_default());
+        let names: Vec<_> = rows.iter().map(name).collect();
         let bound = self.store.get_many(&names).await?;
         let ids: Vec<Option<CallId>> = rows
             .iter()
@@ -155,18 +152,18 @@ impl Gateway {
                 let bound = bound
                     .as_ref()
                     .and_then(|stored| std::str::from_utf8(&stored.value).ok()?.parse().ok());
-                row.facts.echoed.or(bound)
+                bound.or(row.facts.echoed)
             })
             .collect();
         let wanted: Vec<_> = ids.iter().flatten().map(keys::call).collect();
         let mut stored = self.store.get_many(&wanted).await?.into_iter();
-        let call = |id: Option<CallId>| {
+        let call = |(row, id): (&Row, Option<CallId>)| {
             let stored = id.and_then(|_| stored.next().flatten())?;
-            serde_json::from_slice::<Call>(&stored.value)
-                .ok()
-                .filter(|call| call.account.as_ref() == Some(account))
+            let call: Call = records::read(&stored.value)?;
+            let is_its = call.account.as_ref() == Some(account) && call.may_be(Some(&reference(row)));
+            is_its.then_some(call)
         };
-        Ok(ids.into_iter().map(call).collect())
+        Ok(rows.iter().zip(ids).map(call).collect())
     }
 
     /// The record of a call that only webhooks told of.

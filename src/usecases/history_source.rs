@@ -97,8 +97,7 @@ impl Source {
 
     /// Whether the rows have a field for the filter.
     pub(super) fn has(&self, filter: Filter) -> bool {
-        self.report
-            .map_or(filter == Filter::Tag, |report| report.filters.contains(&filter))
+        self.report.is_some_and(|report| report.filters.contains(&filter))
     }
 
     /// The place of the next record, if one is read.

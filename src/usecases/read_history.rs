@@ -242,17 +242,17 @@ impl Gateway {
     }
 }
 
-/// Keeps the sources that have a field for every filter used.
+/// Keeps the sources that have a field for every filter used that only providers know of. The label of a call placed here
+/// is known whatever its report tells.
 fn having_the_filters(sources: Vec<Source>, query: &HistoryQuery) -> Result<Vec<Source>, Error> {
     let used = [
-        (Filter::AgentId, !query.agent_id.is_empty(), true),
-        (Filter::CampaignId, !query.campaign_id.is_empty(), true),
-        (Filter::ExternalId, !query.external_id.is_empty(), true),
-        (Filter::Tag, !query.tag.is_empty(), false),
+        (Filter::AgentId, !query.agent_id.is_empty()),
+        (Filter::CampaignId, !query.campaign_id.is_empty()),
+        (Filter::ExternalId, !query.external_id.is_empty()),
     ];
     let mut kept = sources;
     let some = !kept.is_empty();
-    for (filter, _, per_account) in used.into_iter().filter(|(_, used, _)| *used) {
+    for (filter, _) in used.into_iter().filter(|(_, used)| *used) {
         kept.retain(|source| source.has(filter));
         if kept.is_empty() && some {
             return Err(Error::new(
@@ -262,7 +262,7 @@ fn having_the_filters(sources: Vec<Source>, query: &HistoryQuery) -> Result<Vec<
         }
         let mut accounts: Vec<_> = kept.iter().map(Source::account).collect();
         accounts.dedup();
-        if per_account && query.account.is_empty() && accounts.len() > 1 {
+        if query.account.is_empty() && accounts.len() > 1 {
             return Err(Error::field(
                 "account",
                 "missing",

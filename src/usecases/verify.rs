@@ -42,7 +42,7 @@ impl Gateway {
                 certain: true,
             });
         }
-        self.allowed_destination(&new.to)?;
+        self.allowed_destination(&new.to, "/to")?;
         let choice = self.choose_for_code(caller, new.channel, new.account.as_ref())?;
         self.count(&self.send_limits(&caller.tenant, &new.to)).await?;
         let intent = self.intended(&ledger, &choice, new.channel);
@@ -62,7 +62,7 @@ impl Gateway {
     /// Those it would have before a provider is asked.
     pub async fn preview_verification(&self, caller: &Caller, new: NewVerification) -> Result<Preview, Error> {
         Self::acting(caller)?;
-        self.allowed_destination(&new.to)?;
+        self.allowed_destination(&new.to, "/to")?;
         let choice = self.choose_for_code(caller, new.channel, new.account.as_ref())?;
         let Some(((account, entry), routing)) = choice.candidates().first().zip(choice.routing(0, &[])) else {
             return Err(Error::new(Problem::NotSupported, "No account can send the code."));

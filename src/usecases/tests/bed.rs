@@ -9,7 +9,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
-use crate::domain::call::ProviderRef;
+use crate::domain::call::{CallKind, LegSide, ProviderRef};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::domain::history::Row;
@@ -19,8 +19,8 @@ use crate::domain::place::{Action, ActionKind, Capability, NewCall, Script};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
 use crate::providers::port::{
-    Authentic, Calls, Code, Codes, Filter, History, KeyUsage, NewCode, News, Offer, Provider, Report, ReportPage,
-    ReportQuery, Unreadable, Webhooks,
+    Authentic, Calls, Code, Codes, Control, Filter, History, KeyUsage, MonitorMode, NewCode, News, Offer, Provider,
+    Report, ReportPage, ReportQuery, Target, Unreadable, Webhooks,
 };
 use crate::providers::registry::{Accounts, Entry};
 use crate::seal::Sealer;
@@ -44,6 +44,7 @@ pub struct Scripted {
     /// How many times reading the report fails before it works.
     pub failing: Mutex<usize>,
     pages: Mutex<usize>,
+    hung_up: Mutex<usize>,
     news: Mutex<Vec<News>>,
 }
 
@@ -53,7 +54,7 @@ pub const SAY: &[Offer] = &[Offer {
 }];
 const REPORT: &[Report] = &[Report {
     name: "calls",
-    kinds: &[crate::domain::call::CallKind::Say],
+    kinds: &[CallKind::Say],
     filters: &[Filter::To],
     page_size: 7,
 }];
@@ -71,6 +72,7 @@ impl Scripted {
             rows: Mutex::default(),
             failing: Mutex::default(),
             pages: Mutex::default(),
+            hung_up: Mutex::default(),
             news: Mutex::default(),
         })
     }
@@ -98,6 +100,11 @@ impl Scripted {
     /// How many codes it was asked to send.
     pub fn sent(&self) -> usize {
         *self.sent.lock().unwrap()
+    }
+
+    /// How many calls it was asked to end.
+    pub fn hung_up(&self) -> usize {
+        *self.hung_up.lock().unwrap()
     }
 
     pub fn pages(&self) -> usize {
@@ -130,6 +137,10 @@ impl Provider for Scripted {
         Some(self)
     }
 
+    fn control(&self) -> Option<&dyn Control> {
+        Some(self)
+    }
+
     fn codes(&self) -> Option<&dyn Codes> {
         Some(self)
     }
@@ -156,6 +167,26 @@ impl Calls for Scripted {
     async fn place(&self, call: &NewCall) -> Result<Option<ProviderRef>, Failure> {
         self.placed.lock().unwrap().push(call.clone());
         self.places.lock().unwrap().pop_front().unwrap_or(Ok(None))
+    }
+}
+
+#[async_trait]
+impl Control for Scripted {
+    fn controls(&self, _: CallKind) -> &'static [Capability] {
+        &[Capability::Hangup, Capability::Transfer, Capability::Monitor]
+    }
+
+    async fn hang_up(&self, _: Target<'_>) -> Result<(), Failure> {
+        *self.hung_up.lock().unwrap() += 1;
+        Ok(())
+    }
+
+    async fn transfer(&self, _: Target<'_>, _: &Address, _: LegSide) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn monitor(&self, _: Target<'_>, _: &Address, _: MonitorMode) -> Result<(), Failure> {
+        Ok(())
     }
 }
 

@@ -1,12 +1,14 @@
 //! One list over several accounts: every row once, in order, whatever the pages.
 
-use super::bed::{Bed, NOON, SAY, Scripted, bed, caller};
-use crate::domain::call::{CallKind, CallStatus, ProviderRef};
+use super::bed::{Bed, NOON, SAY, Scripted, bed, caller, say};
+use crate::domain::call::{Call, CallKind, CallStatus, ProviderRef};
 use crate::domain::error::Problem;
 use crate::domain::facts::CallFacts;
 use crate::domain::history::{Record, Row, Window};
+use crate::domain::ids::CallId;
+use crate::domain::place::NewCall;
 use crate::domain::time::Timestamp;
-use crate::usecases::requests::{HistoryQuery, Paging};
+use crate::usecases::requests::{HistoryQuery, Paging, PlaceCall};
 
 fn row(id: usize, minutes_ago: i64) -> Row {
     Row {
@@ -261,4 +263,63 @@ async fn quiet_days_are_not_read_one_by_one() {
     };
     assert_eq!(walk(&bed, &query, 10).await.len(), 1);
     assert!(one.pages() < 15, "{}", one.pages());
+}
+
+async fn place(bed: &Bed, one: &Scripted, reference: Option<&str>) -> Call {
+    one.will_place(Ok(reference.map(ProviderRef::id)));
+    let call = NewCall {
+        tag: Some("order-7".into()),
+        ..say("+5511988887777")
+    };
+    let request = PlaceCall {
+        call,
+        request_id: "r".into(),
+    };
+    bed.gateway.place_call(&caller("acme"), request).await.unwrap().object
+}
+
+fn echoing(id: usize, echoed: CallId) -> Row {
+    let mut row = row(id, 1);
+    row.facts.echoed = Some(echoed);
+    row
+}
+
+#[tokio::test]
+async fn a_row_is_of_the_call_that_its_provider_names_and_an_echo_alone_takes_no_other() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "[calls]\nautomated_calls_per_number = false");
+    let bound = place(&bed, &one, Some("1")).await;
+    let other = place(&bed, &one, Some("2")).await;
+    let unbound = place(&bed, &one, None).await;
+    *one.rows.lock().unwrap() = vec![
+        echoing(1, other.id),
+        row(2, 2),
+        echoing(3, unbound.id),
+        echoing(4, other.id),
+    ];
+    let mut calls: Vec<_> = walk(&bed, &query(), 500)
+        .await
+        .into_iter()
+        .map(|record| (record.provider_ref.unwrap().id.unwrap(), record.call_id))
+        .collect();
+    calls.sort();
+    let expected = [Some(bound.id), Some(other.id), Some(unbound.id), None];
+    assert_eq!(calls.iter().map(|(_, call)| *call).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_tag_finds_our_calls_in_reports_that_have_no_field_for_it() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let call = place(&bed, &one, Some("1")).await;
+    *one.rows.lock().unwrap() = vec![row(1, 1), row(2, 2)];
+    let tagged = HistoryQuery {
+        tag: vec!["order-7".into()],
+        ..query()
+    };
+    let found = walk(&bed, &tagged, 10).await;
+    assert_eq!(
+        found.iter().map(|record| record.call_id).collect::<Vec<_>>(),
+        [Some(call.id)]
+    );
 }

@@ -1,9 +1,13 @@
 //! At most one dial, whatever the providers answer.
 
 use super::bed::{Bed, SAY, Scripted, bed, caller, failed, refused, say};
+use crate::domain::address::Address;
+use crate::domain::call::LegSide;
 use crate::domain::call::{AttemptOutcome, CallStatus, ProviderRef};
 use crate::domain::error::{Error, FailureKind, Problem, Refusal};
-use crate::domain::place::NewCall;
+use crate::domain::phone::Region;
+use crate::domain::place::{Action, ActionKind, Capability, NewCall, Script};
+use crate::providers::port::{MonitorMode, Offer};
 use crate::usecases::requests::{Accepted, CallQuery, Paging, PlaceCall};
 
 type Placed = Result<Accepted<crate::domain::call::Call>, Error>;
@@ -213,4 +217,43 @@ async fn a_cursor_serves_its_own_tenant_and_query_only() {
         .calls(&caller("acme"), CallQuery::default(), with(page.next_cursor))
         .await;
     assert_eq!(late.unwrap_err().problem, Problem::CursorExpired);
+}
+
+const CONNECT: &[Offer] = &[Offer {
+    operation: Capability::Connect,
+    options: &[],
+}];
+
+#[tokio::test]
+async fn every_party_that_is_dialled_is_of_an_allowed_country() {
+    let one = Scripted::new("one", CONNECT);
+    one.will_place(Ok(Some(ProviderRef::id("7"))));
+    let bed = bed(&[&one], "");
+    let party = |text: &str| Address::parse(text, Region::BR).unwrap();
+    let connect = |to: &str| NewCall {
+        script: Script::Actions(vec![Action {
+            what: ActionKind::Connect {
+                to: party(to),
+                from: None,
+            },
+            on_digit: None,
+        }]),
+        ..say("+5511988887777")
+    };
+    let refused = place(&bed, connect("+14155552671")).await.unwrap_err();
+    assert_eq!(refused.problem, Problem::DestinationNotAllowed);
+    assert_eq!(refused.context.fields[0].pointer, "/actions/0/to");
+    assert!(one.placed().is_empty());
+
+    let live = place(&bed, connect("+551133334444")).await.unwrap().object.id;
+    let gateway = &bed.gateway;
+    for (to, allowed) in [("+14155552671", false), ("ext:4000", true), ("+551133334444", true)] {
+        let acme = caller("acme");
+        let moved = gateway.transfer(&acme, live, party(to), LegSide::Callee).await;
+        let joined = gateway.monitor(&acme, live, party(to), MonitorMode::Listen).await;
+        for done in [moved, joined] {
+            let refused = done.err().map(|error| error.problem);
+            assert_eq!(refused, (!allowed).then_some(Problem::DestinationNotAllowed), "{to}");
+        }
+    }
 }

@@ -102,6 +102,18 @@ id!(
     "evt_"
 );
 
+impl CallId {
+    /// The identifier as bytes.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    /// Reads what [`CallId::to_bytes`] gave.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
 impl EventId {
     /// Comes before every event; no event has it.
     pub const BEFORE_ALL: Self = Self(Uuid::nil());

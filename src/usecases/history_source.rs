@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::gateway::Gateway;
-use super::history_record::{JOURNAL, is_of, matches};
+use super::history_record::matches;
+use super::record_id::{self, is_of};
 use super::records;
 use super::requests::{HistoryQuery, SourceState};
 use crate::domain::account::AccountName;
@@ -86,7 +87,11 @@ impl Source {
     }
 
     fn report_name(&self) -> &'static str {
-        self.report.map_or(JOURNAL, |report| report.name)
+        self.report.map_or("journal", |report| report.name)
+    }
+
+    fn code(&self) -> u8 {
+        self.report.map_or(record_id::JOURNAL, |report| report.code)
     }
 
     /// Whether calls of one of these kinds are listed; of any, if none is named.
@@ -147,11 +152,10 @@ impl Source {
 
     /// How it did on this page.
     pub(super) fn state(&self, page: &[Record]) -> SourceState {
-        let report = self.report_name();
-        let mine = |record: &&Record| record.account == *self.account() && is_of(&record.id, report);
+        let mine = |record: &&Record| record.account == *self.account() && is_of(&record.id, self.code());
         SourceState {
             account: self.account().clone(),
-            report: report.to_owned(),
+            report: self.report_name().to_owned(),
             status: if self.failed() { "failed" } else { "ok" }.to_owned(),
             rows: page.iter().filter(mine).count(),
             detail: self.failure.as_ref().map(|failure| failure.outcome().to_string()),

@@ -17,6 +17,7 @@ mod place_call;
 mod publish;
 mod read_events;
 mod read_history;
+mod record_id;
 mod records;
 mod redact;
 pub mod requests;

@@ -34,6 +34,8 @@ words! {
 pub struct Report {
     /// Its name, as `sources` shows it.
     pub name: &'static str,
+    /// What stands for it in the identifiers of its rows: unique within its provider, the same for ever, never `j`.
+    pub code: u8,
     /// The kinds of call it lists.
     pub kinds: &'static [CallKind],
     /// The filters its rows have fields for.

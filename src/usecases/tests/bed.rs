@@ -1,6 +1,7 @@
 //! A gateway over a store in memory, a clock that stands still, and scripted providers.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -41,6 +42,8 @@ pub struct Scripted {
     checks: Mutex<VecDeque<Result<bool, Failure>>>,
     /// Rows of its one report.
     pub rows: Mutex<Vec<Row>>,
+    /// Whether it has no report, so that its history is what webhooks told.
+    pub unreported: AtomicBool,
     /// How many times reading the report fails before it works.
     pub failing: Mutex<usize>,
     pages: Mutex<usize>,
@@ -54,6 +57,7 @@ pub const SAY: &[Offer] = &[Offer {
 }];
 const REPORT: &[Report] = &[Report {
     name: "calls",
+    code: b'c',
     kinds: &[CallKind::Say],
     filters: &[Filter::To],
     page_size: 7,
@@ -70,6 +74,7 @@ impl Scripted {
             sent: Mutex::default(),
             checks: Mutex::default(),
             rows: Mutex::default(),
+            unreported: AtomicBool::default(),
             failing: Mutex::default(),
             pages: Mutex::default(),
             hung_up: Mutex::default(),
@@ -146,7 +151,7 @@ impl Provider for Scripted {
     }
 
     fn history(&self) -> Option<&dyn History> {
-        Some(self)
+        (!self.unreported.load(Ordering::Relaxed)).then_some(self as &dyn History)
     }
 
     fn webhooks(&self) -> Option<&dyn Webhooks> {

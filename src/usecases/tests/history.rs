@@ -1,5 +1,7 @@
 //! One list over several accounts: every row once, in order, whatever the pages.
 
+use std::sync::atomic::Ordering;
+
 use super::bed::{Bed, NOON, SAY, Scripted, bed, caller, say};
 use crate::domain::call::{Call, CallKind, CallStatus, ProviderRef};
 use crate::domain::error::Problem;
@@ -322,4 +324,22 @@ async fn a_tag_finds_our_calls_in_reports_that_have_no_field_for_it() {
         found.iter().map(|record| record.call_id).collect::<Vec<_>>(),
         [Some(call.id)]
     );
+}
+
+#[tokio::test]
+async fn a_record_of_the_longest_account_name_has_an_identifier_that_fits_and_finds_it() {
+    for unreported in [false, true] {
+        let one = Scripted::new(&"a".repeat(40), SAY);
+        one.unreported.store(unreported, Ordering::Relaxed);
+        let bed = bed(&[&one], "");
+        place(&bed, &one, Some("1")).await;
+        *one.rows.lock().unwrap() = vec![Row {
+            id: "0199a2b0-c3d4-7e5f-8a9b-0c1d2e3f4a5b".into(),
+            ..row(1, 1)
+        }];
+        let record = walk(&bed, &query(), 10).await.remove(0);
+        assert!(record.id.len() <= 120, "{} has {}", record.id, record.id.len());
+        let again = bed.gateway.record(&caller("owner"), &record.id, false).await.unwrap();
+        assert_eq!(again, record);
+    }
 }

@@ -97,7 +97,7 @@ impl Gateway {
         let listing = Listing {
             set,
             query: named(&query),
-            window: query.window,
+            window: query.window.meant,
             key: &|member| keys::call(member),
         };
         self.page(caller, listing, &paging, |bytes| {

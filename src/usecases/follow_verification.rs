@@ -60,7 +60,7 @@ impl Gateway {
         let listing = Listing {
             set,
             query: named(&query),
-            window: query.window,
+            window: query.window.meant,
             key: &|member| keys::verification(member),
         };
         let now = self.now();

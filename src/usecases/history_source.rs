@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::gateway::Gateway;
+use super::history_cursor::{Place, SourceKey};
 use super::history_record::matches;
 use super::record_id::{self, is_of};
 use super::records;
@@ -16,9 +17,6 @@ use crate::domain::time::Timestamp;
 use crate::providers::port::{Filter, Report, ReportQuery};
 use crate::providers::registry::Entry;
 use crate::store::{Order, Range, keys};
-
-/// Where a record stands: below it come older ones, and of the same instant those with a smaller identifier.
-pub(super) type Place = (Timestamp, String);
 
 /// How many pages one window of a report may have before the provider is taken to repeat itself.
 const MOST_PAGES: usize = 10_000;
@@ -41,7 +39,6 @@ pub(super) struct Source {
     read_from: Timestamp,
     days: i32,
     failure: Option<Failure>,
-    taken: Option<Place>,
 }
 
 impl Source {
@@ -57,7 +54,6 @@ impl Source {
             read_from: Timestamp::from_millis(0),
             days: 1,
             failure: None,
-            taken: None,
         };
         match entry.provider.history() {
             Some(history) => history.reports().iter().map(|report| source(Some(*report))).collect(),
@@ -72,7 +68,6 @@ impl Source {
         });
         self.read_from = newest;
         self.window = Some(window);
-        self.taken.clone_from(&below);
         self.below = below;
     }
 
@@ -90,8 +85,10 @@ impl Source {
         self.report.map_or("journal", |report| report.name)
     }
 
-    fn code(&self) -> u8 {
-        self.report.map_or(record_id::JOURNAL, |report| report.code)
+    /// What names it in the identifiers of its records.
+    pub(super) fn key(&self) -> SourceKey {
+        let code = self.report.map_or(record_id::JOURNAL, |report| report.code);
+        (self.account().clone(), code)
     }
 
     /// Whether calls of one of these kinds are listed; of any, if none is named.
@@ -112,9 +109,7 @@ impl Source {
 
     /// Takes the next record.
     pub(super) fn take(&mut self) -> Option<Record> {
-        let record = self.read.pop()?;
-        self.taken = Some((record.created_at, record.id.clone()));
-        Some(record)
+        self.read.pop()
     }
 
     /// Whether what was read is taken and more can be read.
@@ -134,9 +129,10 @@ impl Source {
         self.failure.is_some()
     }
 
-    /// The last record taken of it.
-    pub(super) fn reached(&self) -> Option<Place> {
-        self.taken.clone()
+    /// Where a source that failed is to be gone on with: it was read on only when all that was read of it was taken.
+    pub(super) fn reached(&self) -> Place {
+        let boundary = (self.read_from, String::new());
+        self.below.clone().map_or(boundary.clone(), |below| below.min(boundary))
     }
 
     /// What a caller is told where a source may not be missing.
@@ -152,7 +148,8 @@ impl Source {
 
     /// How it did on this page.
     pub(super) fn state(&self, page: &[Record]) -> SourceState {
-        let mine = |record: &&Record| record.account == *self.account() && is_of(&record.id, self.code());
+        let (account, code) = self.key();
+        let mine = |record: &&Record| record.account == account && is_of(&record.id, code);
         SourceState {
             account: self.account().clone(),
             report: self.report_name().to_owned(),

@@ -8,6 +8,7 @@ mod follow_inbox;
 mod follow_verification;
 mod gateway;
 mod guard;
+mod history_cursor;
 mod history_record;
 mod history_source;
 mod idempotent;

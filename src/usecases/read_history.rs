@@ -5,13 +5,12 @@
 //! cursor holds no provider's position and any instance can continue it.
 
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
 
 use super::accounts::sees;
 use super::follow_call::{allows, named, recording_failed};
 use super::gateway::Gateway;
-use super::history_source::{Place, Source};
-use super::list::Sealed;
+use super::history_cursor::{MAX_LENGTH, Place, SourceKey, Walk};
+use super::history_source::Source;
 use super::record_id::RecordId;
 use super::requests::{HistoryPage, HistoryQuery, Paging};
 use crate::domain::caller::Caller;
@@ -22,20 +21,6 @@ use crate::providers::port::{Filter, Recording, Target};
 use crate::providers::registry::Entry;
 use crate::seal::plain_name;
 
-/// A walk over the history, as its cursor carries it.
-///
-/// The active sources are merged below `last`. One that fails becomes late, with the place it had reached; when the active
-/// ones are exhausted the late ones are walked in their turn.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Walk {
-    since: Timestamp,
-    until: Timestamp,
-    as_of: Timestamp,
-    active: Vec<(usize, Option<Place>)>,
-    late: Vec<(usize, Option<Place>)>,
-    last: Option<Place>,
-}
-
 impl Gateway {
     /// A page of the history.
     ///
@@ -45,7 +30,8 @@ impl Gateway {
     pub async fn history(&self, caller: &Caller, query: HistoryQuery, paging: Paging) -> Result<HistoryPage, Error> {
         let mut sources = self.sources(caller, &query)?;
         let name = walk_name(&query, &sources);
-        let (born, mut walk) = self.begin_or_continue(caller, &query, &name, (&paging, sources.len()))?;
+        let keys: Vec<SourceKey> = sources.iter().map(Source::key).collect();
+        let mut walk = self.begin_or_continue(caller, &query, &name, (&paging, &keys))?;
         for (index, place) in &walk.active {
             let below = lowest(place.clone(), walk.last.clone());
             sources[*index].start(
@@ -67,7 +53,7 @@ impl Gateway {
         }
         let next_cursor = match walk.active.is_empty() {
             true => None,
-            false => Some(self.seal_cursor(caller, &name, &Sealed { born, place: &walk })?),
+            false => Some(self.walk_cursor(caller, &name, (&walk, &keys))?),
         };
         Ok(HistoryPage {
             data,
@@ -139,12 +125,7 @@ impl Gateway {
             .map(|(index, _)| index)
             .collect();
         for index in &failed {
-            let own = walk
-                .active
-                .iter()
-                .find(|(active, _)| active == index)
-                .and_then(|(_, place)| place.clone());
-            walk.late.push((*index, lowest(own, sources[*index].reached())));
+            walk.late.push((*index, Some(sources[*index].reached())));
             walk.active.retain(|(active, _)| active != index);
         }
         Ok((data, failed.is_empty() && walk.late.is_empty()))
@@ -190,25 +171,43 @@ impl Gateway {
         caller: &Caller,
         query: &HistoryQuery,
         name: &str,
-        place: (&Paging, usize),
-    ) -> Result<(i64, Walk), Error> {
+        place: (&Paging, &[SourceKey]),
+    ) -> Result<Walk, Error> {
         let (paging, sources) = place;
         if let Some(cursor) = &paging.cursor {
-            let sealed: Sealed<Walk> = self.open_cursor(caller, name, cursor)?;
-            return Ok((sealed.born, sealed.place));
+            return self.open_cursor(caller, (name, cursor), |plain| {
+                let walk = Walk::unpack(plain, sources)?;
+                Some((walk.as_of, walk))
+            });
         }
         let as_of = self.now();
-        let window = query.window.unwrap_or_else(|| self.today());
-        let active = (0..sources).map(|index| (index, None)).collect();
-        let walk = Walk {
+        let window = query.window.meant.unwrap_or_else(|| self.today());
+        let active = (0..sources.len()).map(|index| (index, None)).collect();
+        Ok(Walk {
             since: window.since,
             until: window.until,
             as_of,
             active,
             late: Vec::new(),
             last: None,
-        };
-        Ok((as_of.as_millis(), walk))
+        })
+    }
+
+    /// # Errors
+    /// `source-unavailable` where sources failed at so many different places that no cursor holds them.
+    fn walk_cursor(&self, caller: &Caller, name: &str, walk: (&Walk, &[SourceKey])) -> Result<String, Error> {
+        let (walk, sources) = walk;
+        let packed = walk
+            .pack(sources)
+            .ok_or_else(|| Error::new(Problem::Internal, "A place in the history cannot be written."))?;
+        let cursor = self.seal_cursor(caller, name, &packed)?;
+        if cursor.len() > MAX_LENGTH {
+            return Err(Error::new(
+                Problem::SourceUnavailable,
+                "More sources failed than can be gone back to; ask for this page again.",
+            ));
+        }
+        Ok(cursor)
     }
 
     fn today(&self) -> Window {
@@ -275,11 +274,8 @@ fn having_the_filters(sources: Vec<Source>, query: &HistoryQuery) -> Result<Vec<
 
 /// Names a walk by its query and its sources, so that a cursor continues only the walk it came from.
 fn walk_name(query: &HistoryQuery, sources: &[Source]) -> String {
-    let window = query
-        .window
-        .map_or(String::new(), |window| format!("{}/{}", window.since, window.until));
     let names: Vec<_> = sources.iter().map(Source::name).collect();
-    plain_name(&[&named(query), &window, &names.join(" ")])
+    plain_name(&[&named(query), &names.join(" ")])
 }
 
 /// The first instant after `at`: a window that ends there still holds what happened at it.

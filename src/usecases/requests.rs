@@ -53,6 +53,21 @@ pub struct Paging {
     pub cursor: Option<String>,
 }
 
+/// A window of a list as it was asked for.
+///
+/// A cursor goes on only with the same words, and with what they meant when its walk began: `today` is another day after
+/// midnight.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct AskedWindow {
+    /// `since` as the caller wrote it.
+    pub since: Option<String>,
+    /// `until` as the caller wrote it.
+    pub until: Option<String>,
+    /// What they mean now; none where neither is given.
+    #[serde(skip)]
+    pub meant: Option<Window>,
+}
+
 /// Which calls to list. An empty list of values filters nothing.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct CallQuery {
@@ -77,8 +92,7 @@ pub struct CallQuery {
     /// The request that placed them.
     pub request_id: Vec<String>,
     /// The window of their creation.
-    #[serde(skip)]
-    pub window: Option<Window>,
+    pub window: AskedWindow,
 }
 
 /// A verification to start.
@@ -118,8 +132,7 @@ pub struct VerificationQuery {
     /// The request that made them.
     pub request_id: Vec<String>,
     /// The window of their creation.
-    #[serde(skip)]
-    pub window: Option<Window>,
+    pub window: AskedWindow,
 }
 
 /// Which events to read.
@@ -168,8 +181,7 @@ pub struct CheckResult {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct HistoryQuery {
     /// The window of `created_at`.
-    #[serde(skip)]
-    pub window: Option<Window>,
+    pub window: AskedWindow,
     /// The accounts.
     pub account: Vec<AccountName>,
     /// The kinds of provider.

@@ -10,7 +10,7 @@ use crate::domain::history::{Record, Row, Window};
 use crate::domain::ids::CallId;
 use crate::domain::place::NewCall;
 use crate::domain::time::Timestamp;
-use crate::usecases::requests::{HistoryQuery, Paging, PlaceCall};
+use crate::usecases::requests::{AskedWindow, HistoryQuery, Paging, PlaceCall};
 
 fn row(id: usize, minutes_ago: i64) -> Row {
     Row {
@@ -34,9 +34,16 @@ fn week() -> Window {
     }
 }
 
+fn meant(window: Window) -> AskedWindow {
+    AskedWindow {
+        meant: Some(window),
+        ..AskedWindow::default()
+    }
+}
+
 fn query() -> HistoryQuery {
     HistoryQuery {
-        window: Some(week()),
+        window: meant(week()),
         ..HistoryQuery::default()
     }
 }
@@ -257,7 +264,7 @@ async fn quiet_days_are_not_read_one_by_one() {
     let bed = bed(&[&one], "");
     let since = Timestamp::from_millis(NOON - 90 * 86_400_000);
     let query = HistoryQuery {
-        window: Some(Window {
+        window: meant(Window {
             since,
             until: Timestamp::from_millis(NOON),
         }),
@@ -341,5 +348,76 @@ async fn a_record_of_the_longest_account_name_has_an_identifier_that_fits_and_fi
         assert!(record.id.len() <= 120, "{} has {}", record.id, record.id.len());
         let again = bed.gateway.record(&caller("owner"), &record.id, false).await.unwrap();
         assert_eq!(again, record);
+    }
+}
+
+/// Fifty accounts with long names, a row every half hour in turn.
+fn fifty_accounts() -> Vec<std::sync::Arc<Scripted>> {
+    let account = |index: i64| {
+        let one = Scripted::new(&format!("an-account-with-a-rather-long-name-{index}"), SAY);
+        *one.rows.lock().unwrap() = (0..3)
+            .map(|turn| Row {
+                id: format!("0199a2b0-c3d4-7e5f-8a9b-0c1d2e3f{index:02}{turn:02}"),
+                ..row(1, (turn * 50 + index) * 30)
+            })
+            .collect();
+        one
+    };
+    (0..50).map(account).collect()
+}
+
+#[tokio::test]
+async fn a_walk_over_fifty_sources_goes_on_with_a_short_cursor() {
+    let accounts = fifty_accounts();
+    let bed = bed(&accounts.iter().collect::<Vec<_>>(), "");
+    let whole = walk(&bed, &query(), 500).await;
+    assert_eq!(whole.len(), 150);
+    assert_eq!(walk(&bed, &query(), 7).await, whole);
+    let partial = HistoryQuery {
+        partial: true,
+        ..query()
+    };
+    for (index, account) in accounts.iter().enumerate() {
+        *account.failing.lock().unwrap() = index % 3;
+    }
+    let mut late = walk(&bed, &partial, 7).await;
+    late.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
+    assert_eq!(late, whole, "those that failed came later, each once");
+}
+
+fn asked(since: &str, window: Window) -> AskedWindow {
+    AskedWindow {
+        since: Some(since.into()),
+        ..meant(window)
+    }
+}
+
+#[tokio::test]
+async fn a_walk_begun_today_goes_on_after_midnight_with_the_window_it_began_with() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    *one.rows.lock().unwrap() = (0..3).map(|id| row(id, id as i64 * 60)).collect();
+    let days = |days: i64| {
+        let shift = |at: Timestamp| at.plus_seconds(days * 86_400);
+        Window {
+            since: shift(week().since),
+            until: shift(week().until),
+        }
+    };
+    let list = async |window: AskedWindow, cursor: Option<String>| {
+        let query = HistoryQuery {
+            window,
+            ..HistoryQuery::default()
+        };
+        let paging = Paging { limit: 1, cursor };
+        bed.gateway.history(&caller("owner"), query, paging).await
+    };
+    let first = list(asked("yesterday", days(0)), None).await.unwrap();
+    let cursor = first.next_cursor;
+    let second = list(asked("yesterday", days(30)), cursor.clone()).await.unwrap();
+    assert_eq!(second.data[0].provider_ref, Some(ProviderRef::id("1")));
+    for other in [asked("today", days(0)), meant(days(0)), AskedWindow::default()] {
+        let refused = list(other, cursor.clone()).await.unwrap_err();
+        assert_eq!(refused.problem, Problem::InvalidCursor);
     }
 }

@@ -1,14 +1,16 @@
 //! At most one dial, whatever the providers answer.
 
-use super::bed::{Bed, SAY, Scripted, bed, caller, failed, refused, say};
+use super::bed::{Bed, NOON, SAY, Scripted, bed, caller, failed, refused, say};
 use crate::domain::address::Address;
 use crate::domain::call::LegSide;
 use crate::domain::call::{AttemptOutcome, CallStatus, ProviderRef};
 use crate::domain::error::{Error, FailureKind, Problem, Refusal};
+use crate::domain::history::Window;
 use crate::domain::phone::Region;
 use crate::domain::place::{Action, ActionKind, Capability, NewCall, Script};
+use crate::domain::time::Timestamp;
 use crate::providers::port::{MonitorMode, Offer};
-use crate::usecases::requests::{Accepted, CallQuery, Paging, PlaceCall};
+use crate::usecases::requests::{Accepted, AskedWindow, CallQuery, Paging, PlaceCall};
 
 type Placed = Result<Accepted<crate::domain::call::Call>, Error>;
 
@@ -256,4 +258,36 @@ async fn every_party_that_is_dialled_is_of_an_allowed_country() {
             assert_eq!(refused, (!allowed).then_some(Problem::DestinationNotAllowed), "{to}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_list_begun_today_goes_on_after_midnight_with_the_window_it_began_with() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "[calls]\nautomated_calls_per_number = false");
+    for _ in 0..3 {
+        place(&bed, say("+5511988887777")).await.unwrap();
+    }
+    let today = |days: i64| AskedWindow {
+        since: Some("today".into()),
+        until: None,
+        meant: Some(Window {
+            since: Timestamp::from_millis(NOON).plus_seconds((days * 24 - 12) * 3600),
+            until: Timestamp::from_millis(NOON).plus_seconds((days * 24 + 12) * 3600),
+        }),
+    };
+    let list = async |window: AskedWindow, cursor: Option<String>| {
+        let query = CallQuery {
+            window,
+            ..CallQuery::default()
+        };
+        let paging = Paging { limit: 2, cursor };
+        bed.gateway.calls(&caller("acme"), query, paging).await
+    };
+    let cursor = list(today(0), None).await.unwrap().next_cursor;
+    assert_eq!(list(today(1), cursor.clone()).await.unwrap().data.len(), 1);
+    let other = AskedWindow {
+        since: Some("yesterday".into()),
+        ..today(0)
+    };
+    assert_eq!(list(other, cursor).await.unwrap_err().problem, Problem::InvalidCursor);
 }

@@ -66,7 +66,12 @@ impl Walk {
             pack_place(&mut bytes, place, sources)?;
         }
         if !places.is_empty() {
-            let number = |place: &Place| places.binary_search(&place).ok().and_then(|at| u8::try_from(at + 1).ok());
+            let number = |place: &Place| {
+                places
+                    .binary_search(&place)
+                    .ok()
+                    .and_then(|at| u8::try_from(at + 1).ok())
+            };
             bytes.extend(members.iter().map(|(.., place)| place.and_then(number).unwrap_or(0)));
         }
         Some(bytes)

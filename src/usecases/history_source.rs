@@ -225,10 +225,11 @@ impl Source {
         let Some(history) = self.entry.provider.history() else {
             return Ok(Vec::new());
         };
-        let number = |address: &crate::domain::address::Address| address.number().cloned();
+        // Where one party has no number, a report of the others' numbers would lack its rows.
+        let numbers: Option<Vec<_>> = query.number.iter().map(|party| party.number().cloned()).collect();
         let asked = ReportQuery {
             window,
-            numbers: query.number.iter().filter_map(number).collect(),
+            numbers: numbers.unwrap_or_default(),
             agent_ids: query.agent_id.clone(),
             campaign_ids: query.campaign_id.clone(),
             external_ids: query.external_id.clone(),

@@ -49,7 +49,7 @@ pub struct Report {
 pub struct ReportQuery {
     /// The window of `created_at`.
     pub window: Window,
-    /// Either party's number.
+    /// Either party's number; the same party may be written with or without the ninth digit.
     pub numbers: Vec<PhoneNumber>,
     /// Agents' identifiers.
     pub agent_ids: Vec<String>,

@@ -47,6 +47,8 @@ pub struct Scripted {
     /// How many times reading the report fails before it works.
     pub failing: Mutex<usize>,
     pages: Mutex<usize>,
+    /// What its report was last asked for.
+    pub asked: Mutex<Option<ReportQuery>>,
     hung_up: Mutex<usize>,
     news: Mutex<Vec<News>>,
 }
@@ -77,6 +79,7 @@ impl Scripted {
             unreported: AtomicBool::default(),
             failing: Mutex::default(),
             pages: Mutex::default(),
+            asked: Mutex::default(),
             hung_up: Mutex::default(),
             news: Mutex::default(),
         })
@@ -231,6 +234,7 @@ impl History for Scripted {
 
     async fn page(&self, _: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure> {
         *self.pages.lock().unwrap() += 1;
+        *self.asked.lock().unwrap() = Some(query.clone());
         let mut failing = self.failing.lock().unwrap();
         if *failing > 0 {
             *failing -= 1;

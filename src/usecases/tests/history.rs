@@ -3,11 +3,13 @@
 use std::sync::atomic::Ordering;
 
 use super::bed::{Bed, NOON, SAY, Scripted, bed, caller, say};
+use crate::domain::address::Address;
 use crate::domain::call::{Call, CallKind, CallStatus, ProviderRef};
 use crate::domain::error::Problem;
 use crate::domain::facts::CallFacts;
 use crate::domain::history::{Record, Row, Window};
 use crate::domain::ids::CallId;
+use crate::domain::phone::Region;
 use crate::domain::place::NewCall;
 use crate::domain::time::Timestamp;
 use crate::usecases::requests::{AskedWindow, HistoryQuery, Paging, PlaceCall};
@@ -419,5 +421,28 @@ async fn a_walk_begun_today_goes_on_after_midnight_with_the_window_it_began_with
     for other in [asked("today", days(0)), meant(days(0)), AskedWindow::default()] {
         let refused = list(other, cursor.clone()).await.unwrap_err();
         assert_eq!(refused.problem, Problem::InvalidCursor);
+    }
+}
+
+#[tokio::test]
+async fn numbers_are_left_to_the_provider_only_where_every_party_asked_for_is_one() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let party = |text: &str| Address::parse(text, Region::BR).unwrap();
+    for (parties, passed) in [
+        (vec!["+551133334444"], 1),
+        (vec!["+551133334444", "whatsapp:+551133335555"], 2),
+        (vec!["+551133334444", "ext:4000"], 0),
+    ] {
+        let query = HistoryQuery {
+            number: parties.iter().map(|text| party(text)).collect(),
+            ..query()
+        };
+        walk(&bed, &query, 10).await;
+        assert_eq!(
+            one.asked.lock().unwrap().as_ref().unwrap().numbers.len(),
+            passed,
+            "{parties:?}"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! One source of the history: a provider's report, or the journal of what webhooks told.
 
-use std::collections::HashSet;
+mod absent;
+mod rows;
 
 use super::gateway::Gateway;
 use super::history_cursor::{Place, SourceKey};
@@ -12,14 +13,12 @@ use crate::domain::account::AccountName;
 use crate::domain::call::{Call, CallKind};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Failure, Problem};
-use crate::domain::history::{Record, Row, Window};
+use crate::domain::history::{Record, Window};
 use crate::domain::time::Timestamp;
-use crate::providers::port::{Filter, Report, ReportQuery};
+use crate::providers::port::{Filter, Report};
 use crate::providers::registry::Entry;
 use crate::store::{Order, Range, keys};
 
-/// How many pages one window of a report may have before the provider is taken to repeat itself.
-const MOST_PAGES: usize = 10_000;
 /// How many days a window grows to while nothing is found.
 const LONGEST_DAYS: i32 = 32;
 /// How many calls of the journal are read per round trip.
@@ -39,6 +38,12 @@ pub(super) struct Source {
     read_from: Timestamp,
     days: i32,
     failure: Option<Failure>,
+    /// How the provider said that the account does not have the report.
+    absent: Option<Failure>,
+    /// Whether the account is known to have other reports than those that are absent.
+    vouched: bool,
+    /// How many rows of this request could not be read.
+    unreadable: usize,
 }
 
 impl Source {
@@ -54,6 +59,9 @@ impl Source {
             read_from: Timestamp::from_millis(0),
             days: 1,
             failure: None,
+            absent: None,
+            vouched: false,
+            unreadable: 0,
         };
         match entry.provider.history() {
             Some(history) => history.reports().iter().map(|report| source(Some(*report))).collect(),
@@ -155,7 +163,11 @@ impl Source {
             report: self.report_name().to_owned(),
             status: if self.failed() { "failed" } else { "ok" }.to_owned(),
             rows: page.iter().filter(mine).count(),
-            detail: self.failure.as_ref().map(|failure| failure.outcome().to_string()),
+            detail: match &self.failure {
+                Some(failure) => Some(failure.outcome().to_string()),
+                None if self.unreadable > 0 => Some(format!("{} rows could not be read", self.unreadable)),
+                None => None,
+            },
         }
     }
 
@@ -178,6 +190,7 @@ impl Source {
             None => gateway.journal_records(caller, &self.entry, window, query.raw).await?,
             Some(report) => match self.rows(&report, query, window).await {
                 Ok(rows) => {
+                    let rows = self.readable(&report, rows);
                     gateway
                         .report_records(caller, &self.entry, (report, rows), query.raw)
                         .await?
@@ -218,32 +231,6 @@ impl Source {
         first
             .to_zoned(self.zone.clone())
             .map_or(self.read_from, |start| Timestamp::from(start.timestamp()))
-    }
-
-    /// Every row of a report in a window, each once, though the list may move between two pages.
-    async fn rows(&self, report: &Report, query: &HistoryQuery, window: Window) -> Result<Vec<Row>, Failure> {
-        let Some(history) = self.entry.provider.history() else {
-            return Ok(Vec::new());
-        };
-        // Where one party has no number, a report of the others' numbers would lack its rows.
-        let numbers: Option<Vec<_>> = query.number.iter().map(|party| party.number().cloned()).collect();
-        let asked = ReportQuery {
-            window,
-            numbers: numbers.unwrap_or_default(),
-            agent_ids: query.agent_id.clone(),
-            campaign_ids: query.campaign_id.clone(),
-            external_ids: query.external_id.clone(),
-        };
-        let mut seen = HashSet::new();
-        let mut rows = Vec::new();
-        for index in 0..MOST_PAGES {
-            let page = history.page(report.name, &asked, index).await?;
-            rows.extend(page.rows.into_iter().filter(|row| seen.insert(row.id.clone())));
-            if !page.more {
-                break;
-            }
-        }
-        Ok(rows)
     }
 }
 

@@ -160,6 +160,7 @@ impl Gateway {
             for read in join_all(reads).await {
                 read?;
             }
+            Self::fail_disabled(sources).await;
             if let Some(source) = sources.iter().find(|source| source.failed() && !query.partial) {
                 return Err(source.unavailable());
             }

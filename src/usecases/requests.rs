@@ -229,7 +229,7 @@ pub struct SourceState {
     pub status: String,
     /// Rows of this page that came from it.
     pub rows: usize,
-    /// Why it failed.
+    /// Why it failed, or how many of its rows could not be read and are left out.
     pub detail: Option<String>,
 }
 

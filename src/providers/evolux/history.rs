@@ -28,7 +28,10 @@ impl History for Evolux {
             .await;
         match read {
             // Servers before 6.16 have no queue report.
-            Err(failure) if failure.kind == FailureKind::Refused(Refusal::NotFound) => Ok(ReportPage::default()),
+            Err(failure) if page == 0 && failure.kind == FailureKind::Refused(Refusal::NotFound) => Ok(ReportPage {
+                absent: Some(failure),
+                ..ReportPage::default()
+            }),
             read => read,
         }
     }

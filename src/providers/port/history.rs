@@ -68,6 +68,10 @@ pub struct ReportPage {
     pub more: bool,
     /// Rows in all pages, where the provider tells.
     pub total: Option<u64>,
+    /// How many things listed are no rows: without an identifier, or not of a row's form.
+    pub unreadable: usize,
+    /// How the provider said that the account does not have this report; only ever on its first page.
+    pub absent: Option<Failure>,
 }
 
 /// Lists past calls.
@@ -78,7 +82,7 @@ pub trait History: Send + Sync {
 
     /// Reads page `page` (from 0) of a report. The list may move between two pages.
     ///
-    /// A report this account does not have answers an empty page.
+    /// A report this account does not have answers an empty first page that says so. A row that cannot be read is counted.
     ///
     /// # Errors
     /// As every exchange.

@@ -47,6 +47,12 @@ pub struct Scripted {
     /// How many times reading the report fails before it works.
     pub failing: Mutex<usize>,
     pages: Mutex<usize>,
+    /// Its reports, which all list the same rows.
+    pub reports: Mutex<&'static [Report]>,
+    /// The reports it does not have after all.
+    pub absent: Mutex<Vec<&'static str>>,
+    /// How many things on each page are no rows.
+    pub unreadable: Mutex<usize>,
     /// What its report was last asked for.
     pub asked: Mutex<Option<ReportQuery>>,
     hung_up: Mutex<usize>,
@@ -65,6 +71,17 @@ const REPORT: &[Report] = &[Report {
     page_size: 7,
 }];
 
+/// Two reports, each of another kind of call.
+pub const TWO_REPORTS: &[Report] = &[
+    REPORT[0],
+    Report {
+        name: "flows",
+        code: b'f',
+        kinds: &[CallKind::Flow],
+        ..REPORT[0]
+    },
+];
+
 impl Scripted {
     pub fn new(name: &str, offers: &'static [Offer]) -> Arc<Self> {
         Arc::new(Self {
@@ -79,6 +96,9 @@ impl Scripted {
             unreported: AtomicBool::default(),
             failing: Mutex::default(),
             pages: Mutex::default(),
+            reports: Mutex::new(REPORT),
+            absent: Mutex::default(),
+            unreadable: Mutex::default(),
             asked: Mutex::default(),
             hung_up: Mutex::default(),
             news: Mutex::default(),
@@ -229,12 +249,18 @@ impl Codes for Scripted {
 #[async_trait]
 impl History for Scripted {
     fn reports(&self) -> &[Report] {
-        REPORT
+        *self.reports.lock().unwrap()
     }
 
-    async fn page(&self, _: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure> {
+    async fn page(&self, report: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure> {
         *self.pages.lock().unwrap() += 1;
         *self.asked.lock().unwrap() = Some(query.clone());
+        if self.absent.lock().unwrap().contains(&report) {
+            return Ok(ReportPage {
+                absent: Some(refused(Refusal::Policy)),
+                ..ReportPage::default()
+            });
+        }
         let mut failing = self.failing.lock().unwrap();
         if *failing > 0 {
             *failing -= 1;
@@ -244,7 +270,7 @@ impl History for Scripted {
         let rows = self.rows.lock().unwrap();
         let inside: Vec<_> = rows
             .iter()
-            .filter(|row| query.window.contains(row.facts.created_at.unwrap()))
+            .filter(|row| row.facts.created_at.is_none_or(|at| query.window.contains(at)))
             .cloned()
             .collect();
         let page: Vec<_> = inside.iter().skip(page * size).take(size).cloned().collect();
@@ -252,6 +278,8 @@ impl History for Scripted {
             more: page.len() == size,
             rows: page,
             total: None,
+            unreadable: *self.unreadable.lock().unwrap(),
+            absent: None,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::bed::{Bed, NOON, SAY, Scripted, bed, caller, say};
+use super::bed::{Bed, NOON, SAY, Scripted, TWO_REPORTS, bed, caller, say};
 use crate::domain::address::Address;
 use crate::domain::call::{Call, CallKind, CallStatus, ProviderRef};
 use crate::domain::error::Problem;
@@ -445,4 +445,63 @@ async fn numbers_are_left_to_the_provider_only_where_every_party_asked_for_is_on
             "{parties:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_account_all_of_whose_reports_are_absent_has_failed_and_is_not_empty() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    *one.reports.lock().unwrap() = TWO_REPORTS;
+    for (kind, absent, fails) in [
+        (vec![], vec!["flows"], false),
+        (vec![CallKind::Flow], vec!["flows"], false),
+        (vec![], vec!["flows", "calls"], true),
+        (vec![CallKind::Flow], vec!["flows", "calls"], true),
+    ] {
+        *one.absent.lock().unwrap() = absent.clone();
+        let asked = HistoryQuery {
+            kind: kind.clone(),
+            ..query()
+        };
+        let paging = Paging {
+            limit: 10,
+            cursor: None,
+        };
+        let read = bed.gateway.history(&caller("owner"), asked, paging).await;
+        let failed = read.err().map(|error| error.problem);
+        assert_eq!(
+            failed,
+            fails.then_some(Problem::SourceUnavailable),
+            "{kind:?} {absent:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_counted_and_takes_no_other_with_it() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let mut undated = row(2, 2);
+    undated.facts.created_at = None;
+    let too_long = Row {
+        id: "9".repeat(100),
+        ..row(3, 3)
+    };
+    *one.rows.lock().unwrap() = vec![row(1, 1), undated, too_long];
+    *one.unreadable.lock().unwrap() = 1;
+    let today = HistoryQuery {
+        window: meant(Window {
+            since: Timestamp::from_millis(NOON - 3600 * 1000),
+            ..week()
+        }),
+        ..HistoryQuery::default()
+    };
+    let paging = Paging {
+        limit: 10,
+        cursor: None,
+    };
+    let page = bed.gateway.history(&caller("owner"), today, paging).await.unwrap();
+    assert_eq!((page.data.len(), page.complete), (1, true));
+    assert_eq!(page.sources[0].status, "ok");
+    assert_eq!(page.sources[0].detail.as_deref(), Some("3 rows could not be read"));
 }

@@ -15,13 +15,14 @@ use crate::domain::caller::{Caller, Scope};
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::domain::history::Row;
 use crate::domain::ids::CallId;
+use crate::domain::money::Money;
 use crate::domain::phone::{PhoneNumber, Region};
 use crate::domain::place::{Action, ActionKind, Capability, NewCall, Script};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
 use crate::providers::port::{
-    Authentic, Calls, Code, Codes, Control, Filter, History, KeyUsage, MonitorMode, NewCode, News, Offer, Provider,
-    Report, ReportPage, ReportQuery, Target, Unreadable, Webhooks,
+    Authentic, Balance, Calls, Code, Codes, Control, Filter, History, KeyUsage, MonitorMode, NewCode, News, Offer,
+    Provider, Report, ReportPage, ReportQuery, Target, Unreadable, Webhooks,
 };
 use crate::providers::registry::{Accounts, Entry};
 use crate::seal::Sealer;
@@ -47,6 +48,8 @@ pub struct Scripted {
     /// How many times reading the report fails before it works.
     pub failing: Mutex<usize>,
     pages: Mutex<usize>,
+    /// How often it was asked for its credit.
+    pub balances: Mutex<usize>,
     /// Its reports, which all list the same rows.
     pub reports: Mutex<&'static [Report]>,
     /// The reports it does not have after all.
@@ -58,6 +61,9 @@ pub struct Scripted {
     hung_up: Mutex<usize>,
     news: Mutex<Vec<News>>,
 }
+
+/// The account that every tenant owns.
+pub const EVERYONES: &str = "everyones";
 
 pub const SAY: &[Offer] = &[Offer {
     operation: Capability::Say,
@@ -100,6 +106,7 @@ impl Scripted {
             absent: Mutex::default(),
             unreadable: Mutex::default(),
             asked: Mutex::default(),
+            balances: Mutex::default(),
             hung_up: Mutex::default(),
             news: Mutex::default(),
         })
@@ -158,7 +165,17 @@ impl Provider for Scripted {
     }
 
     fn key_usage(&self) -> Vec<KeyUsage> {
-        Vec::new()
+        vec![KeyUsage {
+            id: "1".into(),
+            fingerprint: "f".into(),
+            last_used: None,
+            last_accepted: None,
+            last_rejected: None,
+        }]
+    }
+
+    fn balance(&self) -> Option<&dyn Balance> {
+        Some(self)
     }
 
     fn calls(&self) -> Option<&dyn Calls> {
@@ -195,6 +212,14 @@ impl Calls for Scripted {
     async fn place(&self, call: &NewCall) -> Result<Option<ProviderRef>, Failure> {
         self.placed.lock().unwrap().push(call.clone());
         self.places.lock().unwrap().pop_front().unwrap_or(Ok(None))
+    }
+}
+
+#[async_trait]
+impl Balance for Scripted {
+    async fn balance(&self) -> Result<Money, Failure> {
+        *self.balances.lock().unwrap() += 1;
+        Ok(Money::brl(7.into()))
     }
 }
 
@@ -332,8 +357,13 @@ pub fn bed_over(providers: &[&Arc<Scripted>], more: &str, between: impl FnOnce(S
          [routing]\ncalls = [{order}]\nverifications = [{order}]\n"
     );
     for provider in providers {
+        let owner = if provider.name.as_str() == EVERYONES {
+            "*"
+        } else {
+            "owner"
+        };
         text += &format!(
-            "[accounts.{}]\nprovider = \"scripted\"\nowner = \"owner\"\nkeys = [ {{ id = \"1\", secret = \"env::LONG\" }} ]\n\
+            "[accounts.{}]\nprovider = \"scripted\"\nowner = \"{owner}\"\nkeys = [ {{ id = \"1\", secret = \"env::LONG\" }} ]\n\
              webhook_keys = [ {{ id = \"1\", secret = \"env::HOOK\" }} ]\n",
             provider.name
         );

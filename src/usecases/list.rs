@@ -1,5 +1,6 @@
 //! Lists of our own objects, newest first, and the cursors that continue them.
 
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::gateway::Gateway;
@@ -9,7 +10,7 @@ use crate::domain::error::{Error, Problem};
 use crate::domain::history::Window;
 use crate::domain::time::Timestamp;
 use crate::seal::{Purpose, plain_name};
-use crate::store::{Key, Order, Range, Set};
+use crate::store::{Key, Order, Range, Scored, Set};
 
 /// How many members are looked at per round trip.
 const BATCH: usize = 200;
@@ -31,8 +32,8 @@ struct Continued {
 
 /// A list to walk.
 pub(super) struct Listing<'a> {
-    /// The set of its members by time of creation.
-    pub(super) set: Set,
+    /// The sets of its members by time of creation.
+    pub(super) sets: Vec<Set>,
     /// Names the list and its filters: a cursor of another query does not open.
     pub(super) query: String,
     /// The window of creation, unless the cursor carries one.
@@ -90,7 +91,8 @@ impl Gateway {
         let mut walk = self.continued(caller, &listing, paging)?;
         let mut data = Vec::new();
         for _ in 0..MOST_SEEN / BATCH {
-            let members = self.store.range(&listing.set, walk.range()).await?;
+            let ranges = listing.sets.iter().map(|set| self.store.range(set, walk.range()));
+            let members = newest(try_join_all(ranges).await?.concat());
             let keys: Vec<_> = members.iter().map(|member| (listing.key)(&member.member)).collect();
             let objects = self.store.get_many(&keys).await?;
             let last_batch = members.len() < BATCH;
@@ -151,6 +153,13 @@ impl Continued {
             limit: BATCH,
         }
     }
+}
+
+/// The next members of all the sets.
+fn newest(mut members: Vec<Scored>) -> Vec<Scored> {
+    members.sort_by(|one, other| (other.score, &other.member).cmp(&(one.score, &one.member)));
+    members.truncate(BATCH);
+    members
 }
 
 fn cursor_context(caller: &Caller, query: &str) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::bed::{Bed, NOON, SAY, Scripted, bed, caller, failed, say};
+use super::bed::{Bed, EVERYONES, NOON, SAY, Scripted, bed, caller, failed, say};
 use crate::domain::address::Address;
 use crate::domain::call::{Call, CallKind, CallStatus, Direction, ProviderRef, SettledBy};
 use crate::domain::error::{FailureKind, Problem};
@@ -247,4 +247,43 @@ async fn an_echo_does_not_take_over_a_call_that_has_another_name() {
         (call.status, call.provider_ref)
     );
     assert_eq!(listed(&bed, "owner").await[0].provider_ref, Some(ProviderRef::id("8")));
+}
+
+#[tokio::test]
+async fn what_every_tenant_owns_is_read_and_listed_by_all() {
+    let everyones = Scripted::new(EVERYONES, SAY);
+    everyones.will_place(Ok(Some(ProviderRef::id("7"))));
+    let bed = bed(&[&everyones], "");
+    let inbound = CallFacts {
+        direction: Some(Direction::Inbound),
+        ..facts("8", CallStatus::Completed)
+    };
+    everyones.will_tell(vec![News::Call(Box::new(inbound))]);
+    let body = Bytes::from_static(b"{}");
+    bed.gateway.take_webhook(EVERYONES, None, "hook", body).await.unwrap();
+    apply(&bed, async || !listed(&bed, "*").await.is_empty()).await;
+    bed.clock.advance(Duration::from_secs(1));
+    let own = place(&bed).await;
+    for (tenant, calls) in [("acme", 2), ("other", 1), ("*", 2)] {
+        let mut seen = Vec::new();
+        let mut cursor = None;
+        loop {
+            let paging = Paging { limit: 1, cursor };
+            let page = bed
+                .gateway
+                .calls(&caller(tenant), CallQuery::default(), paging)
+                .await
+                .unwrap();
+            seen.extend(page.data);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), calls, "{tenant}");
+        let shared = seen.last().unwrap();
+        assert_eq!(shared.direction, Direction::Inbound);
+        assert!(bed.gateway.call(&caller(tenant), shared.id, false).await.is_ok());
+        assert_eq!(seen[0].id == own.id, tenant != "other", "newest first");
+    }
 }

@@ -82,7 +82,7 @@ impl Gateway {
             return Err(Error::new(Problem::NotSupported, "No account can take the call."));
         };
         let would = Would {
-            account: account.clone(),
+            account: Some(account.clone()),
             operation: operation(entry, &request.call).to_owned(),
         };
         let limits = self
@@ -98,7 +98,7 @@ impl Gateway {
             });
         Ok(Preview {
             dry_run: true,
-            routing,
+            routing: Some(routing),
             would,
             limits,
             permission,

@@ -253,8 +253,8 @@ pub struct HistoryPage {
 pub struct Preview {
     /// Always true.
     pub dry_run: bool,
-    /// The account that would be chosen and why.
-    pub routing: Routing,
+    /// The account that would be chosen and why; null for a test number, which none answers for.
+    pub routing: Option<Routing>,
     /// What would be done.
     pub would: Would,
     /// The limits the request counts against, as they stand.
@@ -267,9 +267,9 @@ pub struct Preview {
 /// The provider's operation a request would become.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Would {
-    /// The account.
-    pub account: AccountName,
-    /// The provider's operation.
+    /// The account; null for a test number.
+    pub account: Option<AccountName>,
+    /// The provider's operation; `test` for a test number, to which nothing is sent.
     #[schema(example = "POST /tts")]
     pub operation: String,
 }

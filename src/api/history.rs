@@ -64,7 +64,8 @@ impl From<HistoryPage> for HistoryList {
 /// The call records of every account you may see, in one list, newest first. Repeat a filter for several values.
 ///
 /// Without a window the records of today are listed; a window has at most 92 days. To go on, repeat every parameter but
-/// `limit` with the cursor. A source that fails is 503 `source-unavailable`, unless `partial=true`.
+/// `limit` with the cursor; a page may be short and still be followed by another. A source that fails is 503
+/// `source-unavailable`, unless `partial=true`.
 #[utoipa::path(
     get,
     path = "/history",

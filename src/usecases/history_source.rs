@@ -42,6 +42,8 @@ pub(super) struct Source {
     absent: Option<Failure>,
     /// Whether the account is known to have other reports than those that are absent.
     vouched: bool,
+    /// How many rows were read, whoever may see them.
+    rows: usize,
     /// How many rows of this request could not be read.
     unreadable: usize,
 }
@@ -61,6 +63,7 @@ impl Source {
             failure: None,
             absent: None,
             vouched: false,
+            rows: 0,
             unreadable: 0,
         };
         match entry.provider.history() {
@@ -71,8 +74,10 @@ impl Source {
 
     /// Starts a walk of `window` below a place.
     pub(super) fn start(&mut self, window: Window, below: Option<Place>) {
-        let newest = below.as_ref().map_or(window.until, |(at, _)| {
-            window.until.min(Timestamp::from_millis(at.as_millis() + 1))
+        let newest = below.as_ref().map_or(window.until, |(at, id)| {
+            window
+                .until
+                .min(Timestamp::from_millis(at.as_millis() + i64::from(!id.is_empty())))
         });
         self.read_from = newest;
         self.window = Some(window);
@@ -132,6 +137,16 @@ impl Source {
         self.read_from > at
     }
 
+    /// How many rows were read of it for this request.
+    pub(super) fn rows_read(&self) -> usize {
+        self.rows
+    }
+
+    /// Everything from here on is read.
+    pub(super) fn read_from(&self) -> Timestamp {
+        self.read_from
+    }
+
     /// Whether it failed.
     pub(super) fn failed(&self) -> bool {
         self.failure.is_some()
@@ -186,14 +201,13 @@ impl Source {
             since: self.start_of_days().max(whole.since),
             until: self.read_from,
         };
-        let records = match self.report {
+        let (found, records) = match self.report {
             None => gateway.journal_records(caller, &self.entry, window, query.raw).await?,
             Some(report) => match self.rows(&report, query, window).await {
                 Ok(rows) => {
-                    let rows = self.readable(&report, rows);
-                    gateway
-                        .report_records(caller, &self.entry, (report, rows), query.raw)
-                        .await?
+                    let (found, rows) = (rows.len(), self.readable(&report, rows));
+                    let records = gateway.report_records(caller, &self.entry, (report, rows), query.raw);
+                    (found, records.await?)
                 }
                 Err(failure) => {
                     self.failure = Some(failure);
@@ -201,7 +215,8 @@ impl Source {
                 }
             },
         };
-        self.days = if records.is_empty() {
+        self.rows += found;
+        self.days = if found == 0 {
             (self.days * 2).min(LONGEST_DAYS)
         } else {
             1
@@ -235,18 +250,18 @@ impl Source {
 }
 
 impl Gateway {
-    /// The calls of an account that only webhooks told of.
+    /// The calls of an account that only webhooks told of; also how many there are, whoever may see them.
     async fn journal_records(
         &self,
         caller: &Caller,
         entry: &Entry,
         window: Window,
         raw: bool,
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Result<(usize, Vec<Record>), Error> {
         let set = keys::calls_of_account(&entry.config.name);
         let scores = window.since.as_millis()..=window.until.as_millis() - 1;
         let mut after = None;
-        let mut records = Vec::new();
+        let (mut found, mut records) = (0, Vec::new());
         loop {
             let range = Range {
                 scores: scores.clone(),
@@ -255,6 +270,7 @@ impl Gateway {
                 limit: BATCH,
             };
             let members = self.store.range(&set, range).await?;
+            found += members.len();
             let keys: Vec<_> = members.iter().map(|member| keys::call(&member.member)).collect();
             let stored = self.store.get_many(&keys).await?;
             let calls = stored
@@ -264,7 +280,7 @@ impl Gateway {
             records.extend(calls.filter_map(|call| self.journal_record(caller, entry, call, raw)));
             match members.last() {
                 Some(last) if members.len() == BATCH => after = Some((last.score, last.member.clone())),
-                _ => return Ok(records),
+                _ => return Ok((found, records)),
             }
         }
     }

@@ -21,8 +21,11 @@ use crate::providers::port::{Filter, Recording, Target};
 use crate::providers::registry::Entry;
 use crate::seal::plain_name;
 
+/// How many rows one request reads before it gives a short page; what is begun, a day of each source, is finished.
+const MOST_ROWS: usize = 5_000;
+
 impl Gateway {
-    /// A page of the history.
+    /// A page of the history; short where much had to be read for little.
     ///
     /// # Errors
     /// `source-unavailable` naming the source, unless a partial answer is asked for; `invalid-cursor`, `cursor-expired`;
@@ -42,10 +45,13 @@ impl Gateway {
                 below,
             );
         }
-        let (data, complete) = self
+        let Merged {
+            data,
+            exhausted,
+            complete,
+        } = self
             .merge(caller, &query, (&mut sources, &mut walk), paging.limit)
             .await?;
-        let exhausted = data.len() < paging.limit;
         let sources = sources.iter().map(|source| source.state(&data)).collect();
         if exhausted {
             walk.active = std::mem::take(&mut walk.late);
@@ -100,23 +106,30 @@ impl Gateway {
             .map_err(|failure| recording_failed(&failure, entry))
     }
 
-    /// Takes records off the active sources, newest first, until `limit`; says whether every source answered.
+    /// Takes records off the active sources, newest first, until `limit` or until enough rows were read for them.
     async fn merge(
         &self,
         caller: &Caller,
         query: &HistoryQuery,
         state: (&mut [Source], &mut Walk),
         limit: usize,
-    ) -> Result<(Vec<Record>, bool), Error> {
+    ) -> Result<Merged, Error> {
         let (sources, walk) = state;
         let mut data = Vec::with_capacity(limit);
-        while data.len() < limit {
-            let Some(index) = self.newest(caller, query, sources).await? else {
-                break;
-            };
-            let Some(record) = sources[index].take() else { break };
-            walk.last = Some((record.created_at, record.id.clone()));
-            data.push(record);
+        let mut exhausted = false;
+        while data.len() < limit && !exhausted {
+            match self.newest(caller, query, sources).await? {
+                Next::Record(index) => {
+                    let Some(record) = sources[index].take() else { break };
+                    walk.last = Some((record.created_at, record.id.clone()));
+                    data.push(record);
+                }
+                Next::After(boundary) => {
+                    walk.last = Some((boundary, String::new()));
+                    break;
+                }
+                Next::None => exhausted = true,
+            }
         }
         let failed: Vec<_> = sources
             .iter()
@@ -128,16 +141,15 @@ impl Gateway {
             walk.late.push((*index, Some(sources[*index].reached())));
             walk.active.retain(|(active, _)| active != index);
         }
-        Ok((data, failed.is_empty() && walk.late.is_empty()))
+        Ok(Merged {
+            data,
+            exhausted,
+            complete: failed.is_empty() && walk.late.is_empty(),
+        })
     }
 
-    /// The source whose next record is the newest of all; reads on wherever a newer one could still hide.
-    async fn newest(
-        &self,
-        caller: &Caller,
-        query: &HistoryQuery,
-        sources: &mut [Source],
-    ) -> Result<Option<usize>, Error> {
+    /// What comes next: the newest record of all. Reads on wherever a newer one could still hide.
+    async fn newest(&self, caller: &Caller, query: &HistoryQuery, sources: &mut [Source]) -> Result<Next, Error> {
         loop {
             let best = sources
                 .iter()
@@ -150,7 +162,14 @@ impl Gateway {
                 .map(|source| source.is_drained() && hides(source))
                 .collect();
             if !reading.contains(&true) {
-                return Ok(best.map(|(_, index)| index));
+                return Ok(best.map_or(Next::None, |(_, index)| Next::Record(index)));
+            }
+            if sources.iter().map(Source::rows_read).sum::<usize>() >= MOST_ROWS {
+                let unread = sources.iter().zip(&reading).filter(|(_, reading)| **reading);
+                return Ok(unread
+                    .map(|(source, _)| source.read_from())
+                    .max()
+                    .map_or(Next::None, Next::After));
             }
             let reads = sources
                 .iter_mut()
@@ -240,6 +259,25 @@ impl Gateway {
             .collect();
         having_the_filters(sources, query)
     }
+}
+
+/// What a merge came to.
+struct Merged {
+    data: Vec<Record>,
+    /// Whether the active sources have no more.
+    exhausted: bool,
+    /// Whether every source answered.
+    complete: bool,
+}
+
+/// What a merge takes next.
+enum Next {
+    /// The next record of this source.
+    Record(usize),
+    /// Nothing more for this request, which has read enough: everything from here on is given.
+    After(Timestamp),
+    /// Nothing: every source is at its end.
+    None,
 }
 
 /// Keeps the sources that have a field for every filter used that only providers know of. The label of a call placed here

@@ -77,6 +77,11 @@ const REPORT: &[Report] = &[Report {
     page_size: 7,
 }];
 
+/// A report of long pages.
+pub const BUSY_REPORT: &[Report] = &[Report {
+    page_size: 1_000,
+    ..REPORT[0]
+}];
 /// Two reports, each of another kind of call.
 pub const TWO_REPORTS: &[Report] = &[
     REPORT[0],
@@ -291,7 +296,7 @@ impl History for Scripted {
             *failing -= 1;
             return Err(failed(FailureKind::Interrupted));
         }
-        let size = REPORT[0].page_size;
+        let size = self.reports()[0].page_size;
         let rows = self.rows.lock().unwrap();
         let inside: Vec<_> = rows
             .iter()

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::bed::{Bed, NOON, SAY, Scripted, TWO_REPORTS, bed, caller, say};
+use super::bed::{BUSY_REPORT, Bed, NOON, SAY, Scripted, TWO_REPORTS, bed, caller, say};
 use crate::domain::address::Address;
 use crate::domain::call::{Call, CallKind, CallStatus, ProviderRef};
 use crate::domain::error::Problem;
@@ -504,4 +504,47 @@ async fn a_row_that_cannot_be_read_is_counted_and_takes_no_other_with_it() {
     assert_eq!((page.data.len(), page.complete), (1, true));
     assert_eq!(page.sources[0].status, "ok");
     assert_eq!(page.sources[0].detail.as_deref(), Some("3 rows could not be read"));
+}
+
+#[tokio::test]
+async fn a_request_that_finds_little_in_much_answers_early_and_the_walk_goes_on() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    *one.reports.lock().unwrap() = BUSY_REPORT;
+    let day = 24 * 60;
+    *one.rows.lock().unwrap() = (0..12_000).map(|id| row(id, id as i64 / 200 * day)).collect();
+    let since = Timestamp::from_millis(NOON - 90 * 86_400_000);
+    let needle = HistoryQuery {
+        window: meant(Window { since, ..week() }),
+        provider_ref: vec!["11990".into()],
+        ..HistoryQuery::default()
+    };
+    let paging = Paging {
+        limit: 10,
+        cursor: None,
+    };
+    let first = bed
+        .gateway
+        .history(&caller("owner"), needle.clone(), paging)
+        .await
+        .unwrap();
+    assert!(
+        first.data.is_empty() && first.next_cursor.is_some(),
+        "much was read and nothing found"
+    );
+    assert!(one.pages() < 40, "{}", one.pages());
+    assert_eq!(walk_on(&bed, &needle, first).await.len(), 1);
+    let everything = HistoryQuery {
+        provider_ref: vec![],
+        ..needle
+    };
+    let paging = Paging {
+        limit: 10,
+        cursor: None,
+    };
+    let user = bed.gateway.history(&caller("acme"), everything, paging).await;
+    assert!(
+        user.unwrap().next_cursor.is_some(),
+        "rows that are not theirs count too"
+    );
 }

@@ -64,7 +64,8 @@ impl From<HistoryPage> for HistoryList {
 /// The call records of every account you may see, in one list, newest first. Repeat a filter for several values.
 ///
 /// Without a window the records of today are listed; a window has at most 92 days. To go on, repeat every parameter but
-/// `limit` with the cursor. A source that fails is 503 `source-unavailable`, unless `partial=true`.
+/// `limit` with the cursor; a page may be short and still be followed by another. A source that fails is 503
+/// `source-unavailable`, unless `partial=true`.
 #[utoipa::path(
     get,
     path = "/history",
@@ -163,7 +164,7 @@ pub async fn recording(edge: Edge) -> Result<HttpResponse, Error> {
 
 fn read_query(params: &mut Params, region: Region, days: &Days) -> HistoryQuery {
     let window = params.window(days, days.today().unwrap_or(When::ALWAYS));
-    if window.is_some_and(|window| length(window) > LONGEST_WINDOW) {
+    if !params.goes_on() && window.meant.is_some_and(|window| length(window) > LONGEST_WINDOW) {
         params.refuse(
             "since",
             Wrong::new("too_large", "must not be more than 92 days before until"),
@@ -265,7 +266,7 @@ mod tests {
         );
         assert!(read("since=2020-01-01").is_err());
         assert!(read("until=yesterday").is_err(), "since is today");
-        assert_eq!(read("").unwrap().window, None);
+        assert_eq!(read("").unwrap().window.meant, None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::values::{self, Wrong, truth};
 use super::window::{Days, When};
 use crate::domain::error::{Error, FieldError};
 use crate::domain::history::Window;
-use crate::usecases::requests::Paging;
+use crate::usecases::requests::{AskedWindow, Paging};
 
 /// How many objects a page has unless the caller says otherwise.
 pub const DEFAULT_LIMIT: usize = 50;
@@ -69,21 +69,28 @@ impl Params {
         }
     }
 
-    /// `since` and `until`; nothing where neither is given. The end that is not given is that of `otherwise`.
-    pub fn window(&mut self, days: &Days, otherwise: When) -> Option<Window> {
-        let since = self.one("since", |text| days.read(text));
-        let until = self.one("until", |text| days.read(text));
-        if since.is_none() && until.is_none() {
-            return None;
-        }
-        let (since, until) = (since.unwrap_or(otherwise), until.unwrap_or(otherwise));
-        if until.last() < since.start {
+    /// `since` and `until`; they mean nothing where neither is given. The end that is not given is that of `otherwise`.
+    pub fn window(&mut self, days: &Days, otherwise: When) -> AskedWindow {
+        let mut end = |name| self.one(name, |text| days.read(text).map(|when| (text.to_owned(), when)));
+        let (since, until) = (end("since").unzip(), end("until").unzip());
+        let ends = (since.1.unwrap_or(otherwise), until.1.unwrap_or(otherwise));
+        if !self.goes_on() && ends.1.last() < ends.0.start {
             self.refuse("until", Wrong::invalid("must be after since"));
         }
-        Some(Window {
-            since: since.start,
-            until: until.end,
-        })
+        let meant = Window {
+            since: ends.0.start,
+            until: ends.1.end,
+        };
+        AskedWindow {
+            meant: (since.0.is_some() || until.0.is_some()).then_some(meant),
+            since: since.0,
+            until: until.0,
+        }
+    }
+
+    /// Whether a walk goes on, whose window was checked when it began; what `today` means may have changed since.
+    pub fn goes_on(&self) -> bool {
+        self.pairs.iter().any(|(name, _)| name == "cursor")
     }
 
     /// Notes that a parameter is wrong.
@@ -203,9 +210,11 @@ mod tests {
         let window = |query: &str| {
             let mut params = Params::new(query);
             let window = params.window(&days, When::ALWAYS);
-            params
-                .finish()
-                .map(|()| window.map(|window| (window.since.to_string(), window.until.to_string())))
+            params.finish().map(|()| {
+                window
+                    .meant
+                    .map(|window| (window.since.to_string(), window.until.to_string()))
+            })
         };
         assert_eq!(window("").unwrap(), None);
         let both = (
@@ -226,6 +235,11 @@ mod tests {
         );
         assert!(window("since=2026-11-22T12:00:00Z&until=2026-11-22T11:59:59Z").is_err());
         assert!(window("since=today&since=today").is_err());
+        let overtaken = "since=today&until=2026-11-21&cursor=x";
+        let mut params = Params::new(overtaken);
+        params.window(&days, When::ALWAYS);
+        params.paging();
+        params.finish().unwrap();
     }
 
     #[test]

@@ -309,6 +309,12 @@ pub struct Call {
 }
 
 impl Call {
+    /// Whether the provider may mean this call by `reference`: it has that identifier, or none yet.
+    pub fn may_be(&self, reference: Option<&ProviderRef>) -> bool {
+        let known = self.provider_ref.as_ref().and_then(|known| known.id.as_ref());
+        known.is_none() || known == reference.and_then(|told| told.id.as_ref())
+    }
+
     /// A call nothing is known of yet but where it comes from.
     pub fn new(id: CallId, tenant: String, direction: Direction, kind: CallKind, created_at: Timestamp) -> Self {
         Self {

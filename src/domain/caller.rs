@@ -29,7 +29,7 @@ words! {
     }
 }
 
-/// The tenant that reads everything and acts for nobody.
+/// As a caller's tenant: it reads everything and acts for nobody. As an owner: every tenant.
 pub const EVERY_TENANT: &str = "*";
 
 /// The holder of a verified token.
@@ -46,9 +46,9 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether an object of `tenant` may be read.
+    /// Whether an object of `tenant` may be read; what every tenant owns may be by all.
     pub fn reads(&self, tenant: &str) -> bool {
-        self.tenant == EVERY_TENANT || self.tenant == tenant
+        self.reads_all() || self.tenant == tenant || tenant == EVERY_TENANT
     }
 
     /// Whether the caller reads everything and acts for nobody.

@@ -26,9 +26,9 @@ macro_rules! id {
                 Self(Uuid::now_v7())
             }
 
-            /// Reads the identifier where `text` holds exactly one.
-            pub fn find_in(text: &str) -> Option<Self> {
-                text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            /// Reads the last identifier that `text` holds as a word of its own.
+            pub fn last_in(text: &str) -> Option<Self> {
+                text.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_')
                     .find_map(|word| word.parse().ok())
             }
         }
@@ -102,6 +102,18 @@ id!(
     "evt_"
 );
 
+impl CallId {
+    /// The identifier as bytes.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    /// Reads what [`CallId::to_bytes`] gave.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+}
+
 impl EventId {
     /// Comes before every event; no event has it.
     pub const BEFORE_ALL: Self = Self(Uuid::nil());
@@ -147,8 +159,14 @@ mod tests {
     #[test]
     fn an_id_is_found_inside_a_tag() {
         let id = CallId::generate();
-        assert_eq!(CallId::find_in(&format!("order-7 {id}")), Some(id));
-        assert_eq!(CallId::find_in("order-7"), None);
+        assert_eq!(CallId::last_in(&format!("order-7 {id}")), Some(id));
+        let other = CallId::generate();
+        assert_eq!(
+            CallId::last_in(&format!("{other} {id} x")),
+            Some(id),
+            "ours is put last"
+        );
+        assert_eq!(CallId::last_in("order-7"), None);
     }
 
     #[test]

@@ -84,6 +84,12 @@ impl PhoneNumber {
         self.brazilian()?.get(..2)
     }
 
+    /// Whether it is a Brazilian fixed line, which is written in one way: mobiles are, with and without the ninth digit, in two.
+    pub fn is_brazilian_fixed_line(&self) -> bool {
+        let subscriber = self.brazilian().and_then(|national| national.get(2..));
+        subscriber.is_some_and(|number| number.len() == 8 && number.starts_with(['2', '3', '4', '5']))
+    }
+
     /// The number's country, where the numbering plans tell.
     pub fn country(&self) -> Option<Region> {
         if self.brazilian().is_some() {

@@ -186,14 +186,16 @@ impl NewCall {
 }
 
 /// Takes our identifier out of a tag that a provider echoed: what the caller wrote, and the identifier.
+///
+/// Ours is the last: a caller's own label may hold the name of another call.
 pub fn split_tag(echoed: &str) -> (Option<String>, Option<CallId>) {
-    let Some(id) = CallId::find_in(echoed) else {
-        let tag = echoed.trim();
-        return ((!tag.is_empty()).then(|| tag.to_owned()), None);
-    };
-    let rest = echoed.replace(&id.to_string(), "");
+    let id = CallId::last_in(echoed);
+    let (before, after) = id
+        .and_then(|id| echoed.rsplit_once(&id.to_string()))
+        .unwrap_or((echoed, ""));
+    let rest = [before, after].concat();
     let tag = rest.trim();
-    ((!tag.is_empty()).then(|| tag.to_owned()), Some(id))
+    ((!tag.is_empty()).then(|| tag.to_owned()), id)
 }
 
 words! {
@@ -300,6 +302,21 @@ mod tests {
     fn the_tag_sent_is_read_back_without_our_id() {
         let call = call(vec![say(None)]);
         assert_eq!(split_tag(&call.provider_tag()), (Some("order-7".into()), Some(call.id)));
+        let tricky = NewCall {
+            tag: Some(format!("again-{}", CallId::generate())),
+            ..call.clone()
+        };
+        let stolen = NewCall {
+            tag: Some(CallId::generate().to_string()),
+            ..call
+        };
+        for call in [tricky, stolen] {
+            assert_eq!(
+                split_tag(&call.provider_tag()),
+                (call.tag.clone(), Some(call.id)),
+                "another call's name in the tag is the caller's own text"
+            );
+        }
         assert_eq!(split_tag("mine"), (Some("mine".into()), None));
         assert_eq!(split_tag(""), (None, None));
     }

@@ -67,7 +67,7 @@ pub trait Store: Send + Sync + 'static {
     /// Removes a value or a counter if the key is as expected; `false` if nothing was removed.
     async fn remove(&self, key: &Key, expect: Expect) -> Result<bool, StoreError>;
 
-    /// Adds `n` to a counter and returns its new total; `n` = 0 reads it.
+    /// Adds `n` to a counter and returns its new total; `n` = 0 reads it, and makes none where there is none.
     ///
     /// A counter lives for the `ttl` of the call that made it, which later calls do not renew: a
     /// fixed window. A key holds a value or a counter, never both in turn; using one as the other

@@ -1,9 +1,13 @@
 //! What is configured, and how it fares.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::gateway::Gateway;
+use super::read_history::owned;
 use crate::config::Mode;
 use crate::domain::account::AccountName;
 use crate::domain::call::CallKind;
@@ -31,10 +35,23 @@ pub struct AccountView {
     pub capabilities: Capabilities,
     /// What it may do at once and per second.
     pub limits: AccountLimits,
-    /// The credit left, where the provider tells.
+    /// The credit left, up to a minute old, where the provider tells; null to those who do not own the account.
     pub balance: Option<Money>,
-    /// Its credentials, the preferred one first; never their values.
+    /// Its credentials, the preferred one first; never their values. Empty to those who do not own the account.
     pub keys: Vec<KeyView>,
+}
+
+/// How old a credit may be before it is asked for again, in seconds.
+const BALANCE_SECONDS: i64 = 60;
+
+/// What providers told of their accounts' credit, and when.
+#[derive(Default)]
+pub(super) struct Balances(Mutex<HashMap<AccountName, (Timestamp, Option<Money>)>>);
+
+impl Balances {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccountName, (Timestamp, Option<Money>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What an account can do.
@@ -110,7 +127,8 @@ impl Gateway {
             .accounts
             .iter()
             .filter(|(_, entry)| caller.is_none_or(|caller| sees(caller, entry)));
-        Ok(futures_util::future::join_all(visible.map(|(_, entry)| self.view(entry))).await)
+        let views = visible.map(|(_, entry)| self.view(entry, caller.is_none_or(|caller| owned(caller, entry))));
+        Ok(futures_util::future::join_all(views).await)
     }
 
     /// The account, if the caller may see it.
@@ -121,10 +139,10 @@ impl Gateway {
             .ok_or_else(|| Error::field("account", "unknown", "names no account you may see"))
     }
 
-    async fn view(&self, entry: &Entry) -> AccountView {
-        let balance = match entry.provider.balance() {
-            Some(source) if entry.config.mode != Mode::Off => source.balance().await.ok(),
-            _ => None,
+    async fn view(&self, entry: &Entry, owned: bool) -> AccountView {
+        let balance = match owned && entry.config.mode != Mode::Off {
+            true => self.balance(entry).await,
+            false => None,
         };
         AccountView {
             account: entry.config.name.clone(),
@@ -141,8 +159,22 @@ impl Gateway {
                 per_second: entry.config.per_second,
             },
             balance,
-            keys: self.keys(entry),
+            keys: if owned { self.keys(entry) } else { Vec::new() },
         }
+    }
+
+    /// The account's credit as told within the last minute, else as told now; one that cannot be told is not asked for
+    /// again at once either.
+    async fn balance(&self, entry: &Entry) -> Option<Money> {
+        let source = entry.provider.balance()?;
+        let (name, now) = (&entry.config.name, self.now());
+        let known = self.balances.lock().get(name).cloned();
+        if let Some((_, balance)) = known.filter(|(at, _)| now < at.plus_seconds(BALANCE_SECONDS)) {
+            return balance;
+        }
+        let balance = source.balance().await.ok();
+        self.balances.lock().insert(name.clone(), (now, balance.clone()));
+        balance
     }
 
     fn keys(&self, entry: &Entry) -> Vec<KeyView> {

@@ -7,6 +7,7 @@ use crate::domain::address::Address;
 use crate::domain::call::{Call, Direction, LegSide};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Effect, Error, Failure, Problem};
+use crate::domain::hangup::HangupBy;
 use crate::domain::ids::CallId;
 use crate::domain::place::{Capability, Session};
 use crate::providers::port::{Control, Inbound, MonitorMode, Target};
@@ -25,7 +26,7 @@ impl Gateway {
             reference: bound(&call)?,
         };
         taken(control.hang_up(target).await, entry)?;
-        self.asked_to_end(call).await
+        Ok(self.asked_to_end(call).await)
     }
 
     /// Takes an incoming call with our session description.
@@ -53,7 +54,7 @@ impl Gateway {
             reference: bound(&call)?,
         };
         taken(inbound(entry, &call)?.reject(target).await, entry)?;
-        self.asked_to_end(call).await
+        Ok(self.asked_to_end(call).await)
     }
 
     /// Moves one leg of a call to another party.
@@ -61,6 +62,7 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::hang_up`].
     pub async fn transfer(&self, caller: &Caller, id: CallId, to: Address, leg: LegSide) -> Result<Call, Error> {
+        self.allowed_party(&to, "/to")?;
         let (call, entry) = self.live_call(caller, id).await?;
         let control = control(entry, &call, Capability::Transfer)?;
         let target = Target {
@@ -76,6 +78,7 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::hang_up`].
     pub async fn monitor(&self, caller: &Caller, id: CallId, to: Address, mode: MonitorMode) -> Result<Call, Error> {
+        self.allowed_party(&to, "/to")?;
         let (call, entry) = self.live_call(caller, id).await?;
         let control = control(entry, &call, Capability::Monitor)?;
         let target = Target {
@@ -97,18 +100,26 @@ impl Gateway {
         Ok((call, entry))
     }
 
-    /// Remembers that our side asked for the end, so that an unanswered call is canceled and not missed.
-    async fn asked_to_end(&self, call: Call) -> Result<Call, Error> {
-        let (call, ()) = self
+    /// Remembers that our side asked for the end, so that whoever follows the call knows who ended it.
+    ///
+    /// The provider has acted, so a store that fails now makes no error of it: the answer is the call as known.
+    async fn asked_to_end(&self, call: Call) -> Call {
+        let written = self
             .change_call(call.id, |call| {
                 if call.status.is_final() {
                     return Ok(Change::Keep(()));
                 }
-                call.hangup.get_or_insert_default().by = Some(crate::domain::hangup::HangupBy::Gateway);
+                call.hangup.get_or_insert_default().by = Some(HangupBy::Gateway);
                 Ok(Change::Write(()))
             })
-            .await?;
-        Ok(call)
+            .await;
+        match written {
+            Ok((call, ())) => call,
+            Err(error) => {
+                tracing::error!(%error, call = %call.id, "that our side ended a call could not be stored");
+                call
+            }
+        }
     }
 }
 

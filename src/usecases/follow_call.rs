@@ -9,7 +9,7 @@ use super::list::Listing;
 use super::records::{self, Change};
 use super::requests::{CallQuery, Page, Paging};
 use crate::domain::call::{Call, ProviderRef, SettledBy};
-use crate::domain::caller::Caller;
+use crate::domain::caller::{Caller, EVERY_TENANT};
 use crate::domain::error::{Error, Failure, FailureKind, Problem, Refusal};
 use crate::domain::fold::fold;
 use crate::domain::ids::CallId;
@@ -89,15 +89,18 @@ impl Gateway {
         for account in &query.account {
             self.visible_account(caller, account)?;
         }
-        let set = if caller.reads_all() {
-            keys::calls_all()
+        let everyones = |(_, entry): (_, &Entry)| entry.config.owner == EVERY_TENANT;
+        let sets = if caller.reads_all() {
+            vec![keys::calls_all()]
+        } else if self.accounts.iter().any(everyones) {
+            vec![keys::calls_of(&caller.tenant), keys::calls_of(EVERY_TENANT)]
         } else {
-            keys::calls_of(&caller.tenant)
+            vec![keys::calls_of(&caller.tenant)]
         };
         let listing = Listing {
-            set,
+            sets,
             query: named(&query),
-            window: query.window,
+            window: query.window.meant,
             key: &|member| keys::call(member),
         };
         self.page(caller, listing, &paging, |bytes| {

@@ -32,6 +32,8 @@ use crate::store::{Expect, Order, Position, Put, Range, Stored, keys};
 const LOOK: Duration = Duration::from_secs(1);
 /// How many webhooks are applied between two notes of the place.
 const BATCH: usize = 256;
+/// How far a provider's clock may be ahead of ours, in seconds, before its date of a call is not taken.
+const AHEAD_SECONDS: i64 = 300;
 /// The name of the inbox's one reader.
 const READER: &str = "inbox";
 
@@ -209,7 +211,10 @@ impl Gateway {
         let account = &entry.config.name;
         if let Some(id) = facts.echoed {
             let call = self.load_call(id).await?;
-            return Ok(call.filter(|call| call.account.as_ref() == Some(account)));
+            // A call that has another name is not taken over: anyone may write its identifier into a tag.
+            return Ok(
+                call.filter(|call| call.account.as_ref() == Some(account) && call.may_be(facts.reference.as_ref()))
+            );
         }
         let Some(set) = facts.to.as_ref().and_then(|to| self.awaiting(account, to)) else {
             return Ok(None);
@@ -244,7 +249,8 @@ impl Gateway {
     ) -> Result<Option<CallId>, Error> {
         let direction = facts.direction.unwrap_or(Direction::Outbound);
         let kind = facts.kind.unwrap_or(CallKind::Connect);
-        let created_at = facts.created_at.unwrap_or(at);
+        let credible = |told: &Timestamp| (Timestamp::from_millis(0)..=at.plus_seconds(AHEAD_SECONDS)).contains(told);
+        let created_at = facts.created_at.filter(credible).unwrap_or(at);
         let id = self.first_named(&entry.config.name, provider_id).await?;
         let mut call = Call::new(id, entry.config.owner.clone(), direction, kind, created_at);
         call.provider = Some(entry.provider.kind().to_owned());

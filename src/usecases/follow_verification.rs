@@ -58,9 +58,9 @@ impl Gateway {
             keys::verifications_of(&caller.tenant)
         };
         let listing = Listing {
-            set,
+            sets: vec![set],
             query: named(&query),
-            window: query.window,
+            window: query.window.meant,
             key: &|member| keys::verification(member),
         };
         let now = self.now();

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::accounts::Balances;
 use super::publish::Publisher;
 use super::read_events::Tail;
 use crate::clock::Clock;
@@ -31,6 +32,7 @@ pub struct Gateway {
     pub(super) instance: String,
     pub(super) publisher: Publisher,
     pub(super) tail: Tail,
+    pub(super) balances: Balances,
     unfinished: TaskTracker,
 }
 
@@ -53,6 +55,7 @@ impl Gateway {
             instance,
             publisher: Publisher::new(),
             tail: Tail::new(),
+            balances: Balances::default(),
             unfinished: TaskTracker::new(),
         }
     }

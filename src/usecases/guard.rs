@@ -98,8 +98,16 @@ impl Gateway {
         Ok(states)
     }
 
+    /// Refuses to dial a phone of a country that is not allowed; `pointer` is where the request names it.
+    pub(super) fn allowed_party(&self, party: &Address, pointer: &str) -> Result<(), Error> {
+        match party {
+            Address::Phone(number) => self.allowed_destination(number, pointer),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses a number of a country that is not allowed.
-    pub(super) fn allowed_destination(&self, to: &PhoneNumber) -> Result<(), Error> {
+    pub(super) fn allowed_destination(&self, to: &PhoneNumber, pointer: &str) -> Result<(), Error> {
         let allowed = &self.config.phone.allowed_countries;
         if to.country().is_some_and(|country| allowed.contains(&country)) {
             return Ok(());
@@ -109,7 +117,7 @@ impl Gateway {
             "Numbers of this country are not allowed.",
         );
         error.context.fields = vec![FieldError::new(
-            "/to",
+            pointer,
             "not_allowed",
             "is a number of a country that is not allowed",
         )];

@@ -1,72 +1,23 @@
 //! Records of the history: made of a provider's row or of a call we know, named for ever, filtered, redacted.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-
 use super::follow_call::allows;
 use super::gateway::Gateway;
 use super::read_history::owned;
+use super::record_id::{JOURNAL, RecordId};
+use super::records;
 use super::redact::redact;
 use super::requests::HistoryQuery;
-use crate::domain::account::AccountName;
 use crate::domain::address::Address;
-use crate::domain::call::{Call, CallKind, CallStatus, Direction, RecordingState, SettledBy};
+use crate::domain::call::{Call, CallKind, CallStatus, Direction, ProviderRef, RecordingState, SettledBy};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Failure, FailureKind, Refusal};
 use crate::domain::fold::fold;
 use crate::domain::history::{Record, RecordSource, Row};
 use crate::domain::ids::CallId;
-use crate::domain::time::Timestamp;
 use crate::providers::port::Report;
 use crate::providers::registry::Entry;
 use crate::seal::plain_name;
 use crate::store::keys;
-
-/// The name of the source that holds what webhooks told.
-pub(super) const JOURNAL: &str = "journal";
-
-/// What a record's identifier says: where its row is, without any state of ours.
-pub(super) struct RecordId {
-    /// The account.
-    pub(super) account: AccountName,
-    report: String,
-    created_at: Timestamp,
-    row: String,
-}
-
-impl RecordId {
-    /// Reads an identifier.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let plain = String::from_utf8(BASE64.decode(text.strip_prefix("rec_")?).ok()?).ok()?;
-        let mut parts = plain.splitn(4, '\0');
-        let (account, report, millis, row) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let id = Self {
-            account: account.parse().ok()?,
-            report: report.to_owned(),
-            created_at: Timestamp::from_millis(millis.parse().ok()?),
-            row: row.to_owned(),
-        };
-        (id.write() == text).then_some(id)
-    }
-
-    fn write(&self) -> String {
-        let Self {
-            account,
-            report,
-            created_at,
-            row,
-        } = self;
-        format!(
-            "rec_{}",
-            BASE64.encode(format!("{account}\0{report}\0{}\0{row}", created_at.as_millis()))
-        )
-    }
-}
-
-/// Whether a record's identifier names this report.
-pub(super) fn is_of(id: &str, report: &str) -> bool {
-    RecordId::parse(id).is_some_and(|id| id.report == report)
-}
 
 impl Gateway {
     /// The records of a report's rows that the caller may see: all of them for the account's owner, else the caller's calls.
@@ -85,7 +36,7 @@ impl Gateway {
                 return None;
             }
             let tenant = tenant.clone();
-            row_record(entry, report.name, (row, call, tenant), raw)
+            row_record(entry, report.code, (row, call, tenant), raw)
         });
         Ok(records.collect())
     }
@@ -99,7 +50,7 @@ impl Gateway {
         raw: bool,
     ) -> Result<Option<Record>, Error> {
         if id.report == JOURNAL {
-            let Ok(call) = id.row.parse::<CallId>() else {
+            let Ok(call) = id.row.as_slice().try_into().map(CallId::from_bytes) else {
                 return Ok(None);
             };
             let call = self
@@ -113,13 +64,13 @@ impl Gateway {
             history
                 .reports()
                 .iter()
-                .find(|report| report.name == id.report)
+                .find(|report| report.code == id.report)
                 .copied()
         });
-        let (Some(history), Some(report)) = (history, report) else {
+        let (Some(history), Some(report), Ok(row)) = (history, report, std::str::from_utf8(&id.row)) else {
             return Ok(None);
         };
-        let row = match history.row(report.name, &id.row, id.created_at).await {
+        let row = match history.row(report.name, row, id.created_at).await {
             Ok(row) => row,
             Err(Failure {
                 kind: FailureKind::Refused(Refusal::NotFound),
@@ -133,20 +84,16 @@ impl Gateway {
             .pop())
     }
 
-    /// Our calls that rows are about, by the identifier in their tag, else by the provider's.
+    /// Our calls that rows are about: by the provider's identifier, else by ours in the tag where the call it names has
+    /// no other row.
     async fn calls_of_rows(&self, entry: &Entry, rows: &[Row]) -> Result<Vec<Option<Call>>, Error> {
         let account = &entry.config.name;
         let reference = |row: &Row| {
-            row.facts
-                .reference
-                .as_ref()
-                .and_then(|known| known.id.clone())
-                .unwrap_or_else(|| row.id.clone())
+            let told = row.facts.reference.clone().filter(|known| known.id.is_some());
+            told.unwrap_or_else(|| ProviderRef::id(row.id.clone()))
         };
-        let names: Vec<_> = rows
-            .iter()
-            .map(|row| keys::call_by_reference(account, reference(row)))
-            .collect();
+        let name = |row: &Row| keys::call_by_reference(account, reference(row).id.unwrap_or_default());
+        let names: Vec<_> = rows.iter().map(name).collect();
         let bound = self.store.get_many(&names).await?;
         let ids: Vec<Option<CallId>> = rows
             .iter()
@@ -155,18 +102,18 @@ impl Gateway {
                 let bound = bound
                     .as_ref()
                     .and_then(|stored| std::str::from_utf8(&stored.value).ok()?.parse().ok());
-                row.facts.echoed.or(bound)
+                bound.or(row.facts.echoed)
             })
             .collect();
         let wanted: Vec<_> = ids.iter().flatten().map(keys::call).collect();
         let mut stored = self.store.get_many(&wanted).await?.into_iter();
-        let call = |id: Option<CallId>| {
+        let call = |(row, id): (&Row, Option<CallId>)| {
             let stored = id.and_then(|_| stored.next().flatten())?;
-            serde_json::from_slice::<Call>(&stored.value)
-                .ok()
-                .filter(|call| call.account.as_ref() == Some(account))
+            let call: Call = records::read(&stored.value)?;
+            let is_its = call.account.as_ref() == Some(account) && call.may_be(Some(&reference(row)));
+            is_its.then_some(call)
         };
-        Ok(ids.into_iter().map(call).collect())
+        Ok(rows.iter().zip(ids).map(call).collect())
     }
 
     /// The record of a call that only webhooks told of.
@@ -176,25 +123,25 @@ impl Gateway {
         }
         let id = RecordId {
             account: entry.config.name.clone(),
-            report: JOURNAL.to_owned(),
+            report: JOURNAL,
             created_at: call.created_at,
-            row: call.id.to_string(),
+            row: call.id.to_bytes().to_vec(),
         };
         let text = serde_json::to_string(&call).unwrap_or_default();
-        let mut record = record_of(call, id.write(), plain_name(&[&text]), RecordSource::Webhook)?;
+        let mut record = record_of(call, id.write()?, plain_name(&[&text]), RecordSource::Webhook)?;
         record.raw = raw.then_some(text);
         Some(record)
     }
 }
 
-fn row_record(entry: &Entry, report: &'static str, found: (Row, Option<Call>, String), raw: bool) -> Option<Record> {
+fn row_record(entry: &Entry, report: u8, found: (Row, Option<Call>, String), raw: bool) -> Option<Record> {
     let (row, ours, tenant) = found;
     let created_at = row.facts.created_at?;
     let id = RecordId {
         account: entry.config.name.clone(),
-        report: report.to_owned(),
+        report,
         created_at,
-        row: row.id,
+        row: row.id.into_bytes(),
     };
     let direction = row.facts.direction.unwrap_or(Direction::Outbound);
     let kind = row.facts.kind.unwrap_or(CallKind::Connect);
@@ -204,7 +151,7 @@ fn row_record(entry: &Entry, report: &'static str, found: (Row, Option<Call>, St
     call.status = CallStatus::Unknown;
     let has_link = row.facts.recording == Some(RecordingState::Available);
     fold(&mut call, row.facts, SettledBy::Poll, created_at);
-    let mut record = record_of(call, id.write(), plain_name(&[&row.raw]), RecordSource::Report)?;
+    let mut record = record_of(call, id.write()?, plain_name(&[&row.raw]), RecordSource::Report)?;
     record.call_id = ours.as_ref().map(|call| call.id);
     if let Some(ours) = ours {
         record.tag = ours.tag.or(record.tag);

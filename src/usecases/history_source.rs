@@ -1,26 +1,24 @@
 //! One source of the history: a provider's report, or the journal of what webhooks told.
 
-use std::collections::HashSet;
+mod absent;
+mod rows;
 
 use super::gateway::Gateway;
-use super::history_record::{JOURNAL, is_of, matches};
+use super::history_cursor::{Place, SourceKey};
+use super::history_record::matches;
+use super::record_id::{self, is_of};
 use super::records;
 use super::requests::{HistoryQuery, SourceState};
 use crate::domain::account::AccountName;
 use crate::domain::call::{Call, CallKind};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Failure, Problem};
-use crate::domain::history::{Record, Row, Window};
+use crate::domain::history::{Record, Window};
 use crate::domain::time::Timestamp;
-use crate::providers::port::{Filter, Report, ReportQuery};
+use crate::providers::port::{Filter, Report};
 use crate::providers::registry::Entry;
 use crate::store::{Order, Range, keys};
 
-/// Where a record stands: below it come older ones, and of the same instant those with a smaller identifier.
-pub(super) type Place = (Timestamp, String);
-
-/// How many pages one window of a report may have before the provider is taken to repeat itself.
-const MOST_PAGES: usize = 10_000;
 /// How many days a window grows to while nothing is found.
 const LONGEST_DAYS: i32 = 32;
 /// How many calls of the journal are read per round trip.
@@ -40,7 +38,14 @@ pub(super) struct Source {
     read_from: Timestamp,
     days: i32,
     failure: Option<Failure>,
-    taken: Option<Place>,
+    /// How the provider said that the account does not have the report.
+    absent: Option<Failure>,
+    /// Whether the account is known to have other reports than those that are absent.
+    vouched: bool,
+    /// How many rows were read, whoever may see them.
+    rows: usize,
+    /// How many rows of this request could not be read.
+    unreadable: usize,
 }
 
 impl Source {
@@ -56,7 +61,10 @@ impl Source {
             read_from: Timestamp::from_millis(0),
             days: 1,
             failure: None,
-            taken: None,
+            absent: None,
+            vouched: false,
+            rows: 0,
+            unreadable: 0,
         };
         match entry.provider.history() {
             Some(history) => history.reports().iter().map(|report| source(Some(*report))).collect(),
@@ -66,12 +74,13 @@ impl Source {
 
     /// Starts a walk of `window` below a place.
     pub(super) fn start(&mut self, window: Window, below: Option<Place>) {
-        let newest = below.as_ref().map_or(window.until, |(at, _)| {
-            window.until.min(Timestamp::from_millis(at.as_millis() + 1))
+        let newest = below.as_ref().map_or(window.until, |(at, id)| {
+            window
+                .until
+                .min(Timestamp::from_millis(at.as_millis() + i64::from(!id.is_empty())))
         });
         self.read_from = newest;
         self.window = Some(window);
-        self.taken.clone_from(&below);
         self.below = below;
     }
 
@@ -86,7 +95,13 @@ impl Source {
     }
 
     fn report_name(&self) -> &'static str {
-        self.report.map_or(JOURNAL, |report| report.name)
+        self.report.map_or("journal", |report| report.name)
+    }
+
+    /// What names it in the identifiers of its records.
+    pub(super) fn key(&self) -> SourceKey {
+        let code = self.report.map_or(record_id::JOURNAL, |report| report.code);
+        (self.account().clone(), code)
     }
 
     /// Whether calls of one of these kinds are listed; of any, if none is named.
@@ -107,9 +122,7 @@ impl Source {
 
     /// Takes the next record.
     pub(super) fn take(&mut self) -> Option<Record> {
-        let record = self.read.pop()?;
-        self.taken = Some((record.created_at, record.id.clone()));
-        Some(record)
+        self.read.pop()
     }
 
     /// Whether what was read is taken and more can be read.
@@ -124,14 +137,25 @@ impl Source {
         self.read_from > at
     }
 
+    /// How many rows were read of it for this request.
+    pub(super) fn rows_read(&self) -> usize {
+        self.rows
+    }
+
+    /// Everything from here on is read.
+    pub(super) fn read_from(&self) -> Timestamp {
+        self.read_from
+    }
+
     /// Whether it failed.
     pub(super) fn failed(&self) -> bool {
         self.failure.is_some()
     }
 
-    /// The last record taken of it.
-    pub(super) fn reached(&self) -> Option<Place> {
-        self.taken.clone()
+    /// Where a source that failed is to be gone on with: it was read on only when all that was read of it was taken.
+    pub(super) fn reached(&self) -> Place {
+        let boundary = (self.read_from, String::new());
+        self.below.clone().map_or(boundary.clone(), |below| below.min(boundary))
     }
 
     /// What a caller is told where a source may not be missing.
@@ -147,14 +171,18 @@ impl Source {
 
     /// How it did on this page.
     pub(super) fn state(&self, page: &[Record]) -> SourceState {
-        let report = self.report_name();
-        let mine = |record: &&Record| record.account == *self.account() && is_of(&record.id, report);
+        let (account, code) = self.key();
+        let mine = |record: &&Record| record.account == account && is_of(&record.id, code);
         SourceState {
             account: self.account().clone(),
-            report: report.to_owned(),
+            report: self.report_name().to_owned(),
             status: if self.failed() { "failed" } else { "ok" }.to_owned(),
             rows: page.iter().filter(mine).count(),
-            detail: self.failure.as_ref().map(|failure| failure.outcome().to_string()),
+            detail: match &self.failure {
+                Some(failure) => Some(failure.outcome().to_string()),
+                None if self.unreadable > 0 => Some(format!("{} rows could not be read", self.unreadable)),
+                None => None,
+            },
         }
     }
 
@@ -173,13 +201,13 @@ impl Source {
             since: self.start_of_days().max(whole.since),
             until: self.read_from,
         };
-        let records = match self.report {
+        let (found, records) = match self.report {
             None => gateway.journal_records(caller, &self.entry, window, query.raw).await?,
             Some(report) => match self.rows(&report, query, window).await {
                 Ok(rows) => {
-                    gateway
-                        .report_records(caller, &self.entry, (report, rows), query.raw)
-                        .await?
+                    let (found, rows) = (rows.len(), self.readable(&report, rows));
+                    let records = gateway.report_records(caller, &self.entry, (report, rows), query.raw);
+                    (found, records.await?)
                 }
                 Err(failure) => {
                     self.failure = Some(failure);
@@ -187,7 +215,8 @@ impl Source {
                 }
             },
         };
-        self.days = if records.is_empty() {
+        self.rows += found;
+        self.days = if found == 0 {
             (self.days * 2).min(LONGEST_DAYS)
         } else {
             1
@@ -218,46 +247,21 @@ impl Source {
             .to_zoned(self.zone.clone())
             .map_or(self.read_from, |start| Timestamp::from(start.timestamp()))
     }
-
-    /// Every row of a report in a window, each once, though the list may move between two pages.
-    async fn rows(&self, report: &Report, query: &HistoryQuery, window: Window) -> Result<Vec<Row>, Failure> {
-        let Some(history) = self.entry.provider.history() else {
-            return Ok(Vec::new());
-        };
-        let number = |address: &crate::domain::address::Address| address.number().cloned();
-        let asked = ReportQuery {
-            window,
-            numbers: query.number.iter().filter_map(number).collect(),
-            agent_ids: query.agent_id.clone(),
-            campaign_ids: query.campaign_id.clone(),
-            external_ids: query.external_id.clone(),
-        };
-        let mut seen = HashSet::new();
-        let mut rows = Vec::new();
-        for index in 0..MOST_PAGES {
-            let page = history.page(report.name, &asked, index).await?;
-            rows.extend(page.rows.into_iter().filter(|row| seen.insert(row.id.clone())));
-            if !page.more {
-                break;
-            }
-        }
-        Ok(rows)
-    }
 }
 
 impl Gateway {
-    /// The calls of an account that only webhooks told of.
+    /// The calls of an account that only webhooks told of; also how many there are, whoever may see them.
     async fn journal_records(
         &self,
         caller: &Caller,
         entry: &Entry,
         window: Window,
         raw: bool,
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Result<(usize, Vec<Record>), Error> {
         let set = keys::calls_of_account(&entry.config.name);
         let scores = window.since.as_millis()..=window.until.as_millis() - 1;
         let mut after = None;
-        let mut records = Vec::new();
+        let (mut found, mut records) = (0, Vec::new());
         loop {
             let range = Range {
                 scores: scores.clone(),
@@ -266,6 +270,7 @@ impl Gateway {
                 limit: BATCH,
             };
             let members = self.store.range(&set, range).await?;
+            found += members.len();
             let keys: Vec<_> = members.iter().map(|member| keys::call(&member.member)).collect();
             let stored = self.store.get_many(&keys).await?;
             let calls = stored
@@ -275,7 +280,7 @@ impl Gateway {
             records.extend(calls.filter_map(|call| self.journal_record(caller, entry, call, raw)));
             match members.last() {
                 Some(last) if members.len() == BATCH => after = Some((last.score, last.member.clone())),
-                _ => return Ok(records),
+                _ => return Ok((found, records)),
             }
         }
     }

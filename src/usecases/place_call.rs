@@ -19,7 +19,7 @@ use crate::domain::call::{
 use crate::domain::caller::Caller;
 use crate::domain::error::{Effect, Error, Failure, Problem};
 use crate::domain::ids::CallId;
-use crate::domain::place::NewCall;
+use crate::domain::place::{ActionKind, NewCall, Script};
 use crate::providers::choose::{self, Choice};
 use crate::providers::port::Permission;
 use crate::providers::registry::Entry;
@@ -82,7 +82,7 @@ impl Gateway {
             return Err(Error::new(Problem::NotSupported, "No account can take the call."));
         };
         let would = Would {
-            account: account.clone(),
+            account: Some(account.clone()),
             operation: operation(entry, &request.call).to_owned(),
         };
         let limits = self
@@ -98,7 +98,7 @@ impl Gateway {
             });
         Ok(Preview {
             dry_run: true,
-            routing,
+            routing: Some(routing),
             would,
             limits,
             permission,
@@ -107,8 +107,13 @@ impl Gateway {
 
     fn choose_for_call(&self, caller: &Caller, call: &NewCall) -> Result<Choice, Error> {
         Self::acting(caller)?;
-        if let Address::Phone(number) = &call.to {
-            self.allowed_destination(number)?;
+        self.allowed_party(&call.to, "/to")?;
+        if let Script::Actions(actions) = &call.script {
+            for (index, action) in actions.iter().enumerate() {
+                if let ActionKind::Connect { to, .. } = &action.what {
+                    self.allowed_party(to, &format!("/actions/{index}/to"))?;
+                }
+            }
         }
         choose::for_call(&self.accounts, &self.config.routing.calls, &caller.tenant, call)
     }
@@ -221,23 +226,25 @@ impl Gateway {
 
     /// Puts a call on the lists it belongs to, among those that wait for news, and among those that are looked after.
     pub(super) async fn enlist(&self, call: &Call) -> Result<(), Error> {
-        let keep = self.config.retention.calls;
-        let at = call.created_at.as_millis();
+        let keep = i64::try_from(self.config.retention.calls.as_millis()).unwrap_or(i64::MAX);
+        let (now, at) = (self.now().as_millis(), call.created_at.as_millis());
         let id = call.id.to_string();
-        let oldest = Some(at.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
+        // What is too old goes by our clock: the call's own time may be a provider's word.
+        let oldest = Some(now.saturating_sub(keep).max(0));
         let sets = call_sets(call);
         let index = try_join_all(sets.iter().map(|set| self.store.index(set, at, &id, oldest)));
         let awaiting = self.awaiting_set(call);
         let waiting = async {
             match &awaiting {
-                Some(set) => self.store.index(set, at, &id, Some(at - AWAITING_SECONDS * 1000)).await,
+                Some(set) => {
+                    let oldest = Some(now - AWAITING_SECONDS * 1000);
+                    self.store.index(set, at, &id, oldest).await
+                }
                 None => Ok(()),
             }
         };
         let open = keys::open_calls();
-        let watched = self
-            .store
-            .index(&open, self.now().as_millis() + FIRST_LOOK_MS, &id, None);
+        let watched = self.store.index(&open, now + FIRST_LOOK_MS, &id, None);
         try_join3(index, waiting, watched).await?;
         Ok(())
     }

@@ -5,14 +5,13 @@
 //! cursor holds no provider's position and any instance can continue it.
 
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
 
 use super::accounts::sees;
 use super::follow_call::{allows, named, recording_failed};
 use super::gateway::Gateway;
-use super::history_record::RecordId;
-use super::history_source::{Place, Source};
-use super::list::Sealed;
+use super::history_cursor::{MAX_LENGTH, Place, SourceKey, Walk};
+use super::history_source::Source;
+use super::record_id::RecordId;
 use super::requests::{HistoryPage, HistoryQuery, Paging};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Problem};
@@ -22,22 +21,11 @@ use crate::providers::port::{Filter, Recording, Target};
 use crate::providers::registry::{Entry, kinds};
 use crate::seal::plain_name;
 
-/// A walk over the history, as its cursor carries it.
-///
-/// The active sources are merged below `last`. One that fails becomes late, with the place it had reached; when the active
-/// ones are exhausted the late ones are walked in their turn.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Walk {
-    since: Timestamp,
-    until: Timestamp,
-    as_of: Timestamp,
-    active: Vec<(usize, Option<Place>)>,
-    late: Vec<(usize, Option<Place>)>,
-    last: Option<Place>,
-}
+/// How many rows one request reads before it gives a short page; what is begun, a day of each source, is finished.
+const MOST_ROWS: usize = 5_000;
 
 impl Gateway {
-    /// A page of the history.
+    /// A page of the history; short where much had to be read for little.
     ///
     /// # Errors
     /// `source-unavailable` naming the source, unless a partial answer is asked for; `invalid-cursor`, `cursor-expired`;
@@ -45,7 +33,8 @@ impl Gateway {
     pub async fn history(&self, caller: &Caller, query: HistoryQuery, paging: Paging) -> Result<HistoryPage, Error> {
         let mut sources = self.sources(caller, &query)?;
         let name = walk_name(&query, &sources);
-        let (born, mut walk) = self.begin_or_continue(caller, &query, &name, (&paging, sources.len()))?;
+        let keys: Vec<SourceKey> = sources.iter().map(Source::key).collect();
+        let mut walk = self.begin_or_continue(caller, &query, &name, (&paging, &keys))?;
         for (index, place) in &walk.active {
             let below = lowest(place.clone(), walk.last.clone());
             sources[*index].start(
@@ -56,10 +45,13 @@ impl Gateway {
                 below,
             );
         }
-        let (data, complete) = self
+        let Merged {
+            data,
+            exhausted,
+            complete,
+        } = self
             .merge(caller, &query, (&mut sources, &mut walk), paging.limit)
             .await?;
-        let exhausted = data.len() < paging.limit;
         let sources = sources.iter().map(|source| source.state(&data)).collect();
         if exhausted {
             walk.active = std::mem::take(&mut walk.late);
@@ -67,7 +59,7 @@ impl Gateway {
         }
         let next_cursor = match walk.active.is_empty() {
             true => None,
-            false => Some(self.seal_cursor(caller, &name, &Sealed { born, place: &walk })?),
+            false => Some(self.walk_cursor(caller, &name, (&walk, &keys))?),
         };
         Ok(HistoryPage {
             data,
@@ -114,23 +106,30 @@ impl Gateway {
             .map_err(|failure| recording_failed(&failure, entry))
     }
 
-    /// Takes records off the active sources, newest first, until `limit`; says whether every source answered.
+    /// Takes records off the active sources, newest first, until `limit` or until enough rows were read for them.
     async fn merge(
         &self,
         caller: &Caller,
         query: &HistoryQuery,
         state: (&mut [Source], &mut Walk),
         limit: usize,
-    ) -> Result<(Vec<Record>, bool), Error> {
+    ) -> Result<Merged, Error> {
         let (sources, walk) = state;
         let mut data = Vec::with_capacity(limit);
-        while data.len() < limit {
-            let Some(index) = self.newest(caller, query, sources).await? else {
-                break;
-            };
-            let Some(record) = sources[index].take() else { break };
-            walk.last = Some((record.created_at, record.id.clone()));
-            data.push(record);
+        let mut exhausted = false;
+        while data.len() < limit && !exhausted {
+            match self.newest(caller, query, sources).await? {
+                Next::Record(index) => {
+                    let Some(record) = sources[index].take() else { break };
+                    walk.last = Some((record.created_at, record.id.clone()));
+                    data.push(record);
+                }
+                Next::After(boundary) => {
+                    walk.last = Some((boundary, String::new()));
+                    break;
+                }
+                Next::None => exhausted = true,
+            }
         }
         let failed: Vec<_> = sources
             .iter()
@@ -139,24 +138,18 @@ impl Gateway {
             .map(|(index, _)| index)
             .collect();
         for index in &failed {
-            let own = walk
-                .active
-                .iter()
-                .find(|(active, _)| active == index)
-                .and_then(|(_, place)| place.clone());
-            walk.late.push((*index, lowest(own, sources[*index].reached())));
+            walk.late.push((*index, Some(sources[*index].reached())));
             walk.active.retain(|(active, _)| active != index);
         }
-        Ok((data, failed.is_empty() && walk.late.is_empty()))
+        Ok(Merged {
+            data,
+            exhausted,
+            complete: failed.is_empty() && walk.late.is_empty(),
+        })
     }
 
-    /// The source whose next record is the newest of all; reads on wherever a newer one could still hide.
-    async fn newest(
-        &self,
-        caller: &Caller,
-        query: &HistoryQuery,
-        sources: &mut [Source],
-    ) -> Result<Option<usize>, Error> {
+    /// What comes next: the newest record of all. Reads on wherever a newer one could still hide.
+    async fn newest(&self, caller: &Caller, query: &HistoryQuery, sources: &mut [Source]) -> Result<Next, Error> {
         loop {
             let best = sources
                 .iter()
@@ -169,7 +162,14 @@ impl Gateway {
                 .map(|source| source.is_drained() && hides(source))
                 .collect();
             if !reading.contains(&true) {
-                return Ok(best.map(|(_, index)| index));
+                return Ok(best.map_or(Next::None, |(_, index)| Next::Record(index)));
+            }
+            if sources.iter().map(Source::rows_read).sum::<usize>() >= MOST_ROWS {
+                let unread = sources.iter().zip(&reading).filter(|(_, reading)| **reading);
+                return Ok(unread
+                    .map(|(source, _)| source.read_from())
+                    .max()
+                    .map_or(Next::None, Next::After));
             }
             let reads = sources
                 .iter_mut()
@@ -179,6 +179,7 @@ impl Gateway {
             for read in join_all(reads).await {
                 read?;
             }
+            Self::fail_disabled(sources).await;
             if let Some(source) = sources.iter().find(|source| source.failed() && !query.partial) {
                 return Err(source.unavailable());
             }
@@ -190,25 +191,43 @@ impl Gateway {
         caller: &Caller,
         query: &HistoryQuery,
         name: &str,
-        place: (&Paging, usize),
-    ) -> Result<(i64, Walk), Error> {
+        place: (&Paging, &[SourceKey]),
+    ) -> Result<Walk, Error> {
         let (paging, sources) = place;
         if let Some(cursor) = &paging.cursor {
-            let sealed: Sealed<Walk> = self.open_cursor(caller, name, cursor)?;
-            return Ok((sealed.born, sealed.place));
+            return self.open_cursor(caller, (name, cursor), |plain| {
+                let walk = Walk::unpack(plain, sources)?;
+                Some((walk.as_of, walk))
+            });
         }
         let as_of = self.now();
-        let window = query.window.unwrap_or_else(|| self.today());
-        let active = (0..sources).map(|index| (index, None)).collect();
-        let walk = Walk {
+        let window = query.window.meant.unwrap_or_else(|| self.today());
+        let active = (0..sources.len()).map(|index| (index, None)).collect();
+        Ok(Walk {
             since: window.since,
             until: window.until,
             as_of,
             active,
             late: Vec::new(),
             last: None,
-        };
-        Ok((as_of.as_millis(), walk))
+        })
+    }
+
+    /// # Errors
+    /// `source-unavailable` where sources failed at so many different places that no cursor holds them.
+    fn walk_cursor(&self, caller: &Caller, name: &str, walk: (&Walk, &[SourceKey])) -> Result<String, Error> {
+        let (walk, sources) = walk;
+        let packed = walk
+            .pack(sources)
+            .ok_or_else(|| Error::new(Problem::Internal, "A place in the history cannot be written."))?;
+        let cursor = self.seal_cursor(caller, name, &packed)?;
+        if cursor.len() > MAX_LENGTH {
+            return Err(Error::new(
+                Problem::SourceUnavailable,
+                "More sources failed than can be gone back to; ask for this page again.",
+            ));
+        }
+        Ok(cursor)
     }
 
     fn today(&self) -> Window {
@@ -250,7 +269,27 @@ impl Gateway {
     }
 }
 
-/// Keeps the sources that have a field for every filter used.
+/// What a merge came to.
+struct Merged {
+    data: Vec<Record>,
+    /// Whether the active sources have no more.
+    exhausted: bool,
+    /// Whether every source answered.
+    complete: bool,
+}
+
+/// What a merge takes next.
+enum Next {
+    /// The next record of this source.
+    Record(usize),
+    /// Nothing more for this request, which has read enough: everything from here on is given.
+    After(Timestamp),
+    /// Nothing: every source is at its end.
+    None,
+}
+
+/// Keeps the sources that have a field for every filter used that only providers know of. The label of a call placed here
+/// is known whatever its report tells.
 fn having_the_filters(sources: Vec<Source>, query: &HistoryQuery) -> Result<Vec<Source>, Error> {
     let used = [
         (Filter::AgentId, !query.agent_id.is_empty()),
@@ -282,11 +321,8 @@ fn having_the_filters(sources: Vec<Source>, query: &HistoryQuery) -> Result<Vec<
 
 /// Names a walk by its query and its sources, so that a cursor continues only the walk it came from.
 fn walk_name(query: &HistoryQuery, sources: &[Source]) -> String {
-    let window = query
-        .window
-        .map_or(String::new(), |window| format!("{}/{}", window.since, window.until));
     let names: Vec<_> = sources.iter().map(Source::name).collect();
-    plain_name(&[&named(query), &window, &names.join(" ")])
+    plain_name(&[&named(query), &names.join(" ")])
 }
 
 /// The first instant after `at`: a window that ends there still holds what happened at it.

@@ -53,6 +53,21 @@ pub struct Paging {
     pub cursor: Option<String>,
 }
 
+/// A window of a list as it was asked for.
+///
+/// A cursor goes on only with the same words, and with what they meant when its walk began: `today` is another day after
+/// midnight.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct AskedWindow {
+    /// `since` as the caller wrote it.
+    pub since: Option<String>,
+    /// `until` as the caller wrote it.
+    pub until: Option<String>,
+    /// What they mean now; none where neither is given.
+    #[serde(skip)]
+    pub meant: Option<Window>,
+}
+
 /// Which calls to list. An empty list of values filters nothing.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct CallQuery {
@@ -77,8 +92,7 @@ pub struct CallQuery {
     /// The request that placed them.
     pub request_id: Vec<String>,
     /// The window of their creation.
-    #[serde(skip)]
-    pub window: Option<Window>,
+    pub window: AskedWindow,
 }
 
 /// A verification to start.
@@ -118,8 +132,7 @@ pub struct VerificationQuery {
     /// The request that made them.
     pub request_id: Vec<String>,
     /// The window of their creation.
-    #[serde(skip)]
-    pub window: Option<Window>,
+    pub window: AskedWindow,
 }
 
 /// Which events to read.
@@ -168,8 +181,7 @@ pub struct CheckResult {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct HistoryQuery {
     /// The window of `created_at`.
-    #[serde(skip)]
-    pub window: Option<Window>,
+    pub window: AskedWindow,
     /// The accounts.
     pub account: Vec<AccountName>,
     /// The kinds of provider.
@@ -217,7 +229,7 @@ pub struct SourceState {
     pub status: String,
     /// Rows of this page that came from it.
     pub rows: usize,
-    /// Why it failed.
+    /// Why it failed, or how many of its rows could not be read and are left out.
     pub detail: Option<String>,
 }
 
@@ -241,8 +253,8 @@ pub struct HistoryPage {
 pub struct Preview {
     /// Always true.
     pub dry_run: bool,
-    /// The account that would be chosen and why.
-    pub routing: Routing,
+    /// The account that would be chosen and why; null for a test number, which none answers for.
+    pub routing: Option<Routing>,
     /// What would be done.
     pub would: Would,
     /// The limits the request counts against, as they stand.
@@ -255,9 +267,9 @@ pub struct Preview {
 /// The provider's operation a request would become.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Would {
-    /// The account.
-    pub account: AccountName,
-    /// The provider's operation.
+    /// The account; null for a test number.
+    pub account: Option<AccountName>,
+    /// The provider's operation; `test` for a test number, to which nothing is sent.
     #[schema(example = "POST /tts")]
     pub operation: String,
 }

@@ -15,6 +15,7 @@ use crate::domain::caller::Caller;
 use crate::domain::error::{Effect, Error, Failure, FailureKind, Problem};
 use crate::domain::ids::VerificationId;
 use crate::domain::phone::PhoneNumber;
+use crate::domain::time::Timestamp;
 use crate::domain::verification::{Channel, Ledger, Send, SendStatus, Verification, VerificationStatus};
 use crate::providers::choose::{self, Choice};
 use crate::providers::port::NewCode;
@@ -43,7 +44,7 @@ impl Gateway {
                 certain: true,
             });
         }
-        self.allowed_destination(&new.to)?;
+        self.allowed_destination(&new.to, "/to")?;
         let choice = self.choose_for_code(caller, new.channel, new.account.as_ref())?;
         self.count(&self.send_limits(&caller.tenant, &new.to)).await?;
         let intent = self.intended(&ledger, &choice, new.channel);
@@ -63,7 +64,10 @@ impl Gateway {
     /// Those it would have before a provider is asked.
     pub async fn preview_verification(&self, caller: &Caller, new: NewVerification) -> Result<Preview, Error> {
         Self::acting(caller)?;
-        self.allowed_destination(&new.to)?;
+        if self.test_code(&new.to).is_some() {
+            return Ok(preview_of_test());
+        }
+        self.allowed_destination(&new.to, "/to")?;
         let choice = self.choose_for_code(caller, new.channel, new.account.as_ref())?;
         let Some(((account, entry), routing)) = choice.candidates().first().zip(choice.routing(0, &[])) else {
             return Err(Error::new(Problem::NotSupported, "No account can send the code."));
@@ -71,12 +75,12 @@ impl Gateway {
         let operation = entry.provider.codes().map_or("", |codes| codes.operation());
         let limits = self.limit_states(&self.send_limits(&caller.tenant, &new.to)).await?;
         let would = Would {
-            account: account.clone(),
+            account: Some(account.clone()),
             operation: operation.to_owned(),
         };
         Ok(Preview {
             dry_run: true,
-            routing,
+            routing: Some(routing),
             would,
             limits,
             permission: None,
@@ -102,15 +106,23 @@ impl Gateway {
             Some(_) => None,
             None => Some(self.choose_for_code(caller, channel, account.as_ref())?),
         };
-        let held = self.claim_resend(held).await?;
+        self.may_resend(verification)?;
+        if choice.is_some() {
+            self.count(&self.send_limits(&caller.tenant, &verification.to)).await?;
+        }
+        let (held, before) = self.claim_resend(held).await?;
         let mut verification = held.object.verification.clone();
         let Some(choice) = choice else {
             self.record_test_send(&mut verification, channel);
             return Ok(self.store_send(held, verification, true).await);
         };
-        self.count(&self.send_limits(&caller.tenant, &verification.to)).await?;
-        let certain = self.send_code(&mut verification, &choice, channel).await?;
-        Ok(self.store_send(held, verification, certain).await)
+        match self.send_code(&mut verification, &choice, channel).await {
+            Ok(certain) => Ok(self.store_send(held, verification, certain).await),
+            Err(error) => {
+                self.give_back_resend(held, before).await;
+                Err(error)
+            }
+        }
     }
 
     fn choose_for_code(&self, caller: &Caller, channel: Channel, named: Option<&AccountName>) -> Result<Choice, Error> {
@@ -221,25 +233,46 @@ impl Gateway {
         i64::try_from(self.config.verification.resend_after.as_secs()).unwrap_or(i64::MAX)
     }
 
-    /// Claims the right to resend by moving `resend_at`, so that of several resends at once one is sent.
-    async fn claim_resend(&self, held: Held<Ledger>) -> Result<Held<Ledger>, Error> {
+    fn may_resend(&self, verification: &Verification) -> Result<(), Error> {
         let now = self.now();
-        let wait = self.resend_after();
-        let (held, ()) = self
-            .change(held, |ledger| {
+        if verification.status != VerificationStatus::Pending {
+            return Err(closed(verification));
+        }
+        if now < verification.resend_at {
+            return Err(too_soon(verification, self.resend_after(), now));
+        }
+        Ok(())
+    }
+
+    /// Claims the right to resend by moving `resend_at`, so that of several resends at once one is sent; tells what it was.
+    async fn claim_resend(&self, held: Held<Ledger>) -> Result<(Held<Ledger>, Timestamp), Error> {
+        let now = self.now();
+        self.change(held, |ledger| {
+            let verification = &mut ledger.verification;
+            verification.expire(now);
+            self.may_resend(verification)?;
+            let claimed = now.plus_seconds(self.resend_after());
+            Ok(Change::Write(std::mem::replace(&mut verification.resend_at, claimed)))
+        })
+        .await
+    }
+
+    /// Takes back a claim of which nothing came, unless another has claimed since.
+    async fn give_back_resend(&self, claimed: Held<Ledger>, before: Timestamp) {
+        let (id, at) = (claimed.object.verification.id, claimed.object.verification.resend_at);
+        let given_back = self
+            .change(claimed, |ledger| {
                 let verification = &mut ledger.verification;
-                verification.expire(now);
-                if verification.status != VerificationStatus::Pending {
-                    return Err(closed(verification));
+                if verification.resend_at != at {
+                    return Ok(Change::Keep(()));
                 }
-                if now < verification.resend_at {
-                    return Err(too_soon(verification, wait, now));
-                }
-                verification.resend_at = now.plus_seconds(wait);
+                verification.resend_at = before;
                 Ok(Change::Write(()))
             })
-            .await?;
-        Ok(held)
+            .await;
+        if let Err(error) = given_back {
+            tracing::warn!(%error, verification = %id, "a resend of which nothing came holds up the next");
+        }
     }
 
     /// Sends a code through the first account that takes it; says whether it was surely taken.
@@ -387,6 +420,20 @@ fn digits(code: &Secret) -> u8 {
     u8::try_from(code.expose().len()).unwrap_or(u8::MAX)
 }
 
+/// What a request for a test number does: its code is fixed and no account has a part in it.
+fn preview_of_test() -> Preview {
+    Preview {
+        dry_run: true,
+        routing: None,
+        would: Would {
+            account: None,
+            operation: TEST.to_owned(),
+        },
+        limits: Vec::new(),
+        permission: None,
+    }
+}
+
 pub(super) fn summary(verification: &Verification) -> serde_json::Value {
     serde_json::json!({ "id": verification.id, "status": verification.status })
 }
@@ -399,7 +446,7 @@ pub(super) fn closed(verification: &Verification) -> Error {
     about(Problem::VerificationClosed, "The verification is closed.", verification)
 }
 
-fn too_soon(verification: &Verification, wait: i64, now: crate::domain::time::Timestamp) -> Error {
+fn too_soon(verification: &Verification, wait: i64, now: Timestamp) -> Error {
     let seconds = verification.resend_at.seconds_since(now).max(1);
     let mut error = about(Problem::RateLimited, "A code was sent a moment ago.", verification)
         .retry_after(Duration::from_secs(seconds));

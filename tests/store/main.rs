@@ -57,6 +57,7 @@ on_every_backend! {
     counters:
         a_counter_adds_up_and_keeps_its_window
         a_counter_starts_again_after_its_window
+        a_counter_that_is_only_read_is_not_made
         concurrent_additions_are_all_counted
         a_counter_is_not_a_value;
     logs:

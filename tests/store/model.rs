@@ -152,10 +152,13 @@ impl Model {
             }
             Operation::Add(key, n, ttl) => {
                 let born = (0, self.now + i64::from((*ttl).max(1)));
-                let (total, expires) = self.counters.entry(*key).or_insert(born);
-                *total += i64::from(*n);
-                let left = u64::try_from(*expires - self.now).unwrap();
-                Answer::Counted(*total, Duration::from_millis(left))
+                let (total, expires) = self.counters.get(key).copied().unwrap_or(born);
+                let total = total + i64::from(*n);
+                if *n != 0 {
+                    self.counters.insert(*key, (total, expires));
+                }
+                let left = u64::try_from(expires - self.now).unwrap();
+                Answer::Counted(total, Duration::from_millis(left))
             }
             Operation::Append(value) => {
                 let now = u64::try_from(self.now).unwrap();

@@ -16,6 +16,8 @@ use crate::domain::time::Timestamp;
 const LEEWAY: i64 = 30;
 /// The longest token, in bytes.
 const MAX_TOKEN: usize = 8 * 1024;
+/// How many keys are tried for a token that names none: as many as a ring has.
+const MOST_TRIED: usize = 5;
 /// The longest tenant or subject, in characters.
 const MAX_NAME: usize = 120;
 /// Seconds since 1970 of the last second of the year 9999.
@@ -101,11 +103,12 @@ impl Ring {
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Verified, Refused> {
         let parts = Parts::of(token)?;
         check_header(&parts.header)?;
-        let key = self.key_for(&parts.header, now)?;
-        let genuine = jsonwebtoken::crypto::verify(parts.signature, parts.signed.as_bytes(), &key.key, key.algorithm);
-        if !genuine.unwrap_or(false) {
-            return Err(Refused::Signature);
-        }
+        let signed_by = |key: &&VerifyingKey| {
+            jsonwebtoken::crypto::verify(parts.signature, parts.signed.as_bytes(), &key.key, key.algorithm)
+                .unwrap_or(false)
+        };
+        let keys = self.keys_for(&parts.header, now)?;
+        let key = keys.into_iter().find(signed_by).ok_or(Refused::Signature)?;
         let claims = decode_object(parts.claims).ok_or(Refused::Malformed)?;
         let mut verified = self.read_claims(&claims, now)?;
         if let Some(until) = key.until {
@@ -114,8 +117,8 @@ impl Ring {
         Ok(verified)
     }
 
-    /// The key named by `kid`; without one, the only key that has the token's algorithm.
-    fn key_for(&self, header: &Map<String, Value>, now: Timestamp) -> Result<&VerifyingKey, Refused> {
+    /// The key named by `kid`; without one, every valid key that has the token's algorithm.
+    fn keys_for(&self, header: &Map<String, Value>, now: Timestamp) -> Result<Vec<&VerifyingKey>, Refused> {
         let algorithm = header.get("alg").and_then(Value::as_str).ok_or(Refused::Header)?;
         let algorithm = jsonwebtoken::Algorithm::from_str(algorithm).map_err(|_| Refused::UnknownKey)?;
         let named = header
@@ -125,11 +128,11 @@ impl Ring {
         let fits = |key: &&VerifyingKey| {
             key.algorithm == algorithm && key.counts_at(now) && named.is_none_or(|id| id == key.id)
         };
-        let mut fitting = self.keys.iter().filter(fits);
-        match (fitting.next(), fitting.next()) {
-            (Some(key), None) => Ok(key),
-            _ => Err(Refused::UnknownKey),
+        let fitting: Vec<_> = self.keys.iter().filter(fits).take(MOST_TRIED).collect();
+        if fitting.is_empty() {
+            return Err(Refused::UnknownKey);
         }
+        Ok(fitting)
     }
 
     fn read_claims(&self, claims: &Map<String, Value>, now: Timestamp) -> Result<Verified, Refused> {

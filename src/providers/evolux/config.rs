@@ -16,6 +16,7 @@ pub(super) const CREDENTIAL: Credential = Credential {
 /// The calls of campaigns.
 pub(super) const DIALER: Report = Report {
     name: "dialer",
+    code: b'd',
     kinds: &[CallKind::Campaign],
     filters: &[
         Filter::To,
@@ -30,6 +31,7 @@ pub(super) const DIALER: Report = Report {
 /// The calls of queues and agents.
 pub(super) const QUEUE: Report = Report {
     name: "queue",
+    code: b'q',
     kinds: &[CallKind::Queue],
     filters: &[Filter::From, Filter::To, Filter::Number, Filter::AgentId],
     page_size: 50,

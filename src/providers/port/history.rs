@@ -32,6 +32,8 @@ words! {
 pub struct Report {
     /// Its name, as `sources` shows it.
     pub name: &'static str,
+    /// What stands for it in the identifiers of its rows: unique within its provider, the same for ever, never `j`.
+    pub code: u8,
     /// The kinds of call it lists.
     pub kinds: &'static [CallKind],
     /// The filters its rows have fields for.
@@ -45,7 +47,7 @@ pub struct Report {
 pub struct ReportQuery {
     /// The window of `created_at`.
     pub window: Window,
-    /// Either party's number.
+    /// Either party's number; the same party may be written with or without the ninth digit.
     pub numbers: Vec<PhoneNumber>,
     /// Agents' identifiers.
     pub agent_ids: Vec<String>,
@@ -64,6 +66,10 @@ pub struct ReportPage {
     pub more: bool,
     /// Rows in all pages, where the provider tells.
     pub total: Option<u64>,
+    /// How many things listed are no rows: without an identifier, or not of a row's form.
+    pub unreadable: usize,
+    /// How the provider said that the account does not have this report; only ever on its first page.
+    pub absent: Option<Failure>,
 }
 
 /// Lists past calls.
@@ -74,7 +80,7 @@ pub trait History: Send + Sync {
 
     /// Reads page `page` (from 0) of a report. The list may move between two pages.
     ///
-    /// A report this account does not have answers an empty page.
+    /// A report this account does not have answers an empty first page that says so. A row that cannot be read is counted.
     ///
     /// # Errors
     /// As every exchange.

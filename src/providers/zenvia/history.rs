@@ -41,7 +41,10 @@ impl History for Zenvia {
             .exchange(exchange, |answer| judge::with_data(answer, read))
             .await
         {
-            Err(failure) if is_absent(&failure) => Ok(ReportPage::default()),
+            Err(failure) if page == 0 && is_absent(&failure) => Ok(ReportPage {
+                absent: Some(failure),
+                ..ReportPage::default()
+            }),
             read => read,
         }
     }
@@ -84,8 +87,11 @@ fn read_page(resource: &Resource, data: Option<&RawValue>) -> Option<ReportPage>
     };
     let data = Object::of(data)?;
     let listed = data.list("relatorio")?;
+    let rows: Vec<_> = listed.iter().filter_map(|listed| row(resource, listed)).collect();
     Some(ReportPage {
-        rows: listed.iter().filter_map(|listed| row(resource, listed)).collect(),
+        unreadable: listed.len() - rows.len(),
+        absent: None,
+        rows,
         more: listed.len() >= resource.report.page_size,
         total: data.integer("total").and_then(|total| u64::try_from(total).ok()),
     })

@@ -22,40 +22,41 @@ pub const RESOURCES: &[Resource] = &[
         kind: CallKind::Connect,
         get: "GET /chamada/{id}",
         list: "GET /chamada/relatorio",
-        report: report("chamada", &[CallKind::Connect], PARTIES),
+        report: report("chamada", b'c', &[CallKind::Connect], PARTIES),
     },
     Resource {
         kind: CallKind::Say,
         get: "GET /tts/{id}",
         list: "GET /tts/relatorio",
-        report: report("tts", &[CallKind::Say], PARTIES),
+        report: report("tts", b't', &[CallKind::Say], PARTIES),
     },
     Resource {
         kind: CallKind::Play,
         get: "GET /audio/{id}",
         list: "GET /audio/relatorio",
-        report: report("audio", &[CallKind::Play], PARTIES),
+        report: report("audio", b'a', &[CallKind::Play], PARTIES),
     },
     Resource {
         kind: CallKind::Flow,
         get: "GET /composto/{id}",
         list: "GET /composto/relatorio",
-        report: report("composto", &[CallKind::Flow], PARTIES),
+        report: report("composto", b'm', &[CallKind::Flow], PARTIES),
     },
     Resource {
         kind: CallKind::Did,
         get: "GET /did/chamada/{id}",
         list: "GET /did/relatorio",
-        report: report("did", &[CallKind::Did], PARTIES),
+        report: report("did", b'd', &[CallKind::Did], PARTIES),
     },
 ];
 
 const PARTIES: &[Filter] = &[Filter::From, Filter::To, Filter::Number];
 
-const fn report(name: &'static str, kinds: &'static [CallKind], filters: &'static [Filter]) -> Report {
+const fn report(name: &'static str, code: u8, kinds: &'static [CallKind], filters: &'static [Filter]) -> Report {
     // The most that `limite` takes.
     Report {
         name,
+        code,
         kinds,
         filters,
         page_size: 200,

@@ -109,6 +109,12 @@ impl<'txn> Tables<'txn> {
 
     pub(super) fn add(&mut self, key: &str, n: i64, ttl_ms: i64) -> Result<Counter, Fault> {
         let (before, expires_at) = match self.live(key)? {
+            None if n == 0 => {
+                return Ok(Counter {
+                    total: 0,
+                    expires_in: from_ms(ttl_ms),
+                });
+            }
             None => (0, self.now.saturating_add(ttl_ms)),
             Some(entry) => {
                 let entry = entry.value();

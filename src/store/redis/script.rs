@@ -70,9 +70,11 @@ return redis.call('DEL', KEYS[1])"
 }
 
 script! {
-    /// Adds ARGV 1 to a counter that lives for ARGV 2 ms from its first addition. Returns its
-    /// total as text, for a Lua number is not exact, and the milliseconds it has left.
+    /// Adds ARGV 1 to a counter that lives for ARGV 2 ms from its first addition; nothing is made
+    /// where nothing is added. Returns its total as text, for a Lua number is not exact, and the
+    /// milliseconds it has left.
     ADD, "
+if ARGV[1] == '0' and redis.call('EXISTS', KEYS[1]) == 0 then return {'0', tonumber(ARGV[2])} end
 local sum = redis.pcall('INCRBY', KEYS[1], ARGV[1])
 if type(sum) == 'table' and sum.err then
   if string.find(sum.err, 'not an integer') or string.find(sum.err, 'overflow') then

@@ -1,6 +1,7 @@
 //! A gateway over a store in memory, a clock that stands still, and scripted providers.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -9,18 +10,19 @@ use crate::clock::{Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
-use crate::domain::call::ProviderRef;
+use crate::domain::call::{CallKind, LegSide, ProviderRef};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::domain::history::Row;
 use crate::domain::ids::CallId;
+use crate::domain::money::Money;
 use crate::domain::phone::{PhoneNumber, Region};
 use crate::domain::place::{Action, ActionKind, Capability, NewCall, Script};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
 use crate::providers::port::{
-    Authentic, Calls, Code, Codes, Filter, History, KeyUsage, NewCode, News, Offer, Provider, Report, ReportPage,
-    ReportQuery, Unreadable, Webhooks,
+    Authentic, Balance, Calls, Code, Codes, Control, Filter, History, KeyUsage, MonitorMode, NewCode, News, Offer,
+    Provider, Report, ReportPage, ReportQuery, Target, Unreadable, Webhooks,
 };
 use crate::providers::registry::{Accounts, Entry};
 use crate::seal::Sealer;
@@ -41,11 +43,27 @@ pub struct Scripted {
     checks: Mutex<VecDeque<Result<bool, Failure>>>,
     /// Rows of its one report.
     pub rows: Mutex<Vec<Row>>,
+    /// Whether it has no report, so that its history is what webhooks told.
+    pub unreported: AtomicBool,
     /// How many times reading the report fails before it works.
     pub failing: Mutex<usize>,
     pages: Mutex<usize>,
+    /// How often it was asked for its credit.
+    pub balances: Mutex<usize>,
+    /// Its reports, which all list the same rows.
+    pub reports: Mutex<&'static [Report]>,
+    /// The reports it does not have after all.
+    pub absent: Mutex<Vec<&'static str>>,
+    /// How many things on each page are no rows.
+    pub unreadable: Mutex<usize>,
+    /// What its report was last asked for.
+    pub asked: Mutex<Option<ReportQuery>>,
+    hung_up: Mutex<usize>,
     news: Mutex<Vec<News>>,
 }
+
+/// The account that every tenant owns.
+pub const EVERYONES: &str = "everyones";
 
 pub const SAY: &[Offer] = &[Offer {
     operation: Capability::Say,
@@ -53,10 +71,27 @@ pub const SAY: &[Offer] = &[Offer {
 }];
 const REPORT: &[Report] = &[Report {
     name: "calls",
-    kinds: &[crate::domain::call::CallKind::Say],
+    code: b'c',
+    kinds: &[CallKind::Say],
     filters: &[Filter::To],
     page_size: 7,
 }];
+
+/// A report of long pages.
+pub const BUSY_REPORT: &[Report] = &[Report {
+    page_size: 1_000,
+    ..REPORT[0]
+}];
+/// Two reports, each of another kind of call.
+pub const TWO_REPORTS: &[Report] = &[
+    REPORT[0],
+    Report {
+        name: "flows",
+        code: b'f',
+        kinds: &[CallKind::Flow],
+        ..REPORT[0]
+    },
+];
 
 impl Scripted {
     pub fn new(name: &str, offers: &'static [Offer]) -> Arc<Self> {
@@ -69,8 +104,15 @@ impl Scripted {
             sent: Mutex::default(),
             checks: Mutex::default(),
             rows: Mutex::default(),
+            unreported: AtomicBool::default(),
             failing: Mutex::default(),
             pages: Mutex::default(),
+            reports: Mutex::new(REPORT),
+            absent: Mutex::default(),
+            unreadable: Mutex::default(),
+            asked: Mutex::default(),
+            balances: Mutex::default(),
+            hung_up: Mutex::default(),
             news: Mutex::default(),
         })
     }
@@ -100,6 +142,11 @@ impl Scripted {
         *self.sent.lock().unwrap()
     }
 
+    /// How many calls it was asked to end.
+    pub fn hung_up(&self) -> usize {
+        *self.hung_up.lock().unwrap()
+    }
+
     pub fn pages(&self) -> usize {
         *self.pages.lock().unwrap()
     }
@@ -123,10 +170,24 @@ impl Provider for Scripted {
     }
 
     fn key_usage(&self) -> Vec<KeyUsage> {
-        Vec::new()
+        vec![KeyUsage {
+            id: "1".into(),
+            fingerprint: "f".into(),
+            last_used: None,
+            last_accepted: None,
+            last_rejected: None,
+        }]
+    }
+
+    fn balance(&self) -> Option<&dyn Balance> {
+        Some(self)
     }
 
     fn calls(&self) -> Option<&dyn Calls> {
+        Some(self)
+    }
+
+    fn control(&self) -> Option<&dyn Control> {
         Some(self)
     }
 
@@ -135,7 +196,7 @@ impl Provider for Scripted {
     }
 
     fn history(&self) -> Option<&dyn History> {
-        Some(self)
+        (!self.unreported.load(Ordering::Relaxed)).then_some(self as &dyn History)
     }
 
     fn webhooks(&self) -> Option<&dyn Webhooks> {
@@ -156,6 +217,34 @@ impl Calls for Scripted {
     async fn place(&self, call: &NewCall) -> Result<Option<ProviderRef>, Failure> {
         self.placed.lock().unwrap().push(call.clone());
         self.places.lock().unwrap().pop_front().unwrap_or(Ok(None))
+    }
+}
+
+#[async_trait]
+impl Balance for Scripted {
+    async fn balance(&self) -> Result<Money, Failure> {
+        *self.balances.lock().unwrap() += 1;
+        Ok(Money::brl(7.into()))
+    }
+}
+
+#[async_trait]
+impl Control for Scripted {
+    fn controls(&self, _: CallKind) -> &'static [Capability] {
+        &[Capability::Hangup, Capability::Transfer, Capability::Monitor]
+    }
+
+    async fn hang_up(&self, _: Target<'_>) -> Result<(), Failure> {
+        *self.hung_up.lock().unwrap() += 1;
+        Ok(())
+    }
+
+    async fn transfer(&self, _: Target<'_>, _: &Address, _: LegSide) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn monitor(&self, _: Target<'_>, _: &Address, _: MonitorMode) -> Result<(), Failure> {
+        Ok(())
     }
 }
 
@@ -190,21 +279,28 @@ impl Codes for Scripted {
 #[async_trait]
 impl History for Scripted {
     fn reports(&self) -> &[Report] {
-        REPORT
+        *self.reports.lock().unwrap()
     }
 
-    async fn page(&self, _: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure> {
+    async fn page(&self, report: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure> {
         *self.pages.lock().unwrap() += 1;
+        *self.asked.lock().unwrap() = Some(query.clone());
+        if self.absent.lock().unwrap().contains(&report) {
+            return Ok(ReportPage {
+                absent: Some(refused(Refusal::Policy)),
+                ..ReportPage::default()
+            });
+        }
         let mut failing = self.failing.lock().unwrap();
         if *failing > 0 {
             *failing -= 1;
             return Err(failed(FailureKind::Interrupted));
         }
-        let size = REPORT[0].page_size;
+        let size = self.reports()[0].page_size;
         let rows = self.rows.lock().unwrap();
         let inside: Vec<_> = rows
             .iter()
-            .filter(|row| query.window.contains(row.facts.created_at.unwrap()))
+            .filter(|row| row.facts.created_at.is_none_or(|at| query.window.contains(at)))
             .cloned()
             .collect();
         let page: Vec<_> = inside.iter().skip(page * size).take(size).cloned().collect();
@@ -212,6 +308,8 @@ impl History for Scripted {
             more: page.len() == size,
             rows: page,
             total: None,
+            unreadable: *self.unreadable.lock().unwrap(),
+            absent: None,
         })
     }
 
@@ -264,8 +362,13 @@ pub fn bed_over(providers: &[&Arc<Scripted>], more: &str, between: impl FnOnce(S
          [routing]\ncalls = [{order}]\nverifications = [{order}]\n"
     );
     for provider in providers {
+        let owner = if provider.name.as_str() == EVERYONES {
+            "*"
+        } else {
+            "owner"
+        };
         text += &format!(
-            "[accounts.{}]\nprovider = \"scripted\"\nowner = \"owner\"\nkeys = [ {{ id = \"1\", secret = \"env::LONG\" }} ]\n\
+            "[accounts.{}]\nprovider = \"scripted\"\nowner = \"{owner}\"\nkeys = [ {{ id = \"1\", secret = \"env::LONG\" }} ]\n\
              webhook_keys = [ {{ id = \"1\", secret = \"env::HOOK\" }} ]\n",
             provider.name
         );

@@ -36,8 +36,9 @@ async fn the_first_that_can_is_chosen_and_the_others_say_why_not() {
         .preview_call(&caller("acme"), request(|_| {}))
         .await
         .unwrap();
-    assert_eq!(preview.routing.account.as_str(), "one");
-    assert_eq!(preview.routing.skipped[0].reason, "does not support: say");
+    let routing = preview.routing.unwrap();
+    assert_eq!(routing.account.as_str(), "one");
+    assert_eq!(routing.skipped[0].reason, "does not support: say");
     assert_eq!(preview.would.operation, "POST /scripted");
     assert!(one.placed().is_empty(), "a dry run does nothing");
 }

@@ -257,3 +257,25 @@ fn new_verification() -> NewVerification {
         request_id: "r".into(),
     }
 }
+
+#[tokio::test]
+async fn a_hangup_that_the_provider_took_is_no_error_whatever_the_store_does() {
+    for (operations, scene) in Scene::each() {
+        let placed = scene
+            .place_while_failing(MOST, Ok(Some(ProviderRef::id("7"))))
+            .await
+            .unwrap()
+            .object;
+        scene.store.fail_after(operations);
+        let ended = scene.bed.gateway.hang_up(&caller("acme"), placed.id).await;
+        scene.store.mend();
+        match ended {
+            Ok(call) => assert_eq!(call.id, placed.id),
+            Err(error) => assert_eq!(
+                (error.problem, scene.one.hung_up()),
+                (Problem::StoreUnavailable, 0),
+                "an error means nothing was done"
+            ),
+        }
+    }
+}

@@ -1,12 +1,18 @@
 //! One list over several accounts: every row once, in order, whatever the pages.
 
-use super::bed::{Bed, NOON, SAY, Scripted, bed, caller};
-use crate::domain::call::{CallKind, CallStatus, ProviderRef};
+use std::sync::atomic::Ordering;
+
+use super::bed::{BUSY_REPORT, Bed, NOON, SAY, Scripted, TWO_REPORTS, bed, caller, say};
+use crate::domain::address::Address;
+use crate::domain::call::{Call, CallKind, CallStatus, ProviderRef};
 use crate::domain::error::Problem;
 use crate::domain::facts::CallFacts;
 use crate::domain::history::{Record, Row, Window};
+use crate::domain::ids::CallId;
+use crate::domain::phone::Region;
+use crate::domain::place::NewCall;
 use crate::domain::time::Timestamp;
-use crate::usecases::requests::{HistoryQuery, Paging};
+use crate::usecases::requests::{AskedWindow, HistoryQuery, Paging, PlaceCall};
 
 fn row(id: usize, minutes_ago: i64) -> Row {
     Row {
@@ -30,9 +36,16 @@ fn week() -> Window {
     }
 }
 
+fn meant(window: Window) -> AskedWindow {
+    AskedWindow {
+        meant: Some(window),
+        ..AskedWindow::default()
+    }
+}
+
 fn query() -> HistoryQuery {
     HistoryQuery {
-        window: Some(week()),
+        window: meant(week()),
         ..HistoryQuery::default()
     }
 }
@@ -253,7 +266,7 @@ async fn quiet_days_are_not_read_one_by_one() {
     let bed = bed(&[&one], "");
     let since = Timestamp::from_millis(NOON - 90 * 86_400_000);
     let query = HistoryQuery {
-        window: Some(Window {
+        window: meant(Window {
             since,
             until: Timestamp::from_millis(NOON),
         }),
@@ -261,4 +274,277 @@ async fn quiet_days_are_not_read_one_by_one() {
     };
     assert_eq!(walk(&bed, &query, 10).await.len(), 1);
     assert!(one.pages() < 15, "{}", one.pages());
+}
+
+async fn place(bed: &Bed, one: &Scripted, reference: Option<&str>) -> Call {
+    one.will_place(Ok(reference.map(ProviderRef::id)));
+    let call = NewCall {
+        tag: Some("order-7".into()),
+        ..say("+5511988887777")
+    };
+    let request = PlaceCall {
+        call,
+        request_id: "r".into(),
+    };
+    bed.gateway.place_call(&caller("acme"), request).await.unwrap().object
+}
+
+fn echoing(id: usize, echoed: CallId) -> Row {
+    let mut row = row(id, 1);
+    row.facts.echoed = Some(echoed);
+    row
+}
+
+#[tokio::test]
+async fn a_row_is_of_the_call_that_its_provider_names_and_an_echo_alone_takes_no_other() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "[calls]\nautomated_calls_per_number = false");
+    let bound = place(&bed, &one, Some("1")).await;
+    let other = place(&bed, &one, Some("2")).await;
+    let unbound = place(&bed, &one, None).await;
+    *one.rows.lock().unwrap() = vec![
+        echoing(1, other.id),
+        row(2, 2),
+        echoing(3, unbound.id),
+        echoing(4, other.id),
+    ];
+    let mut calls: Vec<_> = walk(&bed, &query(), 500)
+        .await
+        .into_iter()
+        .map(|record| (record.provider_ref.unwrap().id.unwrap(), record.call_id))
+        .collect();
+    calls.sort();
+    let expected = [Some(bound.id), Some(other.id), Some(unbound.id), None];
+    assert_eq!(calls.iter().map(|(_, call)| *call).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_tag_finds_our_calls_in_reports_that_have_no_field_for_it() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let call = place(&bed, &one, Some("1")).await;
+    *one.rows.lock().unwrap() = vec![row(1, 1), row(2, 2)];
+    let tagged = HistoryQuery {
+        tag: vec!["order-7".into()],
+        ..query()
+    };
+    let found = walk(&bed, &tagged, 10).await;
+    assert_eq!(
+        found.iter().map(|record| record.call_id).collect::<Vec<_>>(),
+        [Some(call.id)]
+    );
+}
+
+#[tokio::test]
+async fn a_record_of_the_longest_account_name_has_an_identifier_that_fits_and_finds_it() {
+    for unreported in [false, true] {
+        let one = Scripted::new(&"a".repeat(40), SAY);
+        one.unreported.store(unreported, Ordering::Relaxed);
+        let bed = bed(&[&one], "");
+        place(&bed, &one, Some("1")).await;
+        *one.rows.lock().unwrap() = vec![Row {
+            id: "0199a2b0-c3d4-7e5f-8a9b-0c1d2e3f4a5b".into(),
+            ..row(1, 1)
+        }];
+        let record = walk(&bed, &query(), 10).await.remove(0);
+        assert!(record.id.len() <= 120, "{} has {}", record.id, record.id.len());
+        let again = bed.gateway.record(&caller("owner"), &record.id, false).await.unwrap();
+        assert_eq!(again, record);
+    }
+}
+
+/// Fifty accounts with long names, a row every half hour in turn.
+fn fifty_accounts() -> Vec<std::sync::Arc<Scripted>> {
+    let account = |index: i64| {
+        let one = Scripted::new(&format!("an-account-with-a-rather-long-name-{index}"), SAY);
+        *one.rows.lock().unwrap() = (0..3)
+            .map(|turn| Row {
+                id: format!("0199a2b0-c3d4-7e5f-8a9b-0c1d2e3f{index:02}{turn:02}"),
+                ..row(1, (turn * 50 + index) * 30)
+            })
+            .collect();
+        one
+    };
+    (0..50).map(account).collect()
+}
+
+#[tokio::test]
+async fn a_walk_over_fifty_sources_goes_on_with_a_short_cursor() {
+    let accounts = fifty_accounts();
+    let bed = bed(&accounts.iter().collect::<Vec<_>>(), "");
+    let whole = walk(&bed, &query(), 500).await;
+    assert_eq!(whole.len(), 150);
+    assert_eq!(walk(&bed, &query(), 7).await, whole);
+    let partial = HistoryQuery {
+        partial: true,
+        ..query()
+    };
+    for (index, account) in accounts.iter().enumerate() {
+        *account.failing.lock().unwrap() = index % 3;
+    }
+    let mut late = walk(&bed, &partial, 7).await;
+    late.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
+    assert_eq!(late, whole, "those that failed came later, each once");
+}
+
+fn asked(since: &str, window: Window) -> AskedWindow {
+    AskedWindow {
+        since: Some(since.into()),
+        ..meant(window)
+    }
+}
+
+#[tokio::test]
+async fn a_walk_begun_today_goes_on_after_midnight_with_the_window_it_began_with() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    *one.rows.lock().unwrap() = (0..3).map(|id| row(id, id as i64 * 60)).collect();
+    let days = |days: i64| {
+        let shift = |at: Timestamp| at.plus_seconds(days * 86_400);
+        Window {
+            since: shift(week().since),
+            until: shift(week().until),
+        }
+    };
+    let list = async |window: AskedWindow, cursor: Option<String>| {
+        let query = HistoryQuery {
+            window,
+            ..HistoryQuery::default()
+        };
+        let paging = Paging { limit: 1, cursor };
+        bed.gateway.history(&caller("owner"), query, paging).await
+    };
+    let first = list(asked("yesterday", days(0)), None).await.unwrap();
+    let cursor = first.next_cursor;
+    let second = list(asked("yesterday", days(30)), cursor.clone()).await.unwrap();
+    assert_eq!(second.data[0].provider_ref, Some(ProviderRef::id("1")));
+    for other in [asked("today", days(0)), meant(days(0)), AskedWindow::default()] {
+        let refused = list(other, cursor.clone()).await.unwrap_err();
+        assert_eq!(refused.problem, Problem::InvalidCursor);
+    }
+}
+
+#[tokio::test]
+async fn numbers_are_left_to_the_provider_only_where_every_party_asked_for_is_one() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let party = |text: &str| Address::parse(text, Region::BR).unwrap();
+    for (parties, passed) in [
+        (vec!["+551133334444"], 1),
+        (vec!["+551133334444", "whatsapp:+551133335555"], 2),
+        (vec!["+551133334444", "ext:4000"], 0),
+    ] {
+        let query = HistoryQuery {
+            number: parties.iter().map(|text| party(text)).collect(),
+            ..query()
+        };
+        walk(&bed, &query, 10).await;
+        assert_eq!(
+            one.asked.lock().unwrap().as_ref().unwrap().numbers.len(),
+            passed,
+            "{parties:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_account_all_of_whose_reports_are_absent_has_failed_and_is_not_empty() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    *one.reports.lock().unwrap() = TWO_REPORTS;
+    for (kind, absent, fails) in [
+        (vec![], vec!["flows"], false),
+        (vec![CallKind::Flow], vec!["flows"], false),
+        (vec![], vec!["flows", "calls"], true),
+        (vec![CallKind::Flow], vec!["flows", "calls"], true),
+    ] {
+        *one.absent.lock().unwrap() = absent.clone();
+        let asked = HistoryQuery {
+            kind: kind.clone(),
+            ..query()
+        };
+        let paging = Paging {
+            limit: 10,
+            cursor: None,
+        };
+        let read = bed.gateway.history(&caller("owner"), asked, paging).await;
+        let failed = read.err().map(|error| error.problem);
+        assert_eq!(
+            failed,
+            fails.then_some(Problem::SourceUnavailable),
+            "{kind:?} {absent:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_counted_and_takes_no_other_with_it() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let mut undated = row(2, 2);
+    undated.facts.created_at = None;
+    let too_long = Row {
+        id: "9".repeat(100),
+        ..row(3, 3)
+    };
+    *one.rows.lock().unwrap() = vec![row(1, 1), undated, too_long];
+    *one.unreadable.lock().unwrap() = 1;
+    let today = HistoryQuery {
+        window: meant(Window {
+            since: Timestamp::from_millis(NOON - 3600 * 1000),
+            ..week()
+        }),
+        ..HistoryQuery::default()
+    };
+    let paging = Paging {
+        limit: 10,
+        cursor: None,
+    };
+    let page = bed.gateway.history(&caller("owner"), today, paging).await.unwrap();
+    assert_eq!((page.data.len(), page.complete), (1, true));
+    assert_eq!(page.sources[0].status, "ok");
+    assert_eq!(page.sources[0].detail.as_deref(), Some("3 rows could not be read"));
+}
+
+#[tokio::test]
+async fn a_request_that_finds_little_in_much_answers_early_and_the_walk_goes_on() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    *one.reports.lock().unwrap() = BUSY_REPORT;
+    let day = 24 * 60;
+    *one.rows.lock().unwrap() = (0..12_000).map(|id| row(id, id as i64 / 200 * day)).collect();
+    let since = Timestamp::from_millis(NOON - 90 * 86_400_000);
+    let needle = HistoryQuery {
+        window: meant(Window { since, ..week() }),
+        provider_ref: vec!["11990".into()],
+        ..HistoryQuery::default()
+    };
+    let paging = Paging {
+        limit: 10,
+        cursor: None,
+    };
+    let first = bed
+        .gateway
+        .history(&caller("owner"), needle.clone(), paging)
+        .await
+        .unwrap();
+    assert!(
+        first.data.is_empty() && first.next_cursor.is_some(),
+        "much was read and nothing found"
+    );
+    assert!(one.pages() < 40, "{}", one.pages());
+    assert_eq!(walk_on(&bed, &needle, first).await.len(), 1);
+    let everything = HistoryQuery {
+        provider_ref: vec![],
+        ..needle
+    };
+    let paging = Paging {
+        limit: 10,
+        cursor: None,
+    };
+    let user = bed.gateway.history(&caller("acme"), everything, paging).await;
+    assert!(
+        user.unwrap().next_cursor.is_some(),
+        "rows that are not theirs count too"
+    );
 }

@@ -1,5 +1,6 @@
 //! The rules over a store in memory and providers that do as told.
 
+mod accounts;
 mod bed;
 mod choosing;
 mod events;

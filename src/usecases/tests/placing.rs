@@ -1,10 +1,16 @@
 //! At most one dial, whatever the providers answer.
 
-use super::bed::{Bed, SAY, Scripted, bed, caller, failed, refused, say};
+use super::bed::{Bed, NOON, SAY, Scripted, bed, caller, failed, refused, say};
+use crate::domain::address::Address;
+use crate::domain::call::LegSide;
 use crate::domain::call::{AttemptOutcome, CallStatus, ProviderRef};
 use crate::domain::error::{Error, FailureKind, Problem, Refusal};
-use crate::domain::place::NewCall;
-use crate::usecases::requests::{Accepted, CallQuery, Paging, PlaceCall};
+use crate::domain::history::Window;
+use crate::domain::phone::Region;
+use crate::domain::place::{Action, ActionKind, Capability, NewCall, Script};
+use crate::domain::time::Timestamp;
+use crate::providers::port::{MonitorMode, Offer};
+use crate::usecases::requests::{Accepted, AskedWindow, CallQuery, Paging, PlaceCall};
 
 type Placed = Result<Accepted<crate::domain::call::Call>, Error>;
 
@@ -213,4 +219,75 @@ async fn a_cursor_serves_its_own_tenant_and_query_only() {
         .calls(&caller("acme"), CallQuery::default(), with(page.next_cursor))
         .await;
     assert_eq!(late.unwrap_err().problem, Problem::CursorExpired);
+}
+
+const CONNECT: &[Offer] = &[Offer {
+    operation: Capability::Connect,
+    options: &[],
+}];
+
+#[tokio::test]
+async fn every_party_that_is_dialled_is_of_an_allowed_country() {
+    let one = Scripted::new("one", CONNECT);
+    one.will_place(Ok(Some(ProviderRef::id("7"))));
+    let bed = bed(&[&one], "");
+    let party = |text: &str| Address::parse(text, Region::BR).unwrap();
+    let connect = |to: &str| NewCall {
+        script: Script::Actions(vec![Action {
+            what: ActionKind::Connect {
+                to: party(to),
+                from: None,
+            },
+            on_digit: None,
+        }]),
+        ..say("+5511988887777")
+    };
+    let refused = place(&bed, connect("+14155552671")).await.unwrap_err();
+    assert_eq!(refused.problem, Problem::DestinationNotAllowed);
+    assert_eq!(refused.context.fields[0].pointer, "/actions/0/to");
+    assert!(one.placed().is_empty());
+
+    let live = place(&bed, connect("+551133334444")).await.unwrap().object.id;
+    let gateway = &bed.gateway;
+    for (to, allowed) in [("+14155552671", false), ("ext:4000", true), ("+551133334444", true)] {
+        let acme = caller("acme");
+        let moved = gateway.transfer(&acme, live, party(to), LegSide::Callee).await;
+        let joined = gateway.monitor(&acme, live, party(to), MonitorMode::Listen).await;
+        for done in [moved, joined] {
+            let refused = done.err().map(|error| error.problem);
+            assert_eq!(refused, (!allowed).then_some(Problem::DestinationNotAllowed), "{to}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_begun_today_goes_on_after_midnight_with_the_window_it_began_with() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "[calls]\nautomated_calls_per_number = false");
+    for _ in 0..3 {
+        place(&bed, say("+5511988887777")).await.unwrap();
+    }
+    let today = |days: i64| AskedWindow {
+        since: Some("today".into()),
+        until: None,
+        meant: Some(Window {
+            since: Timestamp::from_millis(NOON).plus_seconds((days * 24 - 12) * 3600),
+            until: Timestamp::from_millis(NOON).plus_seconds((days * 24 + 12) * 3600),
+        }),
+    };
+    let list = async |window: AskedWindow, cursor: Option<String>| {
+        let query = CallQuery {
+            window,
+            ..CallQuery::default()
+        };
+        let paging = Paging { limit: 2, cursor };
+        bed.gateway.calls(&caller("acme"), query, paging).await
+    };
+    let cursor = list(today(0), None).await.unwrap().next_cursor;
+    assert_eq!(list(today(1), cursor.clone()).await.unwrap().data.len(), 1);
+    let other = AskedWindow {
+        since: Some("yesterday".into()),
+        ..today(0)
+    };
+    assert_eq!(list(other, cursor).await.unwrap_err().problem, Problem::InvalidCursor);
 }

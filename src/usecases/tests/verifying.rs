@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::bed::{Bed, SAY, Scripted, bed, caller, failed, number, refused};
 use crate::domain::error::{FailureKind, Problem, Refusal};
 use crate::domain::ids::VerificationId;
+use crate::domain::phone::{PhoneNumber, Region};
 use crate::domain::verification::{Channel, SendStatus, VerificationStatus};
 use crate::usecases::requests::NewVerification;
 
@@ -270,4 +271,71 @@ async fn of_forty_right_codes_at_once_one_approves() {
             .count();
         assert_eq!(approved, 1);
     }
+}
+
+#[tokio::test]
+async fn a_resend_that_is_refused_or_did_nothing_leaves_the_next_one_where_it_was() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(
+        &[&one],
+        "[verification]\nsends_per_number = { max = 3, per_seconds = 6000 }",
+    );
+    let id = start(&bed).await;
+    let acme = caller("acme");
+    let resend = async || bed.gateway.resend_verification(&acme, id, None, None).await;
+    for _ in 0..5 {
+        let early = resend().await.unwrap_err();
+        assert_eq!(early.context.limit.unwrap().name, "verification.resend_after_seconds");
+    }
+    bed.clock.advance(Duration::from_secs(31));
+    let before = bed.gateway.verification(&acme, id).await.unwrap().resend_at;
+    one.will_send(Err(refused(Refusal::Credit)));
+    assert_eq!(resend().await.unwrap_err().problem, Problem::ProviderOutOfCredit);
+    assert_eq!(bed.gateway.verification(&acme, id).await.unwrap().resend_at, before);
+    assert!(resend().await.is_ok(), "what was too early or did nothing cost no wait");
+
+    bed.clock.advance(Duration::from_secs(31));
+    let before = bed.gateway.verification(&acme, id).await.unwrap().resend_at;
+    let over = resend().await.unwrap_err();
+    assert_eq!(over.context.limit.unwrap().name, "verification.sends_per_number");
+    assert_eq!(bed.gateway.verification(&acme, id).await.unwrap().resend_at, before);
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_nothing_and_opens_no_window() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(
+        &[&one],
+        "[verification]\nsends_per_number = { max = 1, per_seconds = 600 }",
+    );
+    let preview = bed.gateway.preview_verification(&caller("acme"), new()).await.unwrap();
+    assert_eq!(preview.limits[0].remaining, 1);
+    bed.clock.advance(Duration::from_secs(500));
+    start(&bed).await;
+    let refused = bed
+        .gateway
+        .start_verification(&caller("acme"), new())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refused.context.retry_after,
+        Some(Duration::from_secs(600)),
+        "the window begins with the first send, not with the look"
+    );
+}
+
+#[tokio::test]
+async fn a_dry_run_answers_for_a_test_number_as_the_request_itself() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "[verification.test_numbers]\n\"+14155550100\" = \"env::CODE\"");
+    let to_test_number = || NewVerification {
+        to: PhoneNumber::parse("+14155550100", Region::BR).unwrap(),
+        ..new()
+    };
+    let acme = caller("acme");
+    let preview = bed.gateway.preview_verification(&acme, to_test_number()).await.unwrap();
+    assert_eq!((preview.routing, preview.would.account), (None, None));
+    assert_eq!(preview.would.operation, "test");
+    assert!(preview.limits.is_empty());
+    assert!(bed.gateway.start_verification(&acme, to_test_number()).await.is_ok());
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::bed::{Bed, NOON, SAY, Scripted, bed, caller, failed, say};
+use super::bed::{Bed, EVERYONES, NOON, SAY, Scripted, bed, caller, failed, say};
 use crate::domain::address::Address;
 use crate::domain::call::{Call, CallKind, CallStatus, Direction, ProviderRef, SettledBy};
 use crate::domain::error::{FailureKind, Problem};
@@ -181,4 +181,109 @@ async fn what_cannot_be_read_is_taken_all_the_same() {
             .await
             .is_ok()
     );
+}
+
+async fn listed(bed: &Bed, tenant: &str) -> Vec<Call> {
+    let paging = Paging {
+        limit: 10,
+        cursor: None,
+    };
+    let page = bed.gateway.calls(&caller(tenant), CallQuery::default(), paging).await;
+    page.unwrap().data
+}
+
+#[tokio::test]
+async fn news_dated_in_the_future_or_before_all_time_takes_no_call_off_the_lists() {
+    for told in [i64::MAX, NOON + 3600 * 1000, -1, i64::MIN] {
+        let one = Scripted::new("one", SAY);
+        one.will_place(Ok(Some(ProviderRef::id("7"))));
+        let bed = bed(&[&one], "");
+        let placed = place(&bed).await;
+        let foreign = CallFacts {
+            created_at: Some(Timestamp::from_millis(told)),
+            ..facts("8", CallStatus::Completed)
+        };
+        tell(&bed, &one, foreign).await;
+        apply(&bed, async || !listed(&bed, "owner").await.is_empty()).await;
+        let heard_of = listed(&bed, "owner").await.remove(0);
+        assert_eq!(heard_of.created_at.as_millis(), NOON, "{told}: when it was taken");
+        let everyone: Vec<_> = listed(&bed, "*").await.iter().map(|call| call.id).collect();
+        assert!(
+            everyone.contains(&placed.id) && everyone.contains(&heard_of.id),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_the_provider_dates_a_little_ahead_keeps_its_time() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let ahead = Timestamp::from_millis(NOON + 60_000);
+    let told = CallFacts {
+        created_at: Some(ahead),
+        ..facts("8", CallStatus::Completed)
+    };
+    tell(&bed, &one, told).await;
+    apply(&bed, async || !listed(&bed, "owner").await.is_empty()).await;
+    assert_eq!(listed(&bed, "owner").await[0].created_at, ahead);
+}
+
+#[tokio::test]
+async fn an_echo_does_not_take_over_a_call_that_has_another_name() {
+    let one = Scripted::new("one", SAY);
+    one.will_place(Ok(Some(ProviderRef::id("7"))));
+    let bed = bed(&[&one], "");
+    let call = place(&bed).await;
+    let thief = CallFacts {
+        echoed: Some(call.id),
+        ..facts("8", CallStatus::Busy)
+    };
+    tell(&bed, &one, thief).await;
+    apply(&bed, async || !listed(&bed, "owner").await.is_empty()).await;
+    let untouched = bed.gateway.call(&caller("acme"), call.id, false).await.unwrap();
+    assert_eq!(
+        (untouched.status, untouched.provider_ref),
+        (call.status, call.provider_ref)
+    );
+    assert_eq!(listed(&bed, "owner").await[0].provider_ref, Some(ProviderRef::id("8")));
+}
+
+#[tokio::test]
+async fn what_every_tenant_owns_is_read_and_listed_by_all() {
+    let everyones = Scripted::new(EVERYONES, SAY);
+    everyones.will_place(Ok(Some(ProviderRef::id("7"))));
+    let bed = bed(&[&everyones], "");
+    let inbound = CallFacts {
+        direction: Some(Direction::Inbound),
+        ..facts("8", CallStatus::Completed)
+    };
+    everyones.will_tell(vec![News::Call(Box::new(inbound))]);
+    let body = Bytes::from_static(b"{}");
+    bed.gateway.take_webhook(EVERYONES, None, "hook", body).await.unwrap();
+    apply(&bed, async || !listed(&bed, "*").await.is_empty()).await;
+    bed.clock.advance(Duration::from_secs(1));
+    let own = place(&bed).await;
+    for (tenant, calls) in [("acme", 2), ("other", 1), ("*", 2)] {
+        let mut seen = Vec::new();
+        let mut cursor = None;
+        loop {
+            let paging = Paging { limit: 1, cursor };
+            let page = bed
+                .gateway
+                .calls(&caller(tenant), CallQuery::default(), paging)
+                .await
+                .unwrap();
+            seen.extend(page.data);
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), calls, "{tenant}");
+        let shared = seen.last().unwrap();
+        assert_eq!(shared.direction, Direction::Inbound);
+        assert!(bed.gateway.call(&caller(tenant), shared.id, false).await.is_ok());
+        assert_eq!(seen[0].id == own.id, tenant != "other", "newest first");
+    }
 }

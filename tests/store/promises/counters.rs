@@ -29,6 +29,16 @@ pub async fn a_counter_starts_again_after_its_window(bed: Bed) {
     eventually(async || bed.store.add(&counter, 1, SHORT).await.unwrap().total == 1).await;
 }
 
+pub async fn a_counter_that_is_only_read_is_not_made(bed: Bed) {
+    let counter = keys::counter("sends", "h");
+    let read = bed.store.add(&counter, 0, SHORT).await.unwrap();
+    assert_eq!((read.total, read.expires_in), (0, SHORT));
+    assert!(!bed.store.remove(&counter, Expect::Any).await.unwrap());
+    bed.store.add(&counter, 0, SHORT).await.unwrap();
+    let first = bed.store.add(&counter, 1, LONG).await.unwrap();
+    assert!(first.expires_in > SHORT, "the window begins with the first addition");
+}
+
 pub async fn concurrent_additions_are_all_counted(bed: Bed) {
     let counter = keys::counter("sends", "h");
     let additions = (0..200).map(|_| bed.store.add(&counter, 1, LONG));

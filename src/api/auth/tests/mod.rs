@@ -213,15 +213,30 @@ fn a_key_counts_within_its_time() {
 }
 
 #[test]
-fn without_a_kid_the_key_must_be_the_only_one_of_its_algorithm() {
-    let mut auth = auth();
-    auth.keys.push(key("ed-old", Algorithm::EdDSA, &KEYS.stranger.public));
-    let ring = Ring::new(&auth);
-    assert!(
-        ring.verify(&ed(r#"{"alg":"EdDSA"}"#, &claims().to_string()), now())
-            .is_err()
-    );
+fn without_a_kid_every_valid_key_of_the_algorithm_is_tried() {
+    let token = ed(r#"{"alg":"EdDSA"}"#, &claims().to_string());
+    let with = |stranger: AuthKey| {
+        let mut auth = auth();
+        auth.keys.insert(0, stranger);
+        Ring::new(&auth)
+    };
+    let stranger = || key("ed-new", Algorithm::EdDSA, &KEYS.stranger.public);
+    let ring = with(stranger());
+    assert!(ring.verify(&token, now()).is_ok(), "a second key fails no caller");
     assert!(ring.verify(&good_with(json!({})), now()).is_ok());
+    let named = ed(r#"{"alg":"EdDSA","kid":"ed-new"}"#, &claims().to_string());
+    assert_eq!(
+        ring.verify(&named, now()).err(),
+        Some(token::Refused::Signature),
+        "a kid names one"
+    );
+    let mut expired = auth();
+    expired.keys[0].until = Some(now().to_jiff());
+    expired.keys.push(stranger());
+    assert_eq!(
+        Ring::new(&expired).verify(&token, now()).err(),
+        Some(token::Refused::Signature)
+    );
 }
 
 fn request(authorization: &str) -> HttpRequest {

@@ -52,17 +52,19 @@ impl<'a> Envelope<'a> {
 
     /// The page under `data`: a list, or an object that holds it as `calls`.
     ///
-    /// Nothing where a row cannot be read, or where there is no list though the page is not said to be empty: servers
-    /// have answered 200 over an incomplete body.
+    /// Nothing where there is no list though the page is not said to be empty: servers have answered 200 over an
+    /// incomplete body.
     pub fn page(&self, read: ReadRow) -> Option<ReportPage> {
-        let Some(rows) = self.rows() else {
+        let Some(listed) = self.rows() else {
             return self.is_empty().then(ReportPage::default);
         };
-        let rows: Vec<Row> = rows.into_iter().map(read).collect::<Option<_>>()?;
+        let rows: Vec<Row> = listed.iter().copied().filter_map(read).collect();
         let told = self.pagination.as_ref();
         let ended = told.is_some_and(|told| told.has("next_url") && told.text("next_url").is_none());
         Some(ReportPage {
-            more: !rows.is_empty() && !ended,
+            more: !listed.is_empty() && !ended,
+            unreadable: listed.len() - rows.len(),
+            absent: None,
             total: told.and_then(|told| u64::try_from(told.integer("total")?).ok()),
             rows,
         })

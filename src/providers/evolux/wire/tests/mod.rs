@@ -92,14 +92,20 @@ fn a_page_that_would_lose_rows_is_no_page() {
         r#"{"meta":{"status":200}}"#,
         r#"{"data":null,"pagination":{"total":7}}"#,
         r#"{"data":{"other":[]}}"#,
-        r#"{"data":[{"id":1},{"name":"no id"}]}"#,
-        r#"{"data":[{"id":1},7]}"#,
     ] {
         assert!(
             Envelope::parse(json.as_bytes()).unwrap().page(dialer_row).is_none(),
             "{json}"
         );
     }
+}
+
+#[test]
+fn what_is_no_row_is_counted_and_takes_no_other_with_it() {
+    let read = page(r#"{"data":[{"id":1},{"name":"no id"},7]}"#, dialer_row);
+    assert_eq!((read.rows.len(), read.unreadable, read.more), (1, 2, true));
+    let read = page(r#"{"data":[7]}"#, dialer_row);
+    assert!(read.more, "the next page may hold rows");
 }
 
 #[test]

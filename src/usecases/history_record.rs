@@ -6,14 +6,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use super::follow_call::allows;
 use super::gateway::Gateway;
 use super::read_history::owned;
+use super::records;
 use super::redact::redact;
 use super::requests::HistoryQuery;
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::call::{Call, CallKind, CallStatus, Direction, RecordingState, SettledBy};
+use crate::domain::call_file::CallFile;
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Failure, FailureKind, Refusal};
-use crate::domain::fold::fold;
+use crate::domain::fold::{fold, settle_presumed};
 use crate::domain::history::{Record, RecordSource, Row};
 use crate::domain::ids::CallId;
 use crate::domain::time::Timestamp;
@@ -162,9 +164,7 @@ impl Gateway {
         let mut stored = self.store.get_many(&wanted).await?.into_iter();
         let call = |id: Option<CallId>| {
             let stored = id.and_then(|_| stored.next().flatten())?;
-            serde_json::from_slice::<Call>(&stored.value)
-                .ok()
-                .filter(|call| call.account.as_ref() == Some(account))
+            records::read_call(&stored.value).filter(|call| call.account.as_ref() == Some(account))
         };
         Ok(ids.into_iter().map(call).collect())
     }
@@ -203,8 +203,11 @@ fn row_record(entry: &Entry, report: &'static str, found: (Row, Option<Call>, St
     call.account = Some(entry.config.name.clone());
     call.status = CallStatus::Unknown;
     let has_link = row.facts.recording == Some(RecordingState::Available);
-    fold(&mut call, row.facts, SettledBy::Poll, created_at);
-    let mut record = record_of(call, id.write(), plain_name(&[&row.raw]), RecordSource::Report)?;
+    let mut file = CallFile::new(call);
+    fold(&mut file, row.facts, SettledBy::Poll, created_at);
+    // A row that nothing follows is the last word.
+    settle_presumed(&mut file);
+    let mut record = record_of(file.call, id.write(), plain_name(&[&row.raw]), RecordSource::Report)?;
     record.call_id = ours.as_ref().map(|call| call.id);
     if let Some(ours) = ours {
         record.tag = ours.tag.or(record.tag);

@@ -109,6 +109,7 @@ impl Legs {
         let ended = deciding.status.is_some_and(CallStatus::is_final);
         CallFacts {
             status: deciding.status,
+            tentative: deciding.tentative,
             from: self.a.caller_id,
             to: self.a.address.clone(),
             ringing_at: a.ringing_at().or_else(|| b.ringing_at()),

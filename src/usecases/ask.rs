@@ -79,6 +79,12 @@ impl Standing {
 }
 
 impl Asker<'_> {
+    /// Whether no round is under way.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.rounds.is_empty()
+    }
+
     /// Has the rounds go on for a while.
     pub(super) async fn ask_for(&mut self, time: Duration, now: impl Fn() -> Timestamp) {
         let end = tokio::time::sleep(time);

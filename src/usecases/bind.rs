@@ -36,10 +36,14 @@ impl Gateway {
     /// The call of ours that a provider's identifier means.
     pub(super) async fn known_call(&self, account: &AccountName, provider_id: &str) -> Result<Option<CallId>, Error> {
         let stored = self.store.get(&keys::call_by_reference(account, provider_id)).await?;
-        match stored.as_ref().and_then(read_id) {
-            Some(id) => Ok(self.load_call(id).await?.map(|call| call.id)),
-            None => Ok(None),
-        }
+        let Some(id) = stored.as_ref().and_then(read_id) else {
+            return Ok(None);
+        };
+        let call = self.load_call(id).await?;
+        // A call that took another name keeps that one: this one is about to be given to another call.
+        let is_meant =
+            |call: &Call| self::provider_id(call.provider_ref.as_ref()).is_none_or(|known| known == provider_id);
+        Ok(call.filter(is_meant).map(|call| call.id))
     }
 
     /// Ties news of an identifier nobody knows to the call of ours that it is about: the one it echoes, else one that
@@ -53,12 +57,12 @@ impl Gateway {
             let Some(call) = self.waiting_for(account, facts).await? else {
                 return Ok(None);
             };
-            let given = match self.give_name(&call, provider_id).await? {
+            let given = match self.give_name(&call, provider_id, facts.echoed).await? {
                 Named::Before(id) => return Ok(Some(id)),
                 Named::Now(version) => version,
             };
             // What echoes our identifier is ours, under whatever name.
-            if self.take_name(&call, provider_id).await? || facts.echoed.is_some() {
+            if self.take_name(call.id, provider_id).await? || facts.echoed.is_some() {
                 self.stop_awaiting(awaiting_set(self, &call), call.id).await;
                 return Ok(Some(call.id));
             }
@@ -68,8 +72,8 @@ impl Gateway {
         Err(Error::new(Problem::Overloaded, "Too much news of one party at once.").retry_after(Duration::from_secs(1)))
     }
 
-    /// Gives an identifier to a call unless another call that exists has it.
-    async fn give_name(&self, call: &Call, provider_id: &str) -> Result<Named, Error> {
+    /// Gives an identifier to a call unless another call has it.
+    async fn give_name(&self, call: &Call, provider_id: &str, echoed: Option<CallId>) -> Result<Named, Error> {
         let Some(account) = &call.account else {
             return Err(Error::not_found());
         };
@@ -83,18 +87,19 @@ impl Gateway {
             };
             if let Some(id) = found.as_ref().and_then(read_id)
                 && self.load_call(id).await?.is_some()
+                && (echoed == Some(id) || self.take_name(id, provider_id).await?)
             {
                 return Ok(Named::Before(id));
             }
-            // Whoever named a call here did not live to make it.
+            // The call named here was never made, or took another name first.
             expect = found.map_or(Expect::Absent, |found| Expect::Version(found.version));
         }
     }
 
     /// Has a call take an identifier; says no where it has another.
-    async fn take_name(&self, call: &Call, provider_id: &str) -> Result<bool, Error> {
+    async fn take_name(&self, call: CallId, provider_id: &str) -> Result<bool, Error> {
         let taken = self
-            .change_call(call.id, |call| {
+            .change_call(call, |call| {
                 let known = &mut call.provider_ref.get_or_insert_default().id;
                 Ok(match known {
                     Some(known) => Change::Keep(known == provider_id),

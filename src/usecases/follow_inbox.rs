@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 use tokio_util::sync::CancellationToken;
@@ -91,7 +91,7 @@ impl Gateway {
         }
     }
 
-    async fn apply_batch(&self) -> Result<(), Error> {
+    pub(super) async fn apply_batch(&self) -> Result<(), Error> {
         let after = self.inbox_position().await?;
         let batch = self.store.read(&keys::inbox(), after, BATCH).await?;
         let Some((last, _)) = batch.last() else {
@@ -118,14 +118,16 @@ impl Gateway {
     /// Finds the call of each subject. Calls whose names are not known yet are tied one after the other, in the order
     /// their news came, which is all that tells two calls to one party apart.
     async fn with_their_calls(&self, subjects: Vec<Vec<Message>>) -> Result<Vec<Subject>, Error> {
-        let known = try_join_all(subjects.iter().map(|messages| self.known_subject(messages))).await?;
+        let known = join_all(subjects.iter().map(|messages| self.known_subject(messages))).await;
         let mut found = Vec::with_capacity(subjects.len());
         for (messages, known) in subjects.into_iter().zip(known) {
             let call = match (known, messages.first()) {
-                (None, Some(first)) => passed_over(self.tied(first).await)?.flatten(),
+                (Ok(None), Some(first)) => self.tied(first).await,
                 (known, _) => known,
             };
-            found.push(Subject { call, messages });
+            if let Some(call) = passed_over(call)? {
+                found.push(Subject { call, messages });
+            }
         }
         Ok(found)
     }

@@ -116,18 +116,8 @@ impl Gateway {
         let mut known = false;
         let mut asker = Asker::default();
         while !stop.is_cancelled() {
-            let turn = async {
-                let mine = self.hold_lease(KEEPER, LEASE).await?;
-                if mine {
-                    // Whoever did it before may have died in the middle of something: look at everything once.
-                    let until = if known { self.now().as_millis() } else { LAST };
-                    let (silent, _) = try_join(self.look_at::<CallFile>(until), self.look_at::<Ledger>(until)).await?;
-                    self.begin_to_ask(&mut asker, silent).await?;
-                }
-                Ok::<_, Error>(mine)
-            };
             let turned = tokio::select! {
-                turned = turn => turned,
+                turned = self.look_around(&mut asker, known) => turned,
                 () = stop.cancelled() => break,
             };
             known = turned.unwrap_or_else(|error| {
@@ -142,6 +132,18 @@ impl Gateway {
         if let Err(error) = self.release_lease(KEEPER).await {
             tracing::warn!(%error, "the next keeper waits until the lease runs out");
         }
+    }
+
+    /// Looks at what is due if this instance is the one to do it, and says whether it is.
+    pub(super) async fn look_around<'a>(&'a self, asker: &mut Asker<'a>, known: bool) -> Result<bool, Error> {
+        if !self.hold_lease(KEEPER, LEASE).await? {
+            return Ok(false);
+        }
+        // Whoever did it before may have died in the middle of something: look at everything once.
+        let until = if known { self.now().as_millis() } else { LAST };
+        let (silent, _) = try_join(self.look_at::<CallFile>(until), self.look_at::<Ledger>(until)).await?;
+        self.begin_to_ask(asker, silent).await?;
+        Ok(true)
     }
 
     /// Looks at every open object that is due until `until`; gives the calls whose providers are to be asked.

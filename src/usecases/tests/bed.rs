@@ -9,9 +9,10 @@ use crate::clock::{Clock, ManualClock};
 use crate::config::Config;
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
-use crate::domain::call::ProviderRef;
+use crate::domain::call::{CallKind, ProviderRef};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::error::{Failure, FailureKind, Refusal};
+use crate::domain::facts::CallFacts;
 use crate::domain::history::Row;
 use crate::domain::ids::CallId;
 use crate::domain::phone::{PhoneNumber, Region};
@@ -19,8 +20,8 @@ use crate::domain::place::{Action, ActionKind, Capability, NewCall, Script};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
 use crate::providers::port::{
-    Authentic, Calls, Code, Codes, Filter, History, KeyUsage, NewCode, News, Offer, Provider, Report, ReportPage,
-    ReportQuery, Unreadable, Webhooks,
+    Authentic, Calls, Code, Codes, Filter, History, KeyUsage, Lookup, NewCode, News, Offer, Provider, Report,
+    ReportPage, ReportQuery, Target, Unreadable, Webhooks,
 };
 use crate::providers::registry::{Accounts, Entry};
 use crate::seal::Sealer;
@@ -45,6 +46,11 @@ pub struct Scripted {
     pub failing: Mutex<usize>,
     pages: Mutex<usize>,
     news: Mutex<Vec<News>>,
+    /// What it says of any call it is asked about; that it knows none, if there is nothing.
+    pub state: Mutex<Option<CallFacts>>,
+    fetched: Mutex<usize>,
+    /// Whether it can be asked about calls.
+    answers: bool,
 }
 
 pub const SAY: &[Offer] = &[Offer {
@@ -53,14 +59,23 @@ pub const SAY: &[Offer] = &[Offer {
 }];
 const REPORT: &[Report] = &[Report {
     name: "calls",
-    kinds: &[crate::domain::call::CallKind::Say],
+    kinds: &[CallKind::Say],
     filters: &[Filter::To],
     page_size: 7,
 }];
 
 impl Scripted {
     pub fn new(name: &str, offers: &'static [Offer]) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::that(true, name, offers))
+    }
+
+    /// One that tells of calls only by webhook.
+    pub fn unasked(name: &str, offers: &'static [Offer]) -> Arc<Self> {
+        Arc::new(Self::that(false, name, offers))
+    }
+
+    fn that(answers: bool, name: &str, offers: &'static [Offer]) -> Self {
+        Self {
             name: name.parse().unwrap(),
             offers,
             places: Mutex::default(),
@@ -72,7 +87,10 @@ impl Scripted {
             failing: Mutex::default(),
             pages: Mutex::default(),
             news: Mutex::default(),
-        })
+            state: Mutex::default(),
+            fetched: Mutex::default(),
+            answers,
+        }
     }
 
     pub fn will_place(&self, answer: Result<Option<ProviderRef>, Failure>) {
@@ -98,6 +116,11 @@ impl Scripted {
     /// How many codes it was asked to send.
     pub fn sent(&self) -> usize {
         *self.sent.lock().unwrap()
+    }
+
+    /// How often it was asked about a call.
+    pub fn fetched(&self) -> usize {
+        *self.fetched.lock().unwrap()
     }
 
     pub fn pages(&self) -> usize {
@@ -134,8 +157,12 @@ impl Provider for Scripted {
         Some(self)
     }
 
+    fn lookup(&self) -> Option<&dyn Lookup> {
+        self.answers.then_some(self)
+    }
+
     fn history(&self) -> Option<&dyn History> {
-        Some(self)
+        self.answers.then_some(self)
     }
 
     fn webhooks(&self) -> Option<&dyn Webhooks> {
@@ -156,6 +183,19 @@ impl Calls for Scripted {
     async fn place(&self, call: &NewCall) -> Result<Option<ProviderRef>, Failure> {
         self.placed.lock().unwrap().push(call.clone());
         self.places.lock().unwrap().pop_front().unwrap_or(Ok(None))
+    }
+}
+
+#[async_trait]
+impl Lookup for Scripted {
+    fn can_fetch(&self, _: CallKind) -> bool {
+        true
+    }
+
+    async fn fetch(&self, _: Target<'_>) -> Result<CallFacts, Failure> {
+        *self.fetched.lock().unwrap() += 1;
+        let state = self.state.lock().unwrap().clone();
+        state.ok_or_else(|| refused(Refusal::NotFound))
     }
 }
 

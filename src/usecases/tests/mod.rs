@@ -1,11 +1,13 @@
 //! The rules over a store in memory and providers that do as told.
 
 mod bed;
+mod binding;
 mod choosing;
 mod failing;
 mod failing_store;
 mod history;
 mod idempotency;
 mod placing;
+mod settling;
 mod verifying;
 mod webhooks;

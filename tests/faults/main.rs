@@ -17,6 +17,7 @@ mod checks;
 mod crash;
 mod idempotency;
 mod lost;
+mod settle;
 mod site;
 mod smoke;
 mod store_away;

@@ -88,7 +88,12 @@ impl Part {
 
     /// Whether the party has a status and did not answer.
     pub fn is_unanswered(&self) -> bool {
-        !matches!(self.status, None | Some(CallStatus::InProgress | CallStatus::Completed))
+        self.status.is_some() && !self.has_answered()
+    }
+
+    /// Whether the party answered.
+    pub fn has_answered(&self) -> bool {
+        matches!(self.status, Some(CallStatus::InProgress | CallStatus::Completed))
     }
 
     /// Who or what answered, as far as it is told: only machines are.

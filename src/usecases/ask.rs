@@ -174,6 +174,9 @@ impl Gateway {
         };
         let now = self.now();
         let noted = self.change(held, |file| {
+            if file.is_closed() {
+                return Ok(Change::Keep(()));
+            }
             file.asked_at = Some(now);
             Ok(Change::Write(()))
         });

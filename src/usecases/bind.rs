@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::gateway::Gateway;
-use super::records::{self, Change, Held};
+use super::records::{self, Change};
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::binding;
@@ -41,9 +41,7 @@ impl Gateway {
         };
         let call = self.load_call(id).await?;
         // A call that took another name keeps that one: this one is about to be given to another call.
-        let is_meant =
-            |call: &Call| self::provider_id(call.provider_ref.as_ref()).is_none_or(|known| known == provider_id);
-        Ok(call.filter(is_meant).map(|call| call.id))
+        Ok(call.filter(|call| may_be(call, provider_id)).map(|call| call.id))
     }
 
     /// Ties news of an identifier nobody knows to the call of ours that it is about: the one it echoes, else one that
@@ -55,7 +53,8 @@ impl Gateway {
         };
         for _ in 0..MOST_WAITING {
             let Some(call) = self.waiting_for(account, facts).await? else {
-                return Ok(None);
+                // Nobody waits any longer where somebody else has just tied it.
+                return self.known_call(account, provider_id).await;
             };
             let given = match self.give_name(&call, provider_id, facts.echoed).await? {
                 Named::Before(id) => return Ok(Some(id)),
@@ -69,7 +68,7 @@ impl Gateway {
             let key = keys::call_by_reference(account, provider_id);
             self.store.remove(&key, Expect::Version(given)).await?;
         }
-        Err(Error::new(Problem::Overloaded, "Too much news of one party at once.").retry_after(Duration::from_secs(1)))
+        Err(too_much_at_once())
     }
 
     /// Gives an identifier to a call unless another call has it.
@@ -180,8 +179,13 @@ impl Gateway {
         file.heard_at = self.now();
         fold(&mut file, facts.clone(), SettledBy::Webhook, at);
         self.enlist(&file.call).await?;
-        let _: Result<Held<CallFile>, _> = self.create(file).await?;
-        Ok(id)
+        match self.create(file).await? {
+            Err(Some(found)) if records::read_call(&found.value).is_some_and(|call| !may_be(&call, provider_id)) => {
+                // The name is on its way from one call to another.
+                Err(too_much_at_once())
+            }
+            Ok(_) | Err(_) => Ok(id),
+        }
     }
 
     /// The one identifier that a provider's name of an unknown call is given.
@@ -210,6 +214,15 @@ fn awaiting(gateway: &Gateway, account: &AccountName, to: &Address) -> Set {
     let party = to.number().map_or_else(|| to.to_string(), |number| number.person());
     let digest = gateway.sealer.name(Purpose::Address, &[account.as_str(), &party]);
     keys::awaiting(account, digest)
+}
+
+/// Whether a call has this name, or none yet.
+fn may_be(call: &Call, name: &str) -> bool {
+    provider_id(call.provider_ref.as_ref()).is_none_or(|known| known == name)
+}
+
+fn too_much_at_once() -> Error {
+    Error::new(Problem::Overloaded, "Too much news of one party at once.").retry_after(Duration::from_secs(1))
 }
 
 /// The provider's identifier in a reference.

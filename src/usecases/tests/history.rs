@@ -1,12 +1,12 @@
 //! One list over several accounts: every row once, in order, whatever the pages.
 
-use super::bed::{Bed, NOON, SAY, Scripted, bed, caller};
+use super::bed::{Bed, NOON, SAY, Scripted, bed, caller, say};
 use crate::domain::call::{CallKind, CallStatus, ProviderRef};
 use crate::domain::error::Problem;
 use crate::domain::facts::CallFacts;
 use crate::domain::history::{Record, Row, Window};
 use crate::domain::time::Timestamp;
-use crate::usecases::requests::{HistoryQuery, Paging};
+use crate::usecases::requests::{HistoryQuery, Paging, PlaceCall};
 
 fn row(id: usize, minutes_ago: i64) -> Row {
     Row {
@@ -261,4 +261,23 @@ async fn quiet_days_are_not_read_one_by_one() {
     };
     assert_eq!(walk(&bed, &query, 10).await.len(), 1);
     assert!(one.pages() < 15, "{}", one.pages());
+}
+
+#[tokio::test]
+async fn a_row_is_linked_to_the_call_that_was_placed_here() {
+    let one = Scripted::new("one", SAY);
+    one.will_place(Ok(Some(ProviderRef::id("3"))));
+    *one.rows.lock().unwrap() = vec![row(3, 5)];
+    let bed = bed(&[&one], "");
+    let request = PlaceCall {
+        call: say("+5511988887777"),
+        request_id: "r".into(),
+    };
+    let call = bed.gateway.place_call(&caller("acme"), request).await.unwrap().object;
+    let records = walk(&bed, &query(), 10).await;
+    assert_eq!((records.len(), records[0].call_id), (1, Some(call.id)));
+    assert_eq!(
+        (records[0].tenant.as_str(), &records[0].request_id),
+        ("acme", &call.request_id)
+    );
 }

@@ -77,10 +77,10 @@ impl Patience {
         if let Some(attempt) = file.intent() {
             return Some(after(attempt.at, self.attempt_ms()));
         }
-        let rang = file.call.kind == CallKind::Whatsapp && !self.asks;
+        let only_told = file.call.kind == CallKind::Whatsapp && !self.asks;
         let silent = match file.call.status {
             CallStatus::InProgress => ms(self.max_call),
-            CallStatus::Queued | CallStatus::Ringing if rang => WHATSAPP_MS,
+            CallStatus::Queued | CallStatus::Ringing if only_told => WHATSAPP_MS,
             CallStatus::Unknown | CallStatus::Queued | CallStatus::Ringing => ms(self.settle),
             // Its time has not come; final ones have none.
             _ => return None,

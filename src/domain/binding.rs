@@ -6,16 +6,21 @@
 use super::address::Address;
 use super::call::{Call, CallKind, LegSide, ProviderRef};
 use super::facts::CallFacts;
+use super::time::Timestamp;
 
 /// How long before its creation here a provider may date a call, in seconds: clocks differ, and Zenvia's legs are dated a second early.
 const EARLY_SECONDS: i64 = 5;
 /// How long after its creation here a provider may still first tell of it, in seconds.
 const LATE_SECONDS: i64 = 180;
+/// Within how many seconds of each other two calls to one party are told apart by their order and not by their time: a
+/// webhook is dated when the phone rings, and that takes longer at one time than at another.
+const NEAR_SECONDS: u64 = 10;
 
 /// Chooses among `waiting` the call that `facts` are about.
 ///
-/// The echoed identifier decides alone, else the provider's own. Without either the oldest call of the same parties whose
-/// reference is not known is taken, so that two live calls to one number are told apart by the order they were placed in.
+/// The echoed identifier decides alone, else the provider's own. Without either a call of the same parties whose reference
+/// is not known is taken: the nearest in time, and of those about as near the oldest, so that two live calls to one
+/// number are told apart by the order they were placed in.
 pub fn choose<'a>(facts: &CallFacts, waiting: impl IntoIterator<Item = &'a Call>) -> Option<&'a Call> {
     let told = provider_id(facts.reference.as_ref());
     let (bound, unbound): (Vec<_>, Vec<_>) = waiting
@@ -28,7 +33,16 @@ pub fn choose<'a>(facts: &CallFacts, waiting: impl IntoIterator<Item = &'a Call>
         .into_iter()
         .find(|call| told.is_some() && provider_id(call.provider_ref.as_ref()) == told);
     let fitting = unbound.into_iter().filter(|call| fits(facts, call));
-    named.or_else(|| fitting.min_by_key(|call| (call.created_at, call.id)))
+    let far = |call: &Call| {
+        facts
+            .created_at
+            .map(|told| seconds_between(told, call.created_at) / NEAR_SECONDS)
+    };
+    named.or_else(|| fitting.min_by_key(|call| (far(call), call.created_at, call.id)))
+}
+
+fn seconds_between(one: Timestamp, other: Timestamp) -> u64 {
+    one.max(other).seconds_since(one.min(other))
 }
 
 fn provider_id(reference: Option<&ProviderRef>) -> Option<&str> {
@@ -59,7 +73,6 @@ mod tests {
     use crate::domain::call::{Direction, Leg, ProviderRef};
     use crate::domain::ids::CallId;
     use crate::domain::phone::Region;
-    use crate::domain::time::Timestamp;
 
     fn placed(to: &str, seconds: i64) -> Call {
         let at = Timestamp::from_seconds(1_000 + seconds);
@@ -131,6 +144,18 @@ mod tests {
             calls[0].id
         );
         calls[0].provider_ref = Some(ProviderRef::id("wacid.1"));
+        assert_eq!(
+            choose(&news("whatsapp:+5511988887777"), &calls).unwrap().id,
+            calls[1].id
+        );
+    }
+
+    #[test]
+    fn a_call_that_was_never_made_does_not_take_the_news_of_a_later_one() {
+        let calls = [
+            placed("whatsapp:+5511988887777", -40),
+            placed("whatsapp:+5511988887777", 0),
+        ];
         assert_eq!(
             choose(&news("whatsapp:+5511988887777"), &calls).unwrap().id,
             calls[1].id

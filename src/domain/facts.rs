@@ -24,6 +24,8 @@ pub struct CallFacts {
     pub kind: Option<CallKind>,
     /// Where it stands.
     pub status: Option<CallStatus>,
+    /// Whether another message may know better how it ended: a final status is then only presumed.
+    pub tentative: bool,
     /// Who called, or the caller ID shown.
     pub from: Option<Address>,
     /// Who was called.

@@ -6,12 +6,11 @@ use tokio::time::{Instant, sleep};
 
 use super::gateway::Gateway;
 use super::list::Listing;
-use super::records::{self, Change};
+use super::records;
 use super::requests::{CallQuery, Page, Paging};
 use crate::domain::call::{Call, ProviderRef, SettledBy};
 use crate::domain::caller::{Caller, EVERY_TENANT};
 use crate::domain::error::{Error, Failure, FailureKind, Problem, Refusal};
-use crate::domain::fold::fold;
 use crate::domain::ids::CallId;
 use crate::domain::place::Capability;
 use crate::providers::port::{Recording, Target};
@@ -48,19 +47,7 @@ impl Gateway {
             })
             .await
             .map_err(|failure| provider_failed(&failure, entry))?;
-        let now = self.now();
-        let (call, ()) = self
-            .change_call(call.id, |call| {
-                let before = call.clone();
-                fold(call, facts.clone(), SettledBy::Poll, now);
-                Ok(if *call == before {
-                    Change::Keep(())
-                } else {
-                    Change::Write(())
-                })
-            })
-            .await?;
-        Ok(call)
+        self.learn(call.id, facts, SettledBy::Poll, self.now()).await
     }
 
     /// Waits until `call` has news (a new status, a session) or the time is up.
@@ -104,7 +91,7 @@ impl Gateway {
             key: &|member| keys::call(member),
         };
         self.page(caller, listing, &paging, |bytes| {
-            let call: Call = records::read(bytes)?;
+            let call = records::read_call(bytes)?;
             matches(&call, &query).then_some(call)
         })
         .await

@@ -6,34 +6,31 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 use tokio_util::sync::CancellationToken;
 
+use super::bind::provider_id;
 use super::gateway::Gateway;
-use super::records::{self, Change, encode};
+use super::records::encode;
 use super::take_webhook::{Content, Taken};
 use crate::domain::account::AccountName;
-use crate::domain::binding;
-use crate::domain::call::{Call, CallKind, Direction, SettledBy};
+use crate::domain::call::SettledBy;
 use crate::domain::error::{Error, Problem};
 use crate::domain::event::{Event, EventType};
 use crate::domain::facts::CallFacts;
-use crate::domain::fold::fold;
 use crate::domain::ids::{CallId, EventId};
 use crate::domain::time::Timestamp;
 use crate::providers::port::{News, Signal};
 use crate::providers::registry::Entry;
 use crate::seal::short_digest;
-use crate::store::{Expect, Order, Position, Put, Range, Stored, keys};
+use crate::store::{Expect, Position, keys};
 
 /// How long a look at an empty inbox lasts.
 const LOOK: Duration = Duration::from_secs(1);
 /// How many webhooks are applied between two notes of the place.
 const BATCH: usize = 256;
-/// How far a provider's clock may be ahead of ours, in seconds, before its date of a call is not taken.
-const AHEAD_SECONDS: i64 = 300;
 /// The name of the inbox's one reader.
 const READER: &str = "inbox";
 
@@ -50,6 +47,13 @@ enum Told {
     Call(Box<CallFacts>),
     Signal(Signal),
     Unreadable { kind: Option<String>, body: String },
+}
+
+/// What is told of one subject, in order.
+struct Subject {
+    /// The call it is, if it is one.
+    call: Option<CallId>,
+    messages: Vec<Message>,
 }
 
 /// A webhook nobody could read, kept as it came.
@@ -88,7 +92,7 @@ impl Gateway {
         }
     }
 
-    async fn apply_batch(&self, told: &HashSet<EventId>) -> Result<(), Error> {
+    pub(super) async fn apply_batch(&self, told: &HashSet<EventId>) -> Result<(), Error> {
         let after = self.inbox_position().await?;
         let batch = self.store.read(&keys::inbox(), after, BATCH).await?;
         let Some((last, _)) = batch.last() else {
@@ -96,8 +100,8 @@ impl Gateway {
             return Ok(());
         };
         let last = *last;
-        let subjects = by_subject(batch);
-        try_join_all(subjects.into_iter().map(|messages| self.apply_in_order(messages, told))).await?;
+        let subjects = self.with_their_calls(by_subject(batch)).await?;
+        try_join_all(subjects.into_iter().map(|subject| self.apply_in_order(subject, told))).await?;
         self.store
             .put(&keys::position(READER), last.to_string().into(), None, Expect::Any)
             .await?;
@@ -113,28 +117,65 @@ impl Gateway {
         Ok(text.and_then(|text| text.parse().ok()).unwrap_or(Position::START))
     }
 
-    /// Applies what is told of one subject. What can never be applied is passed over: it must not hold up all that came
-    /// after it.
-    async fn apply_in_order(&self, messages: Vec<Message>, told: &HashSet<EventId>) -> Result<(), Error> {
-        for message in messages.into_iter().filter(|message| !told.contains(&message.id)) {
-            let Err(error) = self.apply(message).await else {
-                continue;
+    /// Finds the call of each subject. Calls whose names are not known yet are tied one after the other, in the order
+    /// their news came, which is all that tells two calls to one party apart.
+    async fn with_their_calls(&self, subjects: Vec<Vec<Message>>) -> Result<Vec<Subject>, Error> {
+        let known = join_all(subjects.iter().map(|messages| self.known_subject(messages))).await;
+        let mut found = Vec::with_capacity(subjects.len());
+        for (messages, known) in subjects.into_iter().zip(known) {
+            let call = match (known, messages.first()) {
+                (Ok(None), Some(first)) => self.tied(first).await,
+                (known, _) => known,
             };
-            let passes = error.context.retry_after.is_some();
-            if passes {
-                return Err(error);
+            if let Some(call) = passed_over(call)? {
+                found.push(Subject { call, messages });
             }
-            tracing::error!(%error, "a webhook cannot be applied");
+        }
+        Ok(found)
+    }
+
+    async fn known_subject(&self, messages: &[Message]) -> Result<Option<CallId>, Error> {
+        match messages.first().and_then(|first| Some((first, first.call_name()?))) {
+            Some((first, name)) => self.known_call(&first.account, name).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The call of ours that news of an unknown name is about, else a new one of the account's owner.
+    async fn tied(&self, news: &Message) -> Result<Option<CallId>, Error> {
+        let (Some(entry), Told::Call(facts)) = (self.accounts.get(&news.account), &news.told) else {
+            return Ok(None);
+        };
+        if news.call_name().is_none() {
+            return Ok(None);
+        }
+        match self.bind(entry, facts).await? {
+            Some(id) => Ok(Some(id)),
+            None => self.new_call(entry, facts, news.at).await.map(Some),
+        }
+    }
+
+    /// Applies what is told of one subject.
+    async fn apply_in_order(&self, subject: Subject, told: &HashSet<EventId>) -> Result<(), Error> {
+        for message in subject
+            .messages
+            .into_iter()
+            .filter(|message| !told.contains(&message.id))
+        {
+            passed_over(self.apply(subject.call, message).await)?;
         }
         Ok(())
     }
 
-    async fn apply(&self, message: Message) -> Result<(), Error> {
+    async fn apply(&self, call: Option<CallId>, message: Message) -> Result<(), Error> {
         let Some(entry) = self.accounts.get(&message.account) else {
             return Ok(());
         };
         match message.told {
-            Told::Call(facts) => self.apply_call(entry, *facts, message.at).await,
+            Told::Call(facts) => match call {
+                Some(id) => self.learn(id, *facts, SettledBy::Webhook, message.at).await.map(|_| ()),
+                None => Ok(()),
+            },
             Told::Signal(signal) => self.apply_signal(entry, (message.id, message.at), signal).await,
             Told::Unreadable { kind, body } => {
                 let letter = DeadLetter {
@@ -163,118 +204,6 @@ impl Gateway {
             signal.data["recording_url"] = format!("/events/{id}/recording").into();
         }
         self.append_event(&signal_event(entry, (id, taken_at), signal)?).await
-    }
-
-    /// Folds what a webhook says into the call it is about: the one known by the provider's identifier, else the one it is
-    /// tied to, else a new one of the account's owner.
-    async fn apply_call(&self, entry: &Entry, facts: CallFacts, at: Timestamp) -> Result<(), Error> {
-        let Some(provider_id) = facts.reference.as_ref().and_then(|known| known.id.clone()) else {
-            return Ok(());
-        };
-        let account = &entry.config.name;
-        let id = match self.known_call(account, &provider_id).await? {
-            Some(id) => id,
-            None => match self.tie(entry, &facts).await? {
-                Some(call) => {
-                    self.bind(&call, &provider_id).await?;
-                    call.id
-                }
-                None => match self.new_call(entry, &facts, &provider_id, at).await? {
-                    Some(id) => id,
-                    None => return Ok(()),
-                },
-            },
-        };
-        self.change_call(id, |call| {
-            let before = call.clone();
-            fold(call, facts.clone(), SettledBy::Webhook, at);
-            Ok(if *call == before {
-                Change::Keep(())
-            } else {
-                Change::Write(())
-            })
-        })
-        .await?;
-        Ok(())
-    }
-
-    /// The call of ours that a provider's identifier means.
-    pub(super) async fn known_call(&self, account: &AccountName, provider_id: &str) -> Result<Option<CallId>, Error> {
-        let stored = self.store.get(&keys::call_by_reference(account, provider_id)).await?;
-        match stored.as_ref().and_then(read_id) {
-            Some(id) => Ok(self.load_call(id).await?.map(|call| call.id)),
-            None => Ok(None),
-        }
-    }
-
-    async fn tie(&self, entry: &Entry, facts: &CallFacts) -> Result<Option<Call>, Error> {
-        let account = &entry.config.name;
-        if let Some(id) = facts.echoed {
-            let call = self.load_call(id).await?;
-            // A call that has another name is not taken over: anyone may write its identifier into a tag.
-            return Ok(
-                call.filter(|call| call.account.as_ref() == Some(account) && call.may_be(facts.reference.as_ref()))
-            );
-        }
-        let Some(set) = facts.to.as_ref().and_then(|to| self.awaiting(account, to)) else {
-            return Ok(None);
-        };
-        let newest = Range {
-            scores: 0..=i64::from(u32::MAX) * 1000,
-            order: Order::Descending,
-            after: None,
-            limit: BATCH,
-        };
-        let members = self.store.range(&set, newest).await?;
-        let keys: Vec<_> = members.iter().map(|member| keys::call(&member.member)).collect();
-        let stored = self.store.get_many(&keys).await?;
-        let waiting: Vec<Call> = stored
-            .iter()
-            .flatten()
-            .filter_map(|stored| records::read(&stored.value))
-            .collect();
-        Ok(binding::choose(facts, &waiting).cloned())
-    }
-
-    /// Makes a call of the account's owner out of the first news of it; gives its name if it was there already.
-    ///
-    /// Its name is given first and once, so that of several who take the same news, and of those who die on the way, all
-    /// make the same call.
-    async fn new_call(
-        &self,
-        entry: &Entry,
-        facts: &CallFacts,
-        provider_id: &str,
-        at: Timestamp,
-    ) -> Result<Option<CallId>, Error> {
-        let direction = facts.direction.unwrap_or(Direction::Outbound);
-        let kind = facts.kind.unwrap_or(CallKind::Connect);
-        let credible = |told: &Timestamp| (Timestamp::from_millis(0)..=at.plus_seconds(AHEAD_SECONDS)).contains(told);
-        let created_at = facts.created_at.filter(credible).unwrap_or(at);
-        let id = self.first_named(&entry.config.name, provider_id).await?;
-        let mut call = Call::new(id, entry.config.owner.clone(), direction, kind, created_at);
-        call.provider = Some(entry.provider.kind().to_owned());
-        call.account = Some(entry.config.name.clone());
-        call.provider_ref.clone_from(&facts.reference);
-        fold(&mut call, facts.clone(), SettledBy::Webhook, at);
-        self.enlist(&call).await?;
-        Ok(self.create(call).await?.is_err().then_some(id))
-    }
-
-    /// The one identifier that a provider's name of an unknown call is given.
-    async fn first_named(&self, account: &AccountName, provider_id: &str) -> Result<CallId, Error> {
-        let (key, id) = (keys::call_by_reference(account, provider_id), CallId::generate());
-        let keep = Some(self.config.retention.calls);
-        Ok(
-            match self
-                .store
-                .put(&key, id.to_string().into(), keep, Expect::Absent)
-                .await?
-            {
-                Put::Stored(_) => id,
-                Put::Conflict(first) => first.as_ref().and_then(read_id).unwrap_or(id),
-            },
-        )
     }
 }
 
@@ -329,10 +258,30 @@ fn messages(position: Position, bytes: &[u8]) -> Vec<Message> {
     told.into_iter().enumerate().map(message).collect()
 }
 
+/// What can never be applied is passed over: it must not hold up all that came after it.
+fn passed_over<T>(applied: Result<T, Error>) -> Result<Option<T>, Error> {
+    match applied {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.context.retry_after.is_some() => Err(error),
+        Err(error) => {
+            tracing::error!(%error, "a webhook cannot be applied");
+            Ok(None)
+        }
+    }
+}
+
 impl Message {
+    /// The provider's name of the call that it is about.
+    fn call_name(&self) -> Option<&str> {
+        match &self.told {
+            Told::Call(facts) => provider_id(facts.reference.as_ref()),
+            Told::Signal(_) | Told::Unreadable { .. } => None,
+        }
+    }
+
     fn subject(&self) -> String {
         let named = match &self.told {
-            Told::Call(facts) => facts.reference.as_ref().and_then(|known| known.id.as_deref()),
+            Told::Call(_) => self.call_name(),
             Told::Signal(signal) => signal.subject.as_deref(),
             Told::Unreadable { .. } => None,
         };
@@ -370,8 +319,4 @@ fn unreadable_event(entry: &Entry, id: EventId, letter: &DeadLetter<'_>) -> Resu
         time: letter.at,
         ..owners_event(entry, id, EventType::WebhookUnreadable, &data)?
     })
-}
-
-fn read_id(stored: &Stored) -> Option<CallId> {
-    std::str::from_utf8(&stored.value).ok()?.parse().ok()
 }

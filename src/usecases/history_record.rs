@@ -9,9 +9,10 @@ use super::redact::redact;
 use super::requests::HistoryQuery;
 use crate::domain::address::Address;
 use crate::domain::call::{Call, CallKind, CallStatus, Direction, ProviderRef, RecordingState, SettledBy};
+use crate::domain::call_file::CallFile;
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Failure, FailureKind, Refusal};
-use crate::domain::fold::fold;
+use crate::domain::fold::{fold, settle_presumed};
 use crate::domain::history::{Record, RecordSource, Row};
 use crate::domain::ids::CallId;
 use crate::providers::port::Report;
@@ -109,7 +110,7 @@ impl Gateway {
         let mut stored = self.store.get_many(&wanted).await?.into_iter();
         let call = |(row, id): (&Row, Option<CallId>)| {
             let stored = id.and_then(|_| stored.next().flatten())?;
-            let call: Call = records::read(&stored.value)?;
+            let call = records::read_call(&stored.value)?;
             let is_its = call.account.as_ref() == Some(account) && call.may_be(Some(&reference(row)));
             is_its.then_some(call)
         };
@@ -150,8 +151,11 @@ fn row_record(entry: &Entry, report: u8, found: (Row, Option<Call>, String), raw
     call.account = Some(entry.config.name.clone());
     call.status = CallStatus::Unknown;
     let has_link = row.facts.recording == Some(RecordingState::Available);
-    fold(&mut call, row.facts, SettledBy::Poll, created_at);
-    let mut record = record_of(call, id.write()?, plain_name(&[&row.raw]), RecordSource::Report)?;
+    let mut file = CallFile::new(call);
+    fold(&mut file, row.facts, SettledBy::Poll, created_at);
+    // A row that nothing follows is the last word.
+    settle_presumed(&mut file);
+    let mut record = record_of(file.call, id.write()?, plain_name(&[&row.raw]), RecordSource::Report)?;
     record.call_id = ours.as_ref().map(|call| call.id);
     if let Some(ours) = ours {
         record.tag = ours.tag.or(record.tag);

@@ -10,7 +10,7 @@ use super::record_id::{self, is_of};
 use super::records;
 use super::requests::{HistoryQuery, SourceState};
 use crate::domain::account::AccountName;
-use crate::domain::call::{Call, CallKind};
+use crate::domain::call::CallKind;
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Failure, Problem};
 use crate::domain::history::{Record, Window};
@@ -276,7 +276,7 @@ impl Gateway {
             let calls = stored
                 .iter()
                 .flatten()
-                .filter_map(|stored| records::read::<Call>(&stored.value));
+                .filter_map(|stored| records::read_call(&stored.value));
             records.extend(calls.filter_map(|call| self.journal_record(caller, entry, call, raw)));
             match members.last() {
                 Some(last) if members.len() == BATCH => after = Some((last.score, last.member.clone())),

@@ -18,6 +18,9 @@ const RENEW: Duration = Duration::from_secs(1);
 /// How long an instance that does not lead, or whose work failed, waits before it tries again.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How often a lease is given back where it is renewed meanwhile.
+const RELEASES: usize = 3;
+
 /// A job that goes on until it fails.
 pub(super) type Work<'a> = BoxFuture<'a, Result<Infallible, Error>>;
 
@@ -92,9 +95,15 @@ impl Gateway {
     /// Gives a lease back, if this instance holds it.
     pub(super) async fn release_lease(&self, name: &str) -> Result<(), StoreError> {
         let key = keys::lease(name);
-        let held = self.store.get(&key).await?;
-        if let Some(held) = held.filter(|held| held.value == self.instance) {
-            self.store.remove(&key, Expect::Version(held.version)).await?;
+        // A renewal that was broken off may still be on its way.
+        for _ in 0..RELEASES {
+            let held = self.store.get(&key).await?;
+            let Some(held) = held.filter(|held| held.value == self.instance) else {
+                break;
+            };
+            if self.store.remove(&key, Expect::Version(held.version)).await? {
+                break;
+            }
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! The rules, one verb per file; the only place where they meet.
 
 pub mod accounts;
+mod ask;
+mod bind;
 mod check_code;
 mod control_call;
 mod follow_call;
@@ -12,6 +14,7 @@ mod history_cursor;
 mod history_record;
 mod history_source;
 mod idempotent;
+mod learn;
 mod lease;
 mod list;
 mod place_call;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use futures_util::future::{join, join_all, try_join, try_join_all, try_join3};
 
+use super::bind::awaiting_set;
 use super::gateway::Gateway;
 use super::records::Change;
 use super::requests::{Accepted, PermissionState, PlaceCall, Preview, Would};
@@ -16,14 +17,13 @@ use crate::domain::address::Address;
 use crate::domain::call::{
     Attempt, AttemptOutcome, Call, CallStatus, Direction, ProviderRef, RecordingState, SettledBy, Skipped,
 };
+use crate::domain::call_file::CallFile;
 use crate::domain::caller::Caller;
 use crate::domain::error::{Effect, Error, Failure, Problem};
-use crate::domain::ids::CallId;
 use crate::domain::place::{ActionKind, NewCall, Script};
 use crate::providers::choose::{self, Choice};
 use crate::providers::port::Permission;
 use crate::providers::registry::Entry;
-use crate::seal::Purpose;
 use crate::store::{Expect, Set, keys};
 
 /// How long a call without a provider's reference is remembered as waiting for one, in seconds.
@@ -211,7 +211,8 @@ impl Gateway {
 
     /// Makes a call durable before anything is asked of a provider; where that fails, nothing is left of it.
     async fn write_intent(&self, call: &Call) -> Result<(), Error> {
-        match try_join(self.create(call.clone()), self.enlist(call)).await {
+        let file = CallFile::new(call.clone());
+        match try_join(self.create(file), self.enlist(call)).await {
             Ok((Ok(_), ())) => Ok(()),
             Ok((Err(_), ())) => Err(
                 Error::new(Problem::RequestInProgress, "This call was already begun or given up.")
@@ -233,7 +234,7 @@ impl Gateway {
         let oldest = Some(now.saturating_sub(keep).max(0));
         let sets = call_sets(call);
         let index = try_join_all(sets.iter().map(|set| self.store.index(set, at, &id, oldest)));
-        let awaiting = self.awaiting_set(call);
+        let awaiting = awaiting_set(self, call);
         let waiting = async {
             match &awaiting {
                 Some(set) => {
@@ -247,19 +248,6 @@ impl Gateway {
         let watched = self.store.index(&open, now + FIRST_LOOK_MS, &id, None);
         try_join3(index, waiting, watched).await?;
         Ok(())
-    }
-
-    /// The set of calls that wait to be tied to news of the same party.
-    pub(super) fn awaiting_set(&self, call: &Call) -> Option<Set> {
-        self.awaiting(call.account.as_ref()?, call.to.as_ref()?)
-    }
-
-    pub(super) fn awaiting(&self, account: &AccountName, to: &Address) -> Option<Set> {
-        let party = to.number().map_or_else(|| to.to_string(), |number| number.person());
-        Some(keys::awaiting(
-            account,
-            self.sealer.name(Purpose::Address, &[account.as_str(), &party]),
-        ))
     }
 
     /// Takes back an intent of which nothing came; what cannot be taken back now expires as a call that never was.
@@ -292,11 +280,15 @@ impl Gateway {
                 .is_ok(),
             None => false,
         };
-        let awaited = self.awaiting_set(&call).filter(|_| named);
+        let awaited = awaiting_set(self, &call).filter(|_| named);
         let listed_off = self.stop_awaiting(awaited, call.id);
         let scheduled = new.schedule_at.is_some();
         let change = |call: &mut Call| {
             end_attempt(call, AttemptOutcome::Accepted, None, ms);
+            if call.status == CallStatus::Unknown {
+                // Its owner was taken for dead.
+                call.status = CallStatus::Queued;
+            }
             call.settled_by.get_or_insert(SettledBy::Answer);
             if let Some(reference) = &reference {
                 call.provider_ref = Some(reference.clone());
@@ -341,29 +333,6 @@ impl Gateway {
             }
         };
         Attempted::Done(Box::new(accepted))
-    }
-
-    /// Remembers that a provider's identifier means our call, which then waits for news of its party no longer.
-    pub(super) async fn bind(&self, call: &Call, provider_id: &str) -> Result<(), Error> {
-        self.name(call, provider_id).await?;
-        self.stop_awaiting(self.awaiting_set(call), call.id).await;
-        Ok(())
-    }
-
-    async fn name(&self, call: &Call, provider_id: &str) -> Result<(), Error> {
-        let Some(account) = &call.account else { return Ok(()) };
-        let (key, id) = (keys::call_by_reference(account, provider_id), call.id.to_string());
-        let keep = Some(self.config.retention.calls);
-        self.store.put(&key, id.into(), keep, Expect::Any).await?;
-        Ok(())
-    }
-
-    /// Takes a call that has its name off those that wait; one that stays among them is passed over.
-    async fn stop_awaiting(&self, set: Option<Set>, id: CallId) {
-        let Some(set) = set else { return };
-        if let Err(error) = self.store.unindex(&set, &id.to_string()).await {
-            tracing::warn!(%error, call = %id, "a call goes on waiting for news although it has its name");
-        }
     }
 }
 

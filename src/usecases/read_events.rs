@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +49,8 @@ pub struct Logged {
 /// The end of the log, read once for all who follow it.
 pub(super) struct Tail {
     sender: broadcast::Sender<Arc<Logged>>,
+    /// Whether everything that comes into the log is sent from now on.
+    running: watch::Sender<bool>,
     closed: CancellationToken,
 }
 
@@ -56,6 +58,7 @@ impl Tail {
     pub(super) fn new() -> Self {
         Self {
             sender: broadcast::channel(BEHIND).0,
+            running: watch::Sender::new(false),
             closed: CancellationToken::new(),
         }
     }
@@ -155,7 +158,9 @@ impl Gateway {
     async fn tail_once(&self, position: Option<Position>) -> Result<Position, Error> {
         let log = keys::events();
         let Some(position) = position else {
-            return Ok(self.store.end(&log).await?);
+            let end = self.store.end(&log).await?;
+            self.tail.running.send_replace(true);
+            return Ok(end);
         };
         let entries = self.logged(position).await?;
         let reached = entries.last().map_or(position, |entry| entry.position);
@@ -288,8 +293,16 @@ impl Follower {
                 return Ok(Some(entry));
             }
             if !self.caught_up {
+                let mut running = self.gateway.tail.running.subscribe();
+                let sent_from_now_on = *running.borrow_and_update();
                 let entries = self.gateway.logged(self.position).await?;
-                self.caught_up = entries.is_empty();
+                self.caught_up = entries.is_empty() && sent_from_now_on;
+                if entries.is_empty() && !sent_from_now_on {
+                    tokio::select! {
+                        _ = running.changed() => {}
+                        () = closed.cancelled() => return Ok(None),
+                    }
+                }
                 self.backlog.extend(entries.into_iter().map(Arc::new));
                 continue;
             }

@@ -10,6 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::gateway::Gateway;
 use super::publish::Unpublished;
 use crate::domain::call::Call;
+use crate::domain::call_file::CallFile;
 use crate::domain::error::{Error, Problem};
 use crate::domain::event::{self, Event, Happened};
 use crate::domain::ids::{CallId, EventId, VerificationId};
@@ -75,30 +76,31 @@ pub(super) trait Told: Serialize + DeserializeOwned + Clone {
     fn is_closed(&self) -> bool;
 }
 
-impl Told for Call {
+impl Told for CallFile {
     fn open_set() -> Set {
         keys::open_calls()
     }
 
     fn place(&self, gateway: &Gateway) -> (Key, Duration) {
-        (keys::call(self.id), gateway.config.retention.calls)
+        (keys::call(self.call.id), gateway.config.retention.calls)
     }
 
     fn happened(before: Option<&Self>, after: &Self) -> Vec<Happened> {
-        event::of_call(before, after)
+        event::of_call(before.map(|file| &file.call), &after.call)
     }
 
     fn named(&self) -> (String, &str, Option<&str>) {
-        let account = self.account.as_ref().map(|account| account.as_str());
-        (self.id.to_string(), &self.tenant, account)
+        let call = &self.call;
+        let account = call.account.as_ref().map(|account| account.as_str());
+        (call.id.to_string(), &call.tenant, account)
     }
 
     fn shown(&self) -> serde_json::Result<Box<RawValue>> {
-        to_raw_value(self)
+        to_raw_value(&self.call)
     }
 
     fn is_closed(&self) -> bool {
-        self.status.is_final()
+        self.is_closed()
     }
 }
 
@@ -148,6 +150,11 @@ pub(super) fn read<O: DeserializeOwned>(value: &[u8]) -> Option<O> {
         .map(|record| record.object)
 }
 
+/// The call that stands under its key as `value`, as callers see it.
+pub(super) fn read_call(value: &[u8]) -> Option<Call> {
+    read::<CallFile>(value).map(|file| file.call)
+}
+
 fn corrupt() -> Error {
     tracing::error!("an object in the store cannot be read");
     Error::new(Problem::Internal, "An object in the store cannot be read.")
@@ -155,10 +162,10 @@ fn corrupt() -> Error {
 
 impl Gateway {
     pub(super) async fn load_call(&self, id: CallId) -> Result<Option<Call>, Error> {
-        Ok(self.hold_call(id).await?.map(|held| held.object))
+        Ok(self.hold_call(id).await?.map(|held| held.object.call))
     }
 
-    pub(super) async fn hold_call(&self, id: CallId) -> Result<Option<Held<Call>>, Error> {
+    pub(super) async fn hold_call(&self, id: CallId) -> Result<Option<Held<CallFile>>, Error> {
         self.hold(&keys::call(id)).await
     }
 
@@ -198,11 +205,11 @@ impl Gateway {
     pub(super) async fn change_call<T>(
         &self,
         id: CallId,
-        change: impl FnMut(&mut Call) -> Result<Change<T>, Error>,
+        mut change: impl FnMut(&mut Call) -> Result<Change<T>, Error>,
     ) -> Result<(Call, T), Error> {
-        let current = existing(self.store.get(&keys::call(id)).await?)?;
-        let (held, done) = self.change(current, change).await?;
-        Ok((held.object, done))
+        let current: Held<CallFile> = existing(self.store.get(&keys::call(id)).await?)?;
+        let (held, done) = self.change(current, |file| change(&mut file.call)).await?;
+        Ok((held.object.call, done))
     }
 
     /// Applies `change` to an object, as it is known and then as it is found, until no one else changed it meanwhile.

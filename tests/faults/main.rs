@@ -18,6 +18,7 @@ mod crash;
 mod feed;
 mod idempotency;
 mod lost;
+mod settle;
 mod site;
 mod smoke;
 mod store_away;

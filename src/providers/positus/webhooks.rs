@@ -152,6 +152,9 @@ fn session(call: &Object<'_>, direction: Option<Direction>) -> Option<Session> {
 }
 
 /// The end of a call. It has a duration only where somebody took it, and `FAILED` is also said where nobody did.
+///
+/// A user who declines makes a status `REJECTED` and, before or after it, a terminate that knows nothing of that; so a
+/// terminate of an unanswered call is not the last word.
 fn terminated(call: &Object<'_>, facts: CallFacts, errors: &[String]) -> CallFacts {
     let own_errors = error_texts(call);
     let errors: Vec<&String> = errors.iter().chain(&own_errors).collect();
@@ -170,6 +173,7 @@ fn terminated(call: &Object<'_>, facts: CallFacts, errors: &[String]) -> CallFac
     let answered = status == CallStatus::Completed;
     CallFacts {
         status: Some(status),
+        tentative: !matches!(status, CallStatus::Completed | CallStatus::Rejected),
         answered_at: start.filter(|_| answered),
         ended_at: end.or_else(|| unix(call, "timestamp")),
         talk_seconds: talked.filter(|_| answered),

@@ -13,6 +13,7 @@ use crate::domain::address::Address;
 use crate::domain::call::{CallKind, LegSide, ProviderRef};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::error::{Failure, FailureKind, Refusal};
+use crate::domain::facts::CallFacts;
 use crate::domain::history::Row;
 use crate::domain::ids::CallId;
 use crate::domain::money::Money;
@@ -21,8 +22,8 @@ use crate::domain::place::{Action, ActionKind, Capability, NewCall, Script};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
 use crate::providers::port::{
-    Authentic, Balance, Calls, Code, Codes, Control, Filter, History, KeyUsage, MonitorMode, NewCode, News, Offer,
-    Provider, Report, ReportPage, ReportQuery, Target, Unreadable, Webhooks,
+    Authentic, Balance, Calls, Code, Codes, Control, Filter, History, KeyUsage, Lookup, MonitorMode, NewCode, News,
+    Offer, Provider, Report, ReportPage, ReportQuery, Target, Unreadable, Webhooks,
 };
 use crate::providers::registry::{Accounts, Entry};
 use crate::seal::Sealer;
@@ -60,6 +61,11 @@ pub struct Scripted {
     pub asked: Mutex<Option<ReportQuery>>,
     hung_up: Mutex<usize>,
     news: Mutex<Vec<News>>,
+    /// What it says of any call it is asked about; that it knows none, if there is nothing.
+    pub state: Mutex<Option<CallFacts>>,
+    fetched: Mutex<usize>,
+    /// Whether it can be asked about calls.
+    answers: bool,
 }
 
 /// The account that every tenant owns.
@@ -95,7 +101,16 @@ pub const TWO_REPORTS: &[Report] = &[
 
 impl Scripted {
     pub fn new(name: &str, offers: &'static [Offer]) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::that(true, name, offers))
+    }
+
+    /// One that tells of calls only by webhook.
+    pub fn unasked(name: &str, offers: &'static [Offer]) -> Arc<Self> {
+        Arc::new(Self::that(false, name, offers))
+    }
+
+    fn that(answers: bool, name: &str, offers: &'static [Offer]) -> Self {
+        Self {
             name: name.parse().unwrap(),
             offers,
             places: Mutex::default(),
@@ -114,7 +129,10 @@ impl Scripted {
             balances: Mutex::default(),
             hung_up: Mutex::default(),
             news: Mutex::default(),
-        })
+            state: Mutex::default(),
+            fetched: Mutex::default(),
+            answers,
+        }
     }
 
     pub fn will_place(&self, answer: Result<Option<ProviderRef>, Failure>) {
@@ -145,6 +163,11 @@ impl Scripted {
     /// How many calls it was asked to end.
     pub fn hung_up(&self) -> usize {
         *self.hung_up.lock().unwrap()
+    }
+
+    /// How often it was asked about a call.
+    pub fn fetched(&self) -> usize {
+        *self.fetched.lock().unwrap()
     }
 
     pub fn pages(&self) -> usize {
@@ -195,8 +218,13 @@ impl Provider for Scripted {
         Some(self)
     }
 
+    fn lookup(&self) -> Option<&dyn Lookup> {
+        self.answers.then_some(self)
+    }
+
     fn history(&self) -> Option<&dyn History> {
-        (!self.unreported.load(Ordering::Relaxed)).then_some(self as &dyn History)
+        let reports = self.answers && !self.unreported.load(Ordering::Relaxed);
+        reports.then_some(self as &dyn History)
     }
 
     fn webhooks(&self) -> Option<&dyn Webhooks> {
@@ -245,6 +273,19 @@ impl Control for Scripted {
 
     async fn monitor(&self, _: Target<'_>, _: &Address, _: MonitorMode) -> Result<(), Failure> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Lookup for Scripted {
+    fn can_fetch(&self, _: CallKind) -> bool {
+        true
+    }
+
+    async fn fetch(&self, _: Target<'_>) -> Result<CallFacts, Failure> {
+        *self.fetched.lock().unwrap() += 1;
+        let state = self.state.lock().unwrap().clone();
+        state.ok_or_else(|| refused(Refusal::NotFound))
     }
 }
 

@@ -362,6 +362,36 @@ async fn a_follower_sees_every_event_once_in_order_however_far_behind_it_is() {
 }
 
 #[tokio::test]
+async fn a_follower_that_came_before_the_tail_misses_nothing() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let acme = Arc::new(caller("acme"));
+    let mut follower = Arc::clone(&bed.gateway)
+        .follow_events(acme, EventQuery::default())
+        .await
+        .unwrap();
+    let first = tokio::time::timeout(Duration::from_millis(50), follower.next()).await;
+    assert!(first.is_err(), "nothing has happened yet");
+    let call = place(&bed, "acme").await;
+    let stop = CancellationToken::new();
+    let publishing = tokio::spawn({
+        let (gateway, stop) = (Arc::clone(&bed.gateway), stop.clone());
+        async move { gateway.publish(stop).await }
+    });
+    kinds(&bed, "acme", 1).await;
+    let working = tokio::spawn({
+        let (gateway, stop) = (Arc::clone(&bed.gateway), stop.clone());
+        async move { gateway.tail_events(stop).await }
+    });
+    let heard = tokio::time::timeout(Duration::from_secs(10), follower.next()).await;
+    let heard = heard.expect("it is heard").unwrap().unwrap();
+    assert_eq!(heard.event.subject, call.to_string());
+    stop.cancel();
+    publishing.await.unwrap();
+    working.await.unwrap();
+}
+
+#[tokio::test]
 async fn somebody_who_calls_us_is_told_of_to_the_account_s_owner() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");

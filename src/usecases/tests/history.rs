@@ -548,3 +548,22 @@ async fn a_request_that_finds_little_in_much_answers_early_and_the_walk_goes_on(
         "rows that are not theirs count too"
     );
 }
+
+#[tokio::test]
+async fn a_row_is_linked_to_the_call_that_was_placed_here() {
+    let one = Scripted::new("one", SAY);
+    one.will_place(Ok(Some(ProviderRef::id("3"))));
+    *one.rows.lock().unwrap() = vec![row(3, 5)];
+    let bed = bed(&[&one], "");
+    let request = PlaceCall {
+        call: say("+5511988887777"),
+        request_id: "r".into(),
+    };
+    let call = bed.gateway.place_call(&caller("acme"), request).await.unwrap().object;
+    let records = walk(&bed, &query(), 10).await;
+    assert_eq!((records.len(), records[0].call_id), (1, Some(call.id)));
+    assert_eq!(
+        (records[0].tenant.as_str(), &records[0].request_id),
+        ("acme", &call.request_id)
+    );
+}

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bed;
+mod binding;
 mod choosing;
 mod events;
 mod failing;
@@ -9,5 +10,6 @@ mod failing_store;
 mod history;
 mod idempotency;
 mod placing;
+mod settling;
 mod verifying;
 mod webhooks;

@@ -2,7 +2,8 @@
 
 use rstest::rstest;
 use switchboard::domain::call::{Call, CallStatus, Direction, SettledBy};
-use switchboard::domain::fold::fold;
+use switchboard::domain::call_file::CallFile;
+use switchboard::domain::fold::{fold, settle_presumed};
 use switchboard::domain::ids::CallId;
 use switchboard::domain::time::Timestamp;
 use switchboard::simulators::positus::{Envelope, SdpLabel, SdpPlace, Timestamps, UnansweredDuration, WaId};
@@ -18,17 +19,19 @@ fn is_over(facts: &CallFacts) -> bool {
 fn folded(news: Vec<CallFacts>) -> Call {
     let at = Timestamp::from_seconds(0);
     let direction = news.iter().find_map(|facts| facts.direction).unwrap();
-    let mut call = Call::new(
+    let call = Call::new(
         CallId::generate(),
         "telephony".into(),
         direction,
         CallKind::Whatsapp,
         at,
     );
+    let mut file = CallFile::new(call);
     for facts in news {
-        fold(&mut call, facts, SettledBy::Webhook, at);
+        fold(&mut file, facts, SettledBy::Webhook, at);
     }
-    call
+    settle_presumed(&mut file);
+    file.call
 }
 
 fn forms() -> Vec<Knobs> {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use switchboard::domain::call::{Call, CallStatus, Direction, SettledBy};
-use switchboard::domain::fold::fold;
+use switchboard::domain::call_file::CallFile;
+use switchboard::domain::fold::{fold, settle_presumed};
 use switchboard::domain::time::Timestamp;
 use switchboard::providers::port::{Authentic, News, Webhooks};
 use switchboard::simulators::webhooks;
@@ -53,11 +54,13 @@ fn facts(sim: &Sim, id: &str) -> Vec<(String, CallFacts)> {
 
 fn folded<'a>(facts: impl IntoIterator<Item = &'a CallFacts>, kind: CallKind) -> Call {
     let at = Timestamp::from_millis(0);
-    let mut call = Call::new(CallId::generate(), "t".into(), Direction::Outbound, kind, at);
+    let call = Call::new(CallId::generate(), "t".into(), Direction::Outbound, kind, at);
+    let mut file = CallFile::new(call);
     for facts in facts {
-        fold(&mut call, facts.clone(), SettledBy::Webhook, at);
+        fold(&mut file, facts.clone(), SettledBy::Webhook, at);
     }
-    call
+    settle_presumed(&mut file);
+    file.call
 }
 
 #[tokio::test]

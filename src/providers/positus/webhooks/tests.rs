@@ -107,6 +107,7 @@ fn a_failure_with_errors_keeps_their_words() {
     ];
     let expected = CallFacts {
         status: Some(CallStatus::Failed),
+        tentative: true,
         from: user("551122361741"),
         to: user("554399011234"),
         ended_at: at(1_747_411_030),
@@ -162,6 +163,8 @@ fn a_terminate_ends_the_call_by_its_status_and_duration(#[case] fields: &str, #[
     assert_eq!(facts.status, Some(status));
     let talked = (status == CallStatus::Completed).then_some(7);
     assert_eq!(facts.talk_seconds, talked);
+    let is_certain = matches!(status, CallStatus::Completed | CallStatus::Rejected);
+    assert_eq!(facts.tentative, !is_certain, "a status may know better");
 }
 
 #[rstest]

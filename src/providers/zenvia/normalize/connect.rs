@@ -108,7 +108,11 @@ impl Legs {
         let deciding = if a.is_unanswered() { a } else { b };
         let ended = deciding.status.is_some_and(CallStatus::is_final);
         CallFacts {
-            status: deciding.status,
+            // Leg A that hung up before leg B was begun.
+            status: deciding
+                .status
+                .or((over && a.has_answered()).then_some(CallStatus::Canceled)),
+            tentative: deciding.tentative,
             from: self.a.caller_id,
             to: self.a.address.clone(),
             ringing_at: a.ringing_at().or_else(|| b.ringing_at()),

@@ -44,6 +44,7 @@ fn fill(object: &Object<'_>, stamps: Stamps) -> Option<CallFacts> {
     let over = stamps.over || part.status.is_some_and(CallStatus::is_final);
     Some(CallFacts {
         status: part.status,
+        tentative: part.tentative,
         from: object.address("numero_origem"),
         to: object.address("numero_destino"),
         // A received call rings from its first moment.

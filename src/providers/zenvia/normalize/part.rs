@@ -16,6 +16,9 @@ use crate::domain::time::Timestamp;
 pub struct Part {
     /// Where it stands.
     pub status: Option<CallStatus>,
+    /// Whether a later object may know better how it ended: a party that declined is said to be busy, or not to have
+    /// answered, until the disconnect reason is told.
+    pub tentative: bool,
     /// When it was started.
     pub started_at: Option<Timestamp>,
     /// When the party answered.
@@ -49,7 +52,10 @@ impl Part {
         let Stamps { over, started_at } = stamps;
         let reason = object.string("motivo_desconexao");
         let status = object.string("status").and_then(|word| status::read(&word, over));
-        let status = status::with_reason(status, reason.as_deref().and_then(status::reason));
+        let known_reason = reason.as_deref().and_then(status::reason);
+        let status = status::with_reason(status, known_reason);
+        let unanswered = status.is_some_and(|status| status.is_final() && status != CallStatus::Completed);
+        let tentative = unanswered && !over && known_reason.is_none();
         let over = over || status.is_some_and(CallStatus::is_final);
         let talk = object.duration("duracao_falada");
         let times = Times {
@@ -59,6 +65,7 @@ impl Part {
         };
         Self {
             status,
+            tentative,
             started_at,
             answered_at: answered_at(object, status, &times),
             ended_at: times.now().filter(|_| over),
@@ -81,7 +88,12 @@ impl Part {
 
     /// Whether the party has a status and did not answer.
     pub fn is_unanswered(&self) -> bool {
-        !matches!(self.status, None | Some(CallStatus::InProgress | CallStatus::Completed))
+        self.status.is_some() && !self.has_answered()
+    }
+
+    /// Whether the party answered.
+    pub fn has_answered(&self) -> bool {
+        matches!(self.status, Some(CallStatus::InProgress | CallStatus::Completed))
     }
 
     /// Who or what answered, as far as it is told: only machines are.

@@ -329,3 +329,35 @@ fn an_object_that_is_no_call_is_nothing() {
     assert_eq!(read(CallKind::Say, r#"{"status":"atendida"}"#), None, "no identifier");
     assert_eq!(read(CallKind::Whatsapp, r#"{"id":1}"#), None);
 }
+
+#[test]
+fn an_unanswered_party_without_a_reason_may_turn_out_to_have_declined() {
+    let spoken = |reason| format!(r#"{{"id":1,"status":"ocupado","motivo_desconexao":{reason}}}"#);
+    for (reason, status, tentative) in [
+        ("null", CallStatus::Busy, true),
+        (r#""indefinido""#, CallStatus::Busy, true),
+        (r#""17. ocupado""#, CallStatus::Busy, false),
+        (r#""21. chamada rejeitada""#, CallStatus::Rejected, false),
+    ] {
+        let facts = read(CallKind::Say, &spoken(reason));
+        assert_eq!((facts.status, facts.tentative), (Some(status), tentative), "{reason}");
+    }
+    let ended = spoken("null");
+    let ended = ended_torpedo(CallKind::Say, &Object::parse(ended.as_bytes()).unwrap()).unwrap();
+    assert!(!ended.tentative, "the webhook of its end is the last word");
+    let event = r#"{"id":1,"origem":{"status":"atendida","ativo":true},"destino":{"status":"ocupado","ativo":false}}"#;
+    let event = call_event(&Object::parse(event.as_bytes()).unwrap()).unwrap();
+    assert_eq!((event.status, event.tentative), (Some(CallStatus::Busy), true));
+}
+
+#[test]
+fn a_call_whose_leg_a_hung_up_before_leg_b_was_begun_is_canceled() {
+    let call = |general| {
+        format!(r#"{{"id":1,"status_geral":"{general}","origem":{{"status":"atendida"}},"destino":{{"status":null}}}}"#)
+    };
+    assert_eq!(
+        read(CallKind::Connect, &call("finalizada")).status,
+        Some(CallStatus::Canceled)
+    );
+    assert_eq!(read(CallKind::Connect, &call("curso")).status, None);
+}

@@ -39,6 +39,7 @@ fn read(kind: CallKind, object: &Object<'_>, over: bool) -> Option<CallFacts> {
     let over = over || part.status.is_some_and(CallStatus::is_final);
     Some(CallFacts {
         status: part.status,
+        tentative: part.tentative,
         from: object.address("bina"),
         to: object.address("numero_destino"),
         ringing_at: part.ringing_at(),

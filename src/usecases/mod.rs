@@ -22,6 +22,7 @@ mod record_id;
 mod records;
 mod redact;
 pub mod requests;
+mod resend;
 mod settle;
 mod take_webhook;
 #[cfg(test)]

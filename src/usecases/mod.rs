@@ -25,6 +25,7 @@ mod record_id;
 mod records;
 mod redact;
 pub mod requests;
+mod resend;
 mod retain;
 mod settle;
 mod take_webhook;

@@ -105,6 +105,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * HOUR);
 const GONE: u16 = 410;
 
 impl Tried {
+    /// A try without an answer.
+    pub fn failed(error: DeliveryError) -> Self {
+        Self {
+            status: None,
+            error: Some(error),
+            retry_after: None,
+        }
+    }
+
     /// Whether the receiver has taken the event.
     pub fn is_delivered(&self) -> bool {
         self.error.is_none()

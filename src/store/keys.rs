@@ -74,10 +74,10 @@ pub fn position(consumer: impl Display) -> Key {
     Key(format!("sb:position:{consumer}"))
 }
 
-/// An event on its way to a subscription: JSON of the delivery, and of the event until it is delivered;
-/// `[retention] events_days`, or `dead_days` once it is given up; delivery.
-pub fn delivery(subscription: impl Display, event: impl Display) -> Key {
-    Key(format!("sb:delivery:{subscription}:{event}"))
+/// An event on its way to a subscription, named `EVENT:SUBSCRIPTION`: JSON of the delivery, and of the event until it is
+/// delivered; `[retention] events_days`, or `dead_days` once it is given up; delivery.
+pub fn delivery(name: impl Display) -> Key {
+    Key(format!("sb:delivery:{name}"))
 }
 
 /// Shows that a receiver wants no event any more: digest of the URL that said so; none; delivery, and whoever asks it to
@@ -140,19 +140,19 @@ pub fn open_verifications() -> Set {
     Set("sb:open-verifications".to_owned())
 }
 
-/// Deliveries of a subscription: event ids by when the event was logged (Unix ms); `[retention] events_days` or
+/// Deliveries of a subscription: their names by when the event was logged (Unix ms); `[retention] events_days` or
 /// `dead_days`, whichever is longer, self-trimming; delivery.
 pub fn deliveries_of(subscription: impl Display) -> Set {
     Set(format!("sb:deliveries-of:{subscription}"))
 }
 
-/// Deliveries of a subscription that are to be tried again: event ids by when (Unix ms); until then; delivery, and
+/// Deliveries of a subscription that are to be tried again: their names by when (Unix ms); until then; delivery, and
 /// whoever asks for one again.
 pub fn deliveries_due(subscription: impl Display) -> Set {
     Set(format!("sb:deliveries-due:{subscription}"))
 }
 
-/// Deliveries of a subscription that were given up: event ids by when (Unix ms); `[retention] dead_days`, self-trimming;
+/// Deliveries of a subscription that were given up: their names by when (Unix ms); `[retention] dead_days`, self-trimming;
 /// delivery, and whoever asks for one again.
 pub fn deliveries_dead(subscription: impl Display) -> Set {
     Set(format!("sb:deliveries-dead:{subscription}"))
@@ -184,7 +184,7 @@ mod tests {
             counter("a", "b").to_string(),
             lease("a").to_string(),
             position("a").to_string(),
-            delivery("a", "b").to_string(),
+            delivery("a").to_string(),
             ended_subscription("a").to_string(),
             deliveries_of("a").to_string(),
             deliveries_due("a").to_string(),

@@ -95,7 +95,7 @@ impl Gateway {
             keys::calls_of(&caller.tenant)
         };
         let listing = Listing {
-            set,
+            sets: vec![set],
             query: named(&query),
             window: query.window,
             key: &|member| keys::call(member),

@@ -58,7 +58,7 @@ impl Gateway {
             keys::verifications_of(&caller.tenant)
         };
         let listing = Listing {
-            set,
+            sets: vec![set],
             query: named(&query),
             window: query.window,
             key: &|member| keys::verification(member),

@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
+use super::delivery_ledger::DeliveryLedger;
 use super::publish::Publisher;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -62,6 +63,11 @@ impl Gateway {
     /// The time of day.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.clock.now_ms())
+    }
+
+    /// What became of each event that is to be delivered.
+    pub fn deliveries_kept(&self) -> DeliveryLedger {
+        DeliveryLedger::new(Arc::clone(&self.store), &self.config.retention)
     }
 
     /// Runs `work` to its end even if whoever waits for it goes away.

@@ -1,5 +1,6 @@
 //! Lists of our own objects, newest first, and the cursors that continue them.
 
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::gateway::Gateway;
@@ -9,7 +10,7 @@ use crate::domain::error::{Error, Problem};
 use crate::domain::history::Window;
 use crate::domain::time::Timestamp;
 use crate::seal::{Purpose, plain_name};
-use crate::store::{Key, Order, Range, Set};
+use crate::store::{Key, Order, Range, Scored, Set};
 
 /// How many members are looked at per round trip.
 const BATCH: usize = 200;
@@ -29,8 +30,8 @@ pub(super) struct Sealed<P> {
 
 /// A list to walk.
 pub(super) struct Listing<'a> {
-    /// The set of its members by time of creation.
-    pub(super) set: Set,
+    /// The sets of its members by time.
+    pub(super) sets: Vec<Set>,
     /// Names the list and its filters: a cursor of another query does not open.
     pub(super) query: String,
     /// The window of creation.
@@ -100,10 +101,7 @@ impl Gateway {
         let mut after = start.map(|start| start.place);
         let mut data = Vec::new();
         for _ in 0..MOST_SEEN / BATCH {
-            let members = self
-                .store
-                .range(&listing.set, range(listing.window, after.clone()))
-                .await?;
+            let members = self.newest_members(&listing, after.clone()).await?;
             let keys: Vec<_> = members.iter().map(|member| (listing.key)(&member.member)).collect();
             let objects = self.store.get_many(&keys).await?;
             let last_batch = members.len() < BATCH;
@@ -129,6 +127,18 @@ impl Gateway {
             data,
             next_cursor: Some(self.list_cursor(caller, &listing.query, born, after)?),
         })
+    }
+
+    /// The newest members of all sets together that follow `after`.
+    async fn newest_members(&self, listing: &Listing<'_>, after: Option<(i64, String)>) -> Result<Vec<Scored>, Error> {
+        let range = range(listing.window, after);
+        let parts = listing.sets.iter().map(|set| self.store.range(set, range.clone()));
+        let mut members = try_join_all(parts).await?.concat();
+        if listing.sets.len() > 1 {
+            members.sort_unstable_by(|one, other| (other.score, &other.member).cmp(&(one.score, &one.member)));
+            members.truncate(BATCH);
+        }
+        Ok(members)
     }
 
     fn list_cursor(

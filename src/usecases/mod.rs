@@ -3,6 +3,7 @@
 pub mod accounts;
 mod check_code;
 mod control_call;
+pub mod delivery_ledger;
 mod follow_call;
 mod follow_inbox;
 mod follow_verification;
@@ -18,6 +19,7 @@ mod publish;
 mod read_history;
 mod records;
 mod redact;
+mod redeliver;
 pub mod requests;
 mod settle;
 mod take_webhook;

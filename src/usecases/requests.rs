@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, CallStatus, Direction, Routing};
+use crate::domain::delivery::DeliveryStatus;
 use crate::domain::history::Window;
-use crate::domain::ids::VerificationId;
+use crate::domain::ids::{EventId, VerificationId};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::place::NewCall;
 use crate::domain::time::Timestamp;
@@ -118,6 +119,28 @@ pub struct VerificationQuery {
     /// The window of their creation.
     #[serde(skip)]
     pub window: Option<Window>,
+}
+
+/// Which deliveries to list. An empty list of values filters nothing.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DeliveryQuery {
+    /// The subscriptions.
+    pub subscription: Vec<String>,
+    /// Where they stand.
+    pub status: Vec<DeliveryStatus>,
+}
+
+/// Which deliveries to begin again; each filter that is there leaves fewer.
+#[derive(Debug, Clone)]
+pub struct Redeliver {
+    /// The subscription.
+    pub subscription: String,
+    /// Of events taken since then.
+    pub since: Option<Timestamp>,
+    /// Where they stand.
+    pub status: Option<DeliveryStatus>,
+    /// Of this event.
+    pub event_id: Option<EventId>,
 }
 
 /// What a check came to.

@@ -9,7 +9,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi as Document};
 
-use super::{accounts, calls, history, problem, system, verifications, webhooks};
+use super::{accounts, calls, deliveries, history, problem, system, verifications, webhooks};
 use crate::domain::caller::Scope;
 
 pub use shapes::{AnyObject, Audio, Extra, IpAddress, Line, Moment, Paged, Ranged, Tag, Waiting, Windowed};
@@ -29,6 +29,7 @@ pub use shapes::{AnyObject, Audio, Extra, IpAddress, Line, Moment, Paged, Ranged
         (name = "Calls", description = "Place calls, follow them, act on them."),
         (name = "Verifications", description = "Send one-time codes and check them."),
         (name = "History", description = "Past calls of every account, in one list."),
+        (name = "Events", description = "What happened, and its deliveries."),
         (name = "Accounts", description = "The provider accounts and how they fare."),
         (name = "Webhooks", description = "News from providers."),
         (name = "System", description = "Health, problems and this document."),
@@ -52,6 +53,8 @@ pub use shapes::{AnyObject, Audio, Extra, IpAddress, Line, Moment, Paged, Ranged
         history::list,
         history::get,
         history::recording,
+        deliveries::list,
+        deliveries::redeliver,
         accounts::list,
         webhooks::take_of_kind,
         webhooks::take,

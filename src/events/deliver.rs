@@ -40,7 +40,11 @@ impl Deliverer {
     /// Fails if TLS cannot be set up.
     pub fn new(gateway: Arc<Gateway>, store: SharedStore) -> Result<Self, OutboundError> {
         let post = Arc::new(Outbound::new(gateway.config().outbound.clone())?);
-        Ok(Self { gateway, store, post })
+        Ok(Self::posting_by(gateway, store, post))
+    }
+
+    pub(super) fn posting_by(gateway: Arc<Gateway>, store: SharedStore, post: Arc<dyn Post>) -> Self {
+        Self { gateway, store, post }
     }
 
     /// Delivers until told to stop, then gives the receivers that are being asked 2 s to answer.

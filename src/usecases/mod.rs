@@ -25,7 +25,7 @@ mod settle;
 mod take_webhook;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-mod tests;
+pub(crate) mod tests;
 mod verify;
 mod work;
 

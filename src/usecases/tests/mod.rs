@@ -1,9 +1,9 @@
 //! The rules over a store in memory and providers that do as told.
 
-mod bed;
+pub(crate) mod bed;
 mod choosing;
 mod failing;
-mod failing_store;
+pub(crate) mod failing_store;
 mod history;
 mod idempotency;
 mod placing;

@@ -15,6 +15,7 @@
 mod bed;
 mod checks;
 mod crash;
+mod deliveries;
 mod idempotency;
 mod lost;
 mod site;

@@ -79,7 +79,7 @@ fn read_keys(reader: &mut Reader<'_>) -> KeyRing {
 
 fn signing_key(secret: &Secret) -> Option<Vec<u8>> {
     match secret.expose().strip_prefix(ENCODED) {
-        Some(encoded) => BASE64.decode(encoded).ok(),
+        Some(encoded) => BASE64.decode(encoded).ok().filter(|key| !key.is_empty()),
         None => Some(secret.expose().as_bytes().to_vec()),
     }
 }

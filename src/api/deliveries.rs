@@ -33,7 +33,12 @@ pub struct DeliveryList {
 #[derive(Debug, ToSchema)]
 pub struct Redelivery {
     /// The subscription.
-    #[schema(inline, value_type = Line<40>)]
+    #[schema(
+        min_length = 1,
+        max_length = 40,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]+$",
+        example = "billing"
+    )]
     subscription: String,
     /// Of events since then: an instant, a date, `today` or `yesterday`.
     #[schema(inline, value_type = Option<Moment>)]

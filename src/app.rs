@@ -13,6 +13,7 @@ use crate::api::{self, Api, Authenticator};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Faults, KeyRing, Secret, Sources};
 use crate::domain::time::Timestamp;
+use crate::events::{Deliverer, OutboundError};
 use crate::providers::registry::{self, Accounts};
 use crate::seal::Sealer;
 use crate::store;
@@ -39,6 +40,9 @@ pub enum StartError {
     /// A secret cannot be made or read.
     #[error("the gateway's own secret cannot be made or read: {0}")]
     Secret(std::io::Error),
+    /// Nothing can be delivered.
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
     /// The HTTP servers cannot be started.
     #[error("the HTTP server cannot be started: {0}")]
     Server(std::io::Error),
@@ -81,7 +85,9 @@ impl App {
         let store = store::open(config.store.url(), Arc::clone(&clock))?;
         let sealer = Sealer::new(&own_secrets(&config)?, now);
         let config = Arc::new(config);
-        let gateway = Arc::new(Gateway::new(Arc::clone(&config), store, accounts, sealer, clock));
+        let gateway = Gateway::new(Arc::clone(&config), Arc::clone(&store), accounts, sealer, clock);
+        let gateway = Arc::new(gateway);
+        let deliverer = Deliverer::new(Arc::clone(&gateway), store)?;
         let metrics = telemetry::install_metrics();
         let auth = Arc::new(Authenticator::new(&config.auth));
         let public = listen(config.server.bind)?;
@@ -98,8 +104,9 @@ impl App {
             running.push((server.handle(), tokio::spawn(server)));
         }
         let stop = CancellationToken::new();
-        let work = futures_util::future::join(
+        let work = futures_util::future::join3(
             Arc::clone(&gateway).work(stop.clone()),
+            deliverer.run(stop.clone()),
             telemetry::upkeep(metrics, stop.clone()),
         );
         let workers = tokio::spawn(work.map(drop));

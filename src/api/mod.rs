@@ -5,6 +5,7 @@ mod answer;
 mod auth;
 mod body;
 mod calls;
+mod deliveries;
 mod edge;
 mod events;
 mod headers;

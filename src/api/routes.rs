@@ -7,7 +7,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, guard, web};
 
 use super::edge::Edge;
-use super::{accounts, calls, events, history, problem, system, verifications, webhooks};
+use super::{accounts, calls, deliveries, events, history, problem, system, verifications, webhooks};
 use crate::domain::error::{Error, Problem};
 
 /// Every path of the API; any other is `not-found`.
@@ -47,6 +47,10 @@ pub fn routes(app: &mut ServiceConfig) {
     At::path("/history/{id}/recording").get(history::recording).add_to(app);
     At::path("/events").get(events::list).add_to(app);
     At::path("/events/{id}/recording").get(events::recording).add_to(app);
+    At::path("/deliveries").get(deliveries::list).add_to(app);
+    At::path("/deliveries/redeliver")
+        .post(deliveries::redeliver)
+        .add_to(app);
     At::path("/accounts").get(accounts::list).add_to(app);
     At::path("/problems").get(problem::pages::list).add_to(app);
     At::path("/problems/{slug}").get(problem::pages::page).add_to(app);

@@ -79,6 +79,18 @@ pub fn position(consumer: impl Display) -> Key {
     Key(format!("sb:position:{consumer}"))
 }
 
+/// An event on its way to a subscription, named `EVENT:SUBSCRIPTION`: JSON of the delivery, and of the event until it is
+/// delivered; `[retention] events_days`, or `dead_days` once it is given up; delivery.
+pub fn delivery(name: impl Display) -> Key {
+    Key(format!("sb:delivery:{name}"))
+}
+
+/// Shows that a receiver wants no event any more: digest of the URL that said so; none; delivery, and whoever asks it to
+/// go on.
+pub fn ended_subscription(subscription: impl Display) -> Key {
+    Key(format!("sb:ended-subscription:{subscription}"))
+}
+
 /// Webhooks taken and not yet understood: JSON; `[retention] raw_days` by trimming; the webhook use case.
 pub fn inbox() -> Log {
     Log("sb:log:inbox".to_owned())
@@ -133,6 +145,24 @@ pub fn open_verifications() -> Set {
     Set("sb:open-verifications".to_owned())
 }
 
+/// Deliveries of a subscription: their names by when the event was logged (Unix ms); `[retention] events_days` or
+/// `dead_days`, whichever is longer, self-trimming; delivery.
+pub fn deliveries_of(subscription: impl Display) -> Set {
+    Set(format!("sb:deliveries-of:{subscription}"))
+}
+
+/// Deliveries of a subscription that are to be tried again: their names by when (Unix ms); until then; delivery, and
+/// whoever asks for one again.
+pub fn deliveries_due(subscription: impl Display) -> Set {
+    Set(format!("sb:deliveries-due:{subscription}"))
+}
+
+/// Deliveries of a subscription that were given up: their names by when (Unix ms); `[retention] dead_days`, self-trimming;
+/// delivery, and whoever asks for one again.
+pub fn deliveries_dead(subscription: impl Display) -> Set {
+    Set(format!("sb:deliveries-dead:{subscription}"))
+}
+
 /// Calls that wait for their provider reference, by the hash of what will tie the two: call ids by creation
 /// (Unix ms); the time a call may stay unbound, self-trimming; placing a call, and whoever binds it.
 pub fn awaiting(account: impl Display, digest: impl Display) -> Set {
@@ -160,6 +190,11 @@ mod tests {
             counter("a", "b").to_string(),
             lease("a").to_string(),
             position("a").to_string(),
+            delivery("a").to_string(),
+            ended_subscription("a").to_string(),
+            deliveries_of("a").to_string(),
+            deliveries_due("a").to_string(),
+            deliveries_dead("a").to_string(),
             inbox().to_string(),
             events().to_string(),
             dead_letters().to_string(),

@@ -192,6 +192,14 @@ impl Position {
         }
     }
 
+    /// Returns the position right before this one, at which a reading of this entry begins.
+    pub const fn before(self) -> Self {
+        match self.seq.checked_sub(1) {
+            Some(seq) => Self { seq, ..self },
+            None => Self::new(self.ms.saturating_sub(1), u64::MAX),
+        }
+    }
+
     /// Returns when the entry was appended, in Unix milliseconds of the store's clock.
     pub const fn ms(self) -> u64 {
         self.ms

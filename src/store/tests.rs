@@ -21,3 +21,11 @@ fn a_position_is_read_as_it_is_written() {
         assert_eq!(text.parse::<Position>(), Err(NotAPosition), "{text}");
     }
 }
+
+#[test]
+fn what_follows_the_position_before_is_the_position() {
+    for position in [Position::new(5, 0), Position::new(5, 7), Position::new(5, u64::MAX)] {
+        assert!(position.before() < position);
+        assert_eq!(position.before().next(), Some(position));
+    }
+}

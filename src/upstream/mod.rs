@@ -1,4 +1,5 @@
-//! The only door to the network: one guarded HTTP client for every exchange with a provider.
+//! The only door to the network: one guarded HTTP client for every exchange with a provider, one for addresses given by
+//! others.
 //!
 //! What a request's fate allows is decided here, once: a request that was surely not sent may be sent again, one that may
 //! have been acted on never is unless it is [`Exchange::repeatable`].
@@ -7,7 +8,9 @@ mod budget;
 mod client;
 mod credentials;
 mod exchange;
+mod guard;
 mod link;
+mod outbound;
 mod reading;
 mod wire;
 
@@ -17,6 +20,7 @@ pub use reqwest::Method;
 
 pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed};
 pub use link::{Found, Link};
+pub use outbound::{Letter, Outbound, OutboundError, Reply};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]

@@ -17,7 +17,7 @@ use crate::domain::time::Timestamp;
 /// The largest answer that is read.
 const LARGEST_ANSWER: usize = 1024 * 1024;
 
-/// The longest wait a provider is believed to ask for.
+/// The longest wait anybody is believed to ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A way of reading an answer.
@@ -125,7 +125,7 @@ fn rejected(operation: &'static str, rejection: Rejection, answer: &Answer) -> F
 }
 
 /// RFC 9110 §10.2.3: seconds, or a date.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = text(headers, &RETRY_AFTER)?;
     let seconds = value.parse().ok().or_else(|| {
         let date = rfc2822::DateTimeParser::new().parse_timestamp(&value).ok()?;

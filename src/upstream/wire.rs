@@ -44,20 +44,25 @@ pub(super) fn client(connecting: Connecting) -> reqwest::Result<Client> {
         if let Some(client) = clients.get(&connecting) {
             return Ok(client.clone());
         }
-        let client = build(connecting)?;
+        let client = build(connecting, |builder| builder)?;
         clients.insert(connecting, client.clone());
         Ok(client)
     })
 }
 
+/// Makes a client for such connections, with `more` of its own.
+///
 /// Without certificates of the system a client can still be made, one that trusts nobody: HTTP works, TLS fails.
-fn build(connecting: Connecting) -> reqwest::Result<Client> {
-    builder(connecting).build().or_else(|error| {
+///
+/// # Errors
+/// Fails if TLS cannot be set up.
+pub(super) fn build(connecting: Connecting, more: impl Fn(ClientBuilder) -> ClientBuilder) -> reqwest::Result<Client> {
+    more(builder(connecting)).build().or_else(|error| {
         tracing::error!(
             error = describe(error),
-            "no certificates of the system: TLS to providers will fail; install ca-certificates"
+            "no certificates of the system: TLS will fail; install ca-certificates"
         );
-        builder(connecting).tls_certs_only([]).build()
+        more(builder(connecting)).tls_certs_only([]).build()
     })
 }
 
@@ -209,6 +214,6 @@ pub(super) fn describe(error: reqwest::Error) -> String {
     texts.join(": ")
 }
 
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(super) fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&cause| cause.source())
 }

@@ -10,6 +10,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::accounts::Balances;
+use super::delivery_ledger::DeliveryLedger;
 use super::publish::Publisher;
 use super::read_events::Tail;
 use crate::clock::Clock;
@@ -68,6 +69,11 @@ impl Gateway {
     /// The time of day.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.clock.now_ms())
+    }
+
+    /// What became of each event that is to be delivered.
+    pub fn deliveries_kept(&self) -> DeliveryLedger {
+        DeliveryLedger::new(Arc::clone(&self.store), &self.config.retention)
     }
 
     /// Runs `work` to its end even if whoever waits for it goes away.

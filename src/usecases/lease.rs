@@ -72,7 +72,10 @@ impl Gateway {
     }
 
     /// Holds a lease for this instance, newly or still; says whether it does.
-    pub(super) async fn hold_lease(&self, name: &str, length: Duration) -> Result<bool, StoreError> {
+    ///
+    /// # Errors
+    /// The store's; it may hold it all the same.
+    pub async fn hold_lease(&self, name: &str, length: Duration) -> Result<bool, StoreError> {
         let key = keys::lease(name);
         let owner = Bytes::from(self.instance.clone());
         match self
@@ -93,7 +96,10 @@ impl Gateway {
     }
 
     /// Gives a lease back, if this instance holds it.
-    pub(super) async fn release_lease(&self, name: &str) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// The store's: the lease then ends by itself.
+    pub async fn release_lease(&self, name: &str) -> Result<(), StoreError> {
         let key = keys::lease(name);
         // A renewal that was broken off may still be on its way.
         for _ in 0..RELEASES {

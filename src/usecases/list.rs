@@ -32,7 +32,7 @@ struct Continued {
 
 /// A list to walk.
 pub(super) struct Listing<'a> {
-    /// The sets of its members by time of creation.
+    /// The sets of its members by time.
     pub(super) sets: Vec<Set>,
     /// Names the list and its filters: a cursor of another query does not open.
     pub(super) query: String,

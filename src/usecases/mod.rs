@@ -5,6 +5,7 @@ mod ask;
 mod bind;
 mod check_code;
 mod control_call;
+pub mod delivery_ledger;
 mod follow_call;
 mod follow_inbox;
 mod follow_verification;
@@ -24,6 +25,7 @@ mod read_history;
 mod record_id;
 mod records;
 mod redact;
+mod redeliver;
 pub mod requests;
 mod resend;
 mod retain;
@@ -31,7 +33,7 @@ mod settle;
 mod take_webhook;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
-mod tests;
+pub(crate) mod tests;
 mod verify;
 mod work;
 

@@ -9,6 +9,7 @@ use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, CallStatus, Direction, Routing};
 use crate::domain::caller::Caller;
+use crate::domain::delivery::DeliveryStatus;
 use crate::domain::event::{Event, TypePattern};
 use crate::domain::history::Window;
 use crate::domain::ids::{EventId, VerificationId};
@@ -162,6 +163,28 @@ pub struct EventPage {
     pub data: Vec<Event>,
     /// Where to go on: the last event that was looked at, whether it is among these or not.
     pub next_cursor: EventId,
+}
+
+/// Which deliveries to list. An empty list of values filters nothing.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DeliveryQuery {
+    /// The subscriptions.
+    pub subscription: Vec<String>,
+    /// Where they stand.
+    pub status: Vec<DeliveryStatus>,
+}
+
+/// Which deliveries to begin again; each filter that is there leaves fewer.
+#[derive(Debug, Clone)]
+pub struct Redeliver {
+    /// The subscription.
+    pub subscription: String,
+    /// Of events taken since then.
+    pub since: Option<Timestamp>,
+    /// Where they stand.
+    pub status: Option<DeliveryStatus>,
+    /// Of this event.
+    pub event_id: Option<EventId>,
 }
 
 /// What a check came to.

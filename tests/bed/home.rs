@@ -68,6 +68,20 @@ impl Home {
         self.lay_over(&section);
     }
 
+    /// Adds a subscription of a tenant to every event, signed with these secrets.
+    pub fn subscribe(&mut self, name: &str, tenant: &str, (url, secrets): (&str, &[&str])) {
+        let mut keys = Vec::new();
+        for (index, secret) in secrets.iter().enumerate() {
+            let file = self.path().join(format!("{name}-{index}"));
+            fs::write(&file, secret).unwrap();
+            keys.push(format!("{{ id = \"{index}\", secret = \"file::{}\" }}", file.display()));
+        }
+        let keys = keys.join(", ");
+        self.lay_over(&format!(
+            "[subscriptions.{name}]\ntenant = \"{tenant}\"\nurl = \"{url}\"\ntypes = [\"*\"]\nkeys = [ {keys} ]\n"
+        ));
+    }
+
     /// Where everything is.
     pub fn path(&self) -> &Path {
         self.directory.path()

@@ -22,6 +22,7 @@ mod client;
 mod home;
 mod process;
 mod providers;
+mod receiver;
 #[path = "../store/server.rs"]
 pub mod redis;
 mod tokens;
@@ -30,6 +31,7 @@ pub use client::{Answer, Asked, Client, http};
 pub use home::Home;
 pub use process::Process;
 pub use providers::{EVOLUX, PROVIDER_TOKEN, Providers, WHATSAPP, ZENVIA};
+pub use receiver::{Letter, Reaction, Receiver};
 pub use tokens::Tokens;
 
 use std::time::Duration;

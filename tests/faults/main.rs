@@ -15,6 +15,7 @@
 mod bed;
 mod checks;
 mod crash;
+mod deliveries;
 mod feed;
 mod idempotency;
 mod lost;

@@ -41,8 +41,14 @@ pub struct Site {
 impl Site {
     /// Starts everything; no webhook is sent until [`Providers::tell`].
     pub async fn start(store: Store) -> Self {
+        Self::start_with(store, |_| ()).await
+    }
+
+    /// The same, with more configuration.
+    pub async fn start_with(store: Store, furnish: impl FnOnce(&mut Home)) -> Self {
         let providers = Providers::start().await;
-        let (home, redis) = store.home(&providers);
+        let (mut home, redis) = store.home(&providers);
+        furnish(&mut home);
         Self {
             gateway: Process::start(&home),
             home,

@@ -30,9 +30,9 @@ FIELDS = {
     r"/?(to|from|number)|/actions/\d+/(to|from)": {"invalid", "not_allowed"},
     r"/actions/\d+/url": {"invalid", "not_allowed"},
     r"/actions|/session": {"missing", "not_allowed"},
-    r"since|until": {"invalid", "too_large"},
+    r"/?(since|until)": {"invalid", "too_large"},
     r"/schedule_at": {"too_small"},
-    r"/?account": {"unknown"},
+    r"/?(account|subscription)": {"unknown"},
     r"/code": {"invalid"},
 }
 # Calls of the simulators end after some seconds.

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the provider's own SDKs below the build directory, for the tests in main.rs.
+# Installs the provider's own SDKs and the libraries that check our signatures below the build directory, for the tests
+# in main.rs and in ../deliveries.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 target=${CARGO_TARGET_DIR:-$here/../../target}/sdk

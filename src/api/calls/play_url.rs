@@ -1,10 +1,9 @@
 //! Addresses of recordings that a provider fetches.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use url::{Host, Url};
 
 use crate::api::values::{Wrong, line};
+use crate::domain::network::is_public;
 
 /// How long an address is at most.
 const MAX_URL: usize = 2048;
@@ -19,56 +18,15 @@ pub fn play_url(text: &str) -> Result<Url, Wrong> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Wrong::invalid("must begin with http:// or https://"));
     }
-    let private = match url.host() {
-        Some(Host::Ipv4(address)) => is_private(address.into()),
-        Some(Host::Ipv6(address)) => is_private(address.into()),
-        Some(Host::Domain(_)) | None => false,
+    let public = match url.host() {
+        Some(Host::Ipv4(address)) => is_public(address.into()),
+        Some(Host::Ipv6(address)) => is_public(address.into()),
+        Some(Host::Domain(_)) | None => true,
     };
-    if private {
+    if !public {
         return Err(Wrong::new("not_allowed", "must not be at a private address"));
     }
     Ok(url)
-}
-
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_private_v4(address),
-        IpAddr::V6(address) => embedded(address).map_or_else(|| is_private_v6(address), is_private_v4),
-    }
-}
-
-fn is_private_v4(address: Ipv4Addr) -> bool {
-    let [first, second, third, _] = address.octets();
-    let shared = first == 100 && (64..128).contains(&second);
-    let protocol = first == 192 && second == 0 && third == 0;
-    let benchmark = first == 198 && (second == 18 || second == 19);
-    address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_multicast()
-        || shared
-        || protocol
-        || benchmark
-        || first == 0
-        || first >= 240
-}
-
-fn is_private_v6(address: Ipv6Addr) -> bool {
-    address.is_loopback()
-        || address.is_unspecified()
-        || address.is_unique_local()
-        || address.is_unicast_link_local()
-        || address.is_multicast()
-}
-
-/// The IPv4 address that an IPv4-mapped, a NAT64 or a 6to4 address stands for.
-fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let pair = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match address.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(pair(high, low)),
-        [0x2002, high, low, ..] => Some(pair(high, low)),
-        _ => address.to_ipv4_mapped(),
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ const WRITTEN: &[&str] = &[
     "Acceptance",
     "Transfer",
     "Monitoring",
+    "Redelivery",
 ];
 
 /// Problems may carry an object under its noun, so theirs stays open.

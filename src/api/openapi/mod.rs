@@ -9,7 +9,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi as Document};
 
-use super::{accounts, calls, events, history, problem, system, verifications, webhooks};
+use super::{accounts, calls, deliveries, events, history, problem, system, verifications, webhooks};
 use crate::domain::caller::Scope;
 
 pub use shapes::{AnyObject, Audio, Extra, IpAddress, Line, Moment, Paged, Ranged, Tag, Waiting, Windowed};
@@ -29,7 +29,7 @@ pub use shapes::{AnyObject, Audio, Extra, IpAddress, Line, Moment, Paged, Ranged
         (name = "Calls", description = "Place calls, follow them, act on them."),
         (name = "Verifications", description = "Send one-time codes and check them."),
         (name = "History", description = "Past calls of every account, in one list."),
-        (name = "Events", description = "What happened, in order: read from any place, or live."),
+        (name = "Events", description = "What happened, in order: read from any place, live, or delivered."),
         (name = "Accounts", description = "The provider accounts and how they fare."),
         (name = "Webhooks", description = "News from providers."),
         (name = "System", description = "Health, problems and this document."),
@@ -55,6 +55,8 @@ pub use shapes::{AnyObject, Audio, Extra, IpAddress, Line, Moment, Paged, Ranged
         history::recording,
         events::list,
         events::recording,
+        deliveries::list,
+        deliveries::redeliver,
         accounts::list,
         webhooks::take_of_kind,
         webhooks::take,

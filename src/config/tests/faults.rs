@@ -116,3 +116,26 @@ fn an_unknown_key_is_answered_with_the_known_ones() {
     let faults = faults("[history]\nzone = 'UTC'");
     assert_eq!(faults[0].remedy, "remove it; known here: time_zone");
 }
+
+#[test]
+fn a_secret_in_the_form_of_standard_webhooks_is_base64() {
+    let text = r#"
+        [subscriptions.billing]
+        tenant = "billing"
+        url = "https://billing.example.com/hooks"
+        types = ["*"]
+        keys = [ { id = "1", secret = "env::LONG" }, { id = "2", secret = "env::HOOK" } ]
+    "#;
+    let signs = |secret| {
+        let config = read(text, &[("HOOK", secret)]).unwrap();
+        let now = crate::domain::time::Timestamp::from_seconds(0);
+        config.subscriptions["billing"].signing_keys(now).nth(1).unwrap()
+    };
+    assert_eq!(signs("whsec_MDEyMw=="), b"0123");
+    assert_eq!(signs("MDEyMw=="), b"MDEyMw==", "any other text is itself");
+    for secret in ["whsec_", "whsec_canary", "whsec_!", "whsec_MDEyMw"] {
+        let found = read(text, &[("HOOK", secret)]).unwrap_err().0;
+        assert_eq!(paths(&found), ["subscriptions.billing.keys[1].secret"], "{secret}");
+        assert!(!found[0].to_string().contains("canary"));
+    }
+}

@@ -4,6 +4,7 @@ mod credentials;
 mod fate;
 mod limits;
 mod links;
+mod outbound;
 mod provider;
 mod requests;
 mod streams;

@@ -83,7 +83,11 @@ impl Scene {
             .gateway
             .take_webhook("one", None, "hook", Bytes::from_static(b"{}"));
         taken.await.unwrap();
-        self.bed.gateway.apply_batch(&std::collections::HashSet::new()).await.unwrap();
+        self.bed
+            .gateway
+            .apply_batch(&std::collections::HashSet::new())
+            .await
+            .unwrap();
     }
 }
 

@@ -71,6 +71,10 @@ pub const ROOMS: &[Room] = &[
         &["config", "domain", "providers/port", "providers/registry"],
     ),
     room("usecases", USE_CASES),
+    room(
+        "events",
+        &["config", "domain", "seal", "store", "telemetry", "upstream", "usecases"],
+    ),
     room("api", &["config", "domain", "telemetry", "timing", "usecases"]),
     room(
         "app",
@@ -79,6 +83,7 @@ pub const ROOMS: &[Room] = &[
             "clock",
             "config",
             "domain",
+            "events",
             "providers/registry",
             "seal",
             "store",

@@ -134,6 +134,7 @@ fn read_query(params: &mut Params) -> EventQuery {
             .map_err(|_| Wrong::invalid("must be the identifier of an event"))
     });
     let lists = params.many("types", |text| {
+        let text = line(1..=200)(text)?;
         let patterns = text.split(',').map(str::parse::<TypePattern>);
         patterns
             .collect::<Result<Vec<_>, _>>()

@@ -24,7 +24,7 @@ async fn every_example_is_taken() {
 /// The path of an operation on an object that it can be done to.
 async fn target(site: &Site, operation: &Operation) -> String {
     let id = match operation.id.as_str() {
-        "placeCall" | "startVerification" => return operation.path.clone(),
+        "placeCall" | "startVerification" | "redeliver" => return operation.path.clone(),
         "acceptCall" => site.incoming_call().await,
         "transferCall" | "monitorCall" => site.talking_call().await,
         "checkVerification" | "resendVerification" => site.verification("+5511970005678").await,

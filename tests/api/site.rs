@@ -37,6 +37,12 @@ impl Site {
         let providers = Providers::start().await;
         let mut home = Home::embedded(&providers);
         home.lay_over(toml);
+        // Nobody is there: what matters is that it is known.
+        home.subscribe(
+            "billing",
+            "acme",
+            ("http://127.0.0.1:1", &["a secret of twenty-four bytes or more"]),
+        );
         let gateway = home.run().await;
         providers.tell(&home, gateway.address).await;
         Self {

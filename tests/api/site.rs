@@ -23,6 +23,7 @@ pub struct Objects {
     pub call: String,
     pub verification: String,
     pub record: String,
+    pub event: String,
 }
 
 impl Site {
@@ -88,7 +89,12 @@ impl Site {
         self.acme.ended(&call).await;
         let verification = json!({ "to": "+5511970002345", "channel": "sms" });
         let history = self.acme.get("/history?since=yesterday&limit=1").await;
+        let events = crate::bed::eventually("the call is told of", async || {
+            let events = self.acme.get("/events?limit=1").await;
+            events.expect(200).body["data"][0]["id"].as_str().map(str::to_owned)
+        });
         Objects {
+            event: events.await,
             call,
             verification: self.acme.post("/verifications", verification).await.expect(201).id(),
             record: history.expect(200).body["data"][0]["id"].as_str().unwrap().to_owned(),
@@ -125,6 +131,7 @@ impl Objects {
         let id = match operation.path.split('/').nth(1) {
             Some("calls") => &self.call,
             Some("verifications") => &self.verification,
+            Some("events") => &self.event,
             _ => &self.record,
         };
         operation.path.replace("{id}", id).replace("{slug}", "not-found")

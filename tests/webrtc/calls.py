@@ -92,7 +92,7 @@ def check(found, **expected):
 def check_talked(ended):
     check(ended, status="completed", kind="whatsapp", account="whatsapp", settled_by="webhook")
     assert ended["talk_seconds"] >= 1, ended
-    assert ended["created_at"] <= ended["answered_at"] <= ended["ended_at"], ended
+    assert ended["ringing_at"] <= ended["answered_at"] <= ended["ended_at"], ended
 
 
 async def outbound(site):
@@ -165,16 +165,25 @@ async def inbound(site):
 
 
 async def rejected(site):
-    """A user calls and the service declines."""
+    """A user calls and the service declines; its end is told before the provider answers."""
     phone = Peer(880)
     async with site.owner.feed() as heard:
         call, _ = await incoming(site, heard, phone)
+        # What the provider refuses is not done.
+        fault = {"method": "POST", "times": 1, "effect": "ok_false"}
+        await site.simulator.post("faults", fault)
+        await site.owner.post(f"/calls/{call['id']}/reject", status=422)
+        check(await site.owner.get(f"/calls/{call['id']}"), status="ringing", hangup=None)
+
+        await site.simulator.post("faults", {**fault, "effect": {"delay_ms": {"after": 500}}})
         await site.owner.post(f"/calls/{call['id']}/reject", status=202)
         ended = await heard("call.ended", call["id"])
-    check(ended, status="rejected", answered_at=None, talk_seconds=None)
-    assert await site.calls() and all(item["phase"] == "ended" for item in await site.calls())
+    # The provider's word for a call that nobody took is the same whoever turned it down.
+    check(ended, status="no_answer", answered_at=None, talk_seconds=None, settled_by="webhook")
+    assert ended["hangup"]["by"] == "gateway", ended
+    assert [item["phase"] for item in await site.calls()] == ["ended"]
     row = await site.row(site.owner, call["id"])
-    check(row, direction="inbound", status="rejected")
+    check(row, direction="inbound", status="no_answer", hangup=ended["hangup"])
     await phone.close()
     return {}
 

@@ -75,11 +75,16 @@ class Site:
     async def calls(self):
         return await self.simulator.get("calls")
 
+    @staticmethod
+    async def history(tenant):
+        # Today may begin while a call is talked.
+        return (await tenant.get("/history?since=yesterday&until=today"))["data"]
+
     async def row(self, tenant, call):
         """The record of a call in a tenant's history."""
 
         async def rows():
-            return (await tenant.get("/history"))["data"]
+            return await self.history(tenant)
 
         return await until(rows, lambda row: row["call_id"] == call)
 
@@ -95,15 +100,20 @@ def check_talked(ended):
     assert ended["ringing_at"] <= ended["answered_at"] <= ended["ended_at"], ended
 
 
+async def outgoing(site, service):
+    """A service calls the user; gives our id and the call as the phone sees it."""
+    session = {"type": "offer", "sdp": await service.offer()}
+    call = (await site.other.post("/calls", {"to": USER, "session": session}, 201))["id"]
+    ringing = await until(site.calls, lambda item: item["phase"] == "ringing")
+    assert ringing["client_sdp"] == session["sdp"]
+    return call, ringing
+
+
 async def outbound(site):
     """A service calls a user through an account that it may use, and hangs up."""
     service, phone = Peer(440), Peer(880)
     async with site.other.feed() as heard:
-        session = {"type": "offer", "sdp": await service.offer()}
-        call = (await site.other.post("/calls", {"to": USER, "session": session}, 201))["id"]
-
-        ringing = await until(site.calls, lambda item: item["phase"] == "ringing")
-        assert ringing["client_sdp"] == session["sdp"]
+        call, ringing = await outgoing(site, service)
         answer = await phone.answer(ringing["client_sdp"])
         await site.simulator.post("answer", {"call_id": ringing["id"], "sdp": answer})
 
@@ -115,6 +125,7 @@ async def outbound(site):
         await site.other.post(f"/calls/{call}/hangup", status=202)
         ended = await heard("call.ended", call)
     check_talked(ended)
+    assert ended["hangup"]["by"] == "gateway", ended
     check(ended, to=USER, direction="outbound", provider_ref={"id": ringing["id"], "uuid": None})
     assert ended["from"] == BUSINESS, ended
 
@@ -123,6 +134,19 @@ async def outbound(site):
     check(row, talk_seconds=ended["talk_seconds"], tenant=ended["tenant"])
     await asyncio.gather(service.close(), phone.close())
     return packets
+
+
+async def turned_down(site):
+    """A service calls a user, who declines before anything was answered."""
+    service = Peer(440)
+    async with site.other.feed() as heard:
+        call, ringing = await outgoing(site, service)
+        await site.simulator.post("hang-up", {"call_id": ringing["id"]})
+        ended = await heard("call.ended", call)
+    check(ended, status="rejected", session=None, answered_at=None, talk_seconds=None)
+    check(await site.row(site.other, call), status="rejected", to=USER, direction="outbound")
+    await service.close()
+    return {}
 
 
 async def incoming(site, heard, phone):
@@ -158,7 +182,7 @@ async def inbound(site):
     check(row, direction="inbound", status="completed", to=BUSINESS, source="webhook", tenant="acme")
     assert row["from"] == USER, row
     # The other tenant may use the account, and sees only what it did itself.
-    assert (await site.other.get("/history"))["data"] == []
+    assert await site.history(site.other) == []
     await site.other.get(f"/calls/{call['id']}", 404)
     await asyncio.gather(service.close(), phone.close())
     return packets
@@ -191,7 +215,7 @@ async def rejected(site):
 async def main(story, *site):
     site = Site(*site)
     await site.simulator.put("knobs", {"user": "by_hand"})
-    stories = {"outbound": outbound, "inbound": inbound, "rejected": rejected}
+    stories = {story.__name__: story for story in (outbound, turned_down, inbound, rejected)}
     print(json.dumps(await asyncio.wait_for(stories[story](site), PATIENCE)))
 
 

@@ -21,7 +21,7 @@ const USER: &str = "globex";
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call(#[values("outbound", "inbound", "rejected")] story: &str) {
+async fn a_call(#[values("outbound", "turned_down", "inbound", "rejected")] story: &str) {
     let providers = Providers::start().await;
     let mut home = Home::embedded(&providers);
     home.lay_over(&format!("[accounts.{WHATSAPP}]\nusers = [\"{USER}\"]\n"));

@@ -7,7 +7,7 @@ use crate::domain::address::Address;
 use crate::domain::call::{Call, Direction, LegSide};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Effect, Error, Failure, Problem};
-use crate::domain::hangup::HangupBy;
+use crate::domain::hangup::{Hangup, HangupBy};
 use crate::domain::ids::CallId;
 use crate::domain::place::{Capability, Session};
 use crate::providers::port::{Control, Inbound, MonitorMode, Target};
@@ -25,8 +25,7 @@ impl Gateway {
             kind: call.kind,
             reference: bound(&call)?,
         };
-        taken(control.hang_up(target).await, entry)?;
-        Ok(self.asked_to_end(call).await)
+        self.end(&call, entry, control.hang_up(target)).await
     }
 
     /// Takes an incoming call with our session description.
@@ -53,8 +52,7 @@ impl Gateway {
             kind: call.kind,
             reference: bound(&call)?,
         };
-        taken(inbound(entry, &call)?.reject(target).await, entry)?;
-        Ok(self.asked_to_end(call).await)
+        self.end(&call, entry, inbound(entry, &call)?.reject(target)).await
     }
 
     /// Moves one leg of a call to another party.
@@ -100,25 +98,52 @@ impl Gateway {
         Ok((call, entry))
     }
 
-    /// Remembers that our side asked for the end, so that whoever follows the call knows who ended it.
+    /// Ends a call by what is `asked` of its provider, and remembers that it was our side that ended it.
     ///
-    /// The provider has acted, so a store that fails now makes no error of it: the answer is the call as known.
-    async fn asked_to_end(&self, call: Call) -> Call {
-        let written = self
-            .change_call(call.id, |call| {
+    /// It is remembered first: the news of the end may be here before the provider's answer.
+    async fn end(
+        &self,
+        call: &Call,
+        entry: &Entry,
+        asked: impl Future<Output = Result<(), Failure>>,
+    ) -> Result<Call, Error> {
+        let (call, first) = self.mark_ended_here(call.id).await?;
+        let answer = taken(asked.await, entry);
+        if answer.is_err() && first {
+            self.unmark_ended_here(call.id).await;
+        }
+        answer.map(|()| call)
+    }
+
+    /// Gives the call, and whether it was not marked before.
+    async fn mark_ended_here(&self, id: CallId) -> Result<(Call, bool), Error> {
+        self.change_call(id, |call| {
+            let marked = call.hangup.as_ref().is_some_and(|hangup| hangup.by.is_some());
+            if marked || call.status.is_final() {
+                return Ok(Change::Keep(false));
+            }
+            call.hangup.get_or_insert_default().by = Some(HangupBy::Gateway);
+            Ok(Change::Write(true))
+        })
+        .await
+    }
+
+    /// The provider refused to end the call: whoever ends it now, it is not us.
+    async fn unmark_ended_here(&self, id: CallId) {
+        let unmarked = self
+            .change_call(id, |call| {
                 if call.status.is_final() {
                     return Ok(Change::Keep(()));
                 }
-                call.hangup.get_or_insert_default().by = Some(HangupBy::Gateway);
+                call.hangup = call.hangup.take().and_then(|hangup| {
+                    let rest = Hangup { by: None, ..hangup };
+                    (rest != Hangup::default()).then_some(rest)
+                });
                 Ok(Change::Write(()))
             })
             .await;
-        match written {
-            Ok((call, ())) => call,
-            Err(error) => {
-                tracing::error!(%error, call = %call.id, "that our side ended a call could not be stored");
-                call
-            }
+        if let Err(error) = unmarked {
+            tracing::warn!(%error, call = %id, "a call still reads as ended by us, which its provider refused");
         }
     }
 }

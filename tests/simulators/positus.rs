@@ -1,5 +1,6 @@
 //! Positus: calls without an id in the answer, and webhooks that tell the rest.
 
+mod by_hand;
 mod flow;
 mod refusals;
 mod webhooks;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::calls::{Call, Direction};
 use super::numbers::Number;
 use super::refusal::Refusal;
-use super::{Positus, not_found, sdp};
+use super::{Positus, User, not_found, sdp};
 use crate::simulators::fate::Fate;
 use crate::simulators::http::{Reply, Request};
 use crate::simulators::json::{Object, array};
@@ -78,8 +78,9 @@ impl Positus {
             _ => {}
         }
         let id = self.begin_outgoing(&to, offer, number)?;
-        self.control
-            .spawn(self.clone().play_outgoing(id.clone(), offer.to_owned(), fate));
+        if self.knobs().user == User::Scripted {
+            self.control.spawn(self.clone().play_outgoing(id.clone(), fate));
+        }
         if fate == Fate::ReplyLost {
             return Ok(Reply::dropped());
         }
@@ -100,6 +101,7 @@ impl Positus {
         office.permissions.check(to, &knobs, now)?;
         let mut call = Call::new(&number.id, to, Direction::BusinessInitiated, &self.random);
         call.client_sdp = Some(offer.to_owned());
+        call.user_sdp = (knobs.user == User::Scripted).then(|| sdp::answer(offer, &self.random));
         let id = call.id.clone();
         if office.calls.begin(call) {
             Ok(id)
@@ -120,7 +122,9 @@ impl Positus {
             }
             id
         };
-        self.control.spawn(self.clone().play_talk(id));
+        if self.knobs().user == User::Scripted {
+            self.control.spawn(self.clone().play_talk(id));
+        }
         Ok(success())
     }
 

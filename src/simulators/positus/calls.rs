@@ -41,6 +41,8 @@ pub(super) struct Call {
     pub(super) direction: Direction,
     /// The session description that the client sent, once it did.
     pub(super) client_sdp: Option<String>,
+    /// The session description of the user's phone, once it has one.
+    pub(super) user_sdp: Option<String>,
     pub(super) accepted_at: Option<Timestamp>,
     pub(super) ended: bool,
 }
@@ -54,6 +56,7 @@ impl Call {
             user: user.to_owned(),
             direction,
             client_sdp: None,
+            user_sdp: None,
             accepted_at: None,
             ended: false,
         }
@@ -62,6 +65,11 @@ impl Call {
     /// Whether the call can be accepted or rejected by the business.
     pub(super) fn rings_here(&self) -> bool {
         self.direction == Direction::UserInitiated && !self.ended && self.accepted_at.is_none()
+    }
+
+    /// Whether the user's phone rings and has not given its answer.
+    pub(super) fn rings_there(&self) -> bool {
+        self.direction == Direction::BusinessInitiated && !self.ended && self.user_sdp.is_none()
     }
 
     fn pair(&self) -> (String, String) {
@@ -85,6 +93,7 @@ impl Call {
                 nullable(self.accepted_at.map(|at| string(&at.to_string()))),
             )
             .raw("client_sdp", optional(self.client_sdp.as_deref()))
+            .raw("user_sdp", optional(self.user_sdp.as_deref()))
             .done()
     }
 }

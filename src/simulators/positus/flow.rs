@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::calls::{Call, Direction};
 use super::webhooks::{Ending, Status, Writer};
-use super::{Positus, sdp};
+use super::{Knobs, Positus, User};
 use crate::simulators::fate::Fate;
 
 /// How long the steps of a call take.
@@ -50,14 +50,13 @@ impl Pace {
 
 impl Positus {
     /// Plays a call that the business placed to its end.
-    pub(super) async fn play_outgoing(self: Arc<Self>, id: String, offer: String, fate: Fate) {
+    pub(super) async fn play_outgoing(self: Arc<Self>, id: String, fate: Fate) {
         let (knobs, pace) = (self.knobs().clone(), self.pace);
-        let answer = sdp::answer(&offer, &self.random);
         sleep(pace.connect).await;
         if knobs.terminate_first {
             self.finish(&id, None);
         }
-        self.connect(&id, &answer);
+        self.connect(&id);
         sleep(pace.connect).await;
         if let Some(code) = knobs.fail_with {
             return self.finish(&id, Some(code));
@@ -88,11 +87,16 @@ impl Positus {
 
     /// Lets a call of a user ring until it is taken or the window is over.
     pub(super) async fn play_incoming(self: Arc<Self>, id: String) {
-        let offer = sdp::offer(&self.random);
-        if self.knobs().terminate_first {
+        let Knobs {
+            user, terminate_first, ..
+        } = self.knobs().clone();
+        if terminate_first {
             self.finish(&id, None);
         }
-        self.connect(&id, &offer);
+        self.connect(&id);
+        if user == User::ByHand {
+            return;
+        }
         sleep(self.pace.ring_window).await;
         let rings = self.office().calls.get(&id).is_some_and(Call::rings_here);
         if rings {
@@ -122,20 +126,23 @@ impl Positus {
     }
 
     /// Sends the connect webhook, even when the end has overtaken it.
-    fn connect(&self, id: &str, sdp: &str) {
-        if let Some(call) = self.office().calls.get(id) {
+    pub(super) fn connect(&self, id: &str) {
+        if let Some(call) = self.office().calls.get(id)
+            && let Some(sdp) = &call.user_sdp
+        {
             self.send("connect", call, |writer| writer.connect(sdp));
         }
     }
 
     /// Sends a status of a call that is not over.
-    fn tell(&self, id: &str, status: Status) {
+    pub(super) fn tell(&self, id: &str, status: Status) {
         if let Some(call) = self.office().calls.get(id).filter(|call| !call.ended) {
             self.send("status", call, |writer| writer.status(status));
         }
     }
 
-    fn pick_up(&self, id: &str) {
+    /// Lets the user take a call that is not over.
+    pub(super) fn pick_up(&self, id: &str) {
         let (knobs, now) = (self.knobs().clone(), self.control.clock.now());
         let office = &mut *self.office();
         let Some(call) = office.calls.get_mut(id).filter(|call| !call.ended) else {
@@ -146,7 +153,8 @@ impl Positus {
         self.send("status", call, |writer| writer.status(Status::Accepted));
     }
 
-    fn reject(&self, id: &str) {
+    /// Lets the user turn down a call.
+    pub(super) fn reject(&self, id: &str) {
         self.tell(id, Status::Rejected);
         self.ring_out(id);
     }

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Knobs {
+    /// Who acts for the user.
+    pub user: User,
     /// Whether the answer to `make` names the call, as Meta's own does.
     pub make_returns_id: bool,
     /// The envelope of webhooks.
@@ -39,6 +41,7 @@ pub struct Knobs {
 impl Default for Knobs {
     fn default() -> Self {
         Self {
+            user: User::default(),
             make_returns_id: false,
             envelope: Envelope::default(),
             sdp_label: SdpLabel::default(),
@@ -55,6 +58,17 @@ impl Default for Knobs {
             max_calls: 5,
         }
     }
+}
+
+/// Who acts for the user.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum User {
+    /// The simulator, as the number's last digits say.
+    #[default]
+    Scripted,
+    /// A test, through `/_sim/answer` and `/_sim/hang-up`: nothing happens by itself, however long it takes.
+    ByHand,
 }
 
 /// The envelope of webhooks.

@@ -8,6 +8,7 @@ mod numbers;
 mod permission;
 mod refusal;
 mod sdp;
+mod user;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -15,10 +16,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::{Method, StatusCode};
-use serde::Deserialize;
 use tokio::net::TcpListener;
 
-use self::calls::{Call, Calls, Direction};
+use self::calls::Calls;
 use self::permission::Permissions;
 use super::control::{Control, done, given, shown};
 use super::http::{Reply, Request};
@@ -28,7 +28,7 @@ use super::server::{App, Handle, serve};
 
 pub use self::flow::Pace;
 pub use self::knobs::{
-    Envelope, ErrorForm, Knobs, PermissionStatus, SdpLabel, SdpPlace, Timestamps, UnansweredDuration, WaId,
+    Envelope, ErrorForm, Knobs, PermissionStatus, SdpLabel, SdpPlace, Timestamps, UnansweredDuration, User, WaId,
 };
 pub use self::numbers::Number;
 
@@ -100,15 +100,6 @@ struct Office {
     permissions: Permissions,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Incoming {
-    /// The user who calls.
-    from: String,
-    /// The number that is called; the first of the account when absent.
-    number_id: Option<String>,
-}
-
 impl App for Positus {
     fn control(&self) -> &Control {
         &self.control
@@ -139,7 +130,9 @@ impl App for Positus {
     async fn steer(self: &Arc<Self>, request: Request) -> Option<Reply> {
         match (request.method.clone(), request.segments().as_slice()) {
             (Method::GET, ["_sim", "calls"]) => Some(Reply::json(200, self.office().calls.ledger())),
-            (Method::POST, ["_sim", "incoming"]) => Some(self.incoming(&request)),
+            (Method::POST, ["_sim", "incoming"]) => Some(self.call_in(&request)),
+            (Method::POST, ["_sim", "answer"]) => Some(self.answer_by_hand(&request)),
+            (Method::POST, ["_sim", "hang-up"]) => Some(self.hang_up_by_hand(&request)),
             (Method::POST, ["_sim", "permissions"]) => Some(given(&request, |change| {
                 let (knobs, now) = (self.knobs().clone(), self.control.clock.now());
                 self.office().permissions.set(change, &knobs, now);
@@ -171,26 +164,6 @@ impl App for Positus {
 }
 
 impl Positus {
-    /// Makes a user call the business.
-    fn incoming(self: &Arc<Self>, request: &Request) -> Reply {
-        let refused = |error: &str| Reply::json(400, Object::new().text("error", error).done());
-        let wish: Incoming = match serde_json::from_slice(&request.body) {
-            Ok(wish) => wish,
-            Err(error) => return refused(&error.to_string()),
-        };
-        let mut numbers = self.numbers.iter();
-        let Some(number) = numbers.find(|number| wish.number_id.as_ref().is_none_or(|id| *id == number.id)) else {
-            return refused("no such number");
-        };
-        let call = Call::new(&number.id, &wish.from, Direction::UserInitiated, &self.random);
-        let id = call.id.clone();
-        if !self.office().calls.begin(call) {
-            return refused("a call between these two is going on");
-        }
-        self.control.spawn(self.clone().play_incoming(id.clone()));
-        Reply::json(200, Object::new().text("call_id", &id).done())
-    }
-
     fn office(&self) -> MutexGuard<'_, Office> {
         self.office.lock().unwrap_or_else(PoisonError::into_inner)
     }

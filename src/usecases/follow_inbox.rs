@@ -12,6 +12,7 @@ use serde_json::value::to_raw_value;
 use tokio_util::sync::CancellationToken;
 
 use super::gateway::Gateway;
+use super::raw::Raw;
 use super::records::{self, Change, encode};
 use super::take_webhook::{Content, Taken};
 use crate::domain::account::AccountName;
@@ -45,7 +46,7 @@ struct Message {
 }
 
 enum Told {
-    Call(Box<CallFacts>),
+    Call(Box<CallFacts>, Option<Raw>),
     Signal(Signal),
     Unreadable { kind: Option<String>, body: String },
 }
@@ -118,7 +119,13 @@ impl Gateway {
             return Ok(());
         };
         match message.told {
-            Told::Call(facts) => self.apply_call(entry, *facts, message.at).await,
+            Told::Call(facts, raw) => {
+                let call = self.apply_call(entry, *facts, message.at).await?;
+                match call.zip(raw) {
+                    Some((call, raw)) => self.keep_raw(call, raw, message.at).await,
+                    None => Ok(()),
+                }
+            }
             Told::Signal(signal) => self.apply_signal(entry, (message.id, message.at), signal).await,
             Told::Unreadable { kind, body } => {
                 let letter = DeadLetter {
@@ -150,10 +157,10 @@ impl Gateway {
     }
 
     /// Folds what a webhook says into the call it is about: the one known by the provider's identifier, else the one it is
-    /// tied to, else a new one of the account's owner.
-    async fn apply_call(&self, entry: &Entry, facts: CallFacts, at: Timestamp) -> Result<(), Error> {
+    /// tied to, else a new one of the account's owner. Gives the call's name.
+    async fn apply_call(&self, entry: &Entry, facts: CallFacts, at: Timestamp) -> Result<Option<CallId>, Error> {
         let Some(provider_id) = facts.reference.as_ref().and_then(|known| known.id.clone()) else {
-            return Ok(());
+            return Ok(None);
         };
         let account = &entry.config.name;
         let id = match self.known_call(account, &provider_id).await? {
@@ -164,8 +171,8 @@ impl Gateway {
                     call.id
                 }
                 None => match self.new_call(entry, &facts, &provider_id, at).await? {
-                    Some(id) => id,
-                    None => return Ok(()),
+                    (id, true) => return Ok(Some(id)),
+                    (id, false) => id,
                 },
             },
         };
@@ -179,7 +186,7 @@ impl Gateway {
             })
         })
         .await?;
-        Ok(())
+        Ok(Some(id))
     }
 
     /// The call of ours that a provider's identifier means.
@@ -217,7 +224,7 @@ impl Gateway {
         Ok(binding::choose(facts, &waiting).cloned())
     }
 
-    /// Makes a call of the account's owner out of the first news of it; gives its name if it was there already.
+    /// Makes a call of the account's owner out of the first news of it; gives its name, and whether it was not there yet.
     ///
     /// Its name is given first and once, so that of several who take the same news, and of those who die on the way, all
     /// make the same call.
@@ -227,7 +234,7 @@ impl Gateway {
         facts: &CallFacts,
         provider_id: &str,
         at: Timestamp,
-    ) -> Result<Option<CallId>, Error> {
+    ) -> Result<(CallId, bool), Error> {
         let direction = facts.direction.unwrap_or(Direction::Outbound);
         let kind = facts.kind.unwrap_or(CallKind::Connect);
         let created_at = facts.created_at.unwrap_or(at);
@@ -238,7 +245,7 @@ impl Gateway {
         call.provider_ref.clone_from(&facts.reference);
         fold(&mut call, facts.clone(), SettledBy::Webhook, at);
         self.enlist(&call).await?;
-        Ok(self.create(call).await?.is_err().then_some(id))
+        Ok((id, self.create(call).await?.is_ok()))
     }
 
     /// The one identifier that a provider's name of an unknown call is given.
@@ -291,8 +298,8 @@ fn messages(position: Position, bytes: &[u8]) -> Vec<Message> {
         Content::Unreadable(body) => vec![Told::Unreadable { kind, body }],
         Content::News(news) => news
             .into_iter()
-            .map(|news| match news {
-                News::Call(facts) => Told::Call(facts),
+            .map(|said| match said.news {
+                News::Call(facts) => Told::Call(facts, said.raw),
                 News::Signal(signal) => Told::Signal(signal),
             })
             .collect(),
@@ -312,7 +319,7 @@ fn messages(position: Position, bytes: &[u8]) -> Vec<Message> {
 impl Message {
     fn subject(&self) -> String {
         let named = match &self.told {
-            Told::Call(facts) => facts.reference.as_ref().and_then(|known| known.id.as_deref()),
+            Told::Call(facts, _) => facts.reference.as_ref().and_then(|known| known.id.as_deref()),
             Told::Signal(signal) => signal.subject.as_deref(),
             Told::Unreadable { .. } => None,
         };

@@ -15,6 +15,7 @@ mod lease;
 mod list;
 mod place_call;
 mod publish;
+mod raw;
 mod read_events;
 mod read_history;
 mod records;

@@ -8,5 +8,6 @@ mod failing_store;
 mod history;
 mod idempotency;
 mod placing;
+mod raw;
 mod verifying;
 mod webhooks;

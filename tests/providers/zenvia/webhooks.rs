@@ -31,9 +31,11 @@ fn parse(sim: &Sim, kind: &str, body: &str) -> Vec<News> {
     let now = Timestamp::from_millis(0);
     assert!(Authentic::check(&ring, "wrong", Some(kind), body.as_bytes(), now).is_none());
     let authentic = Authentic::check(&ring, "hook-secret", Some(kind), body.as_bytes(), now).unwrap();
-    sim.zenvia
+    let notices = sim
+        .zenvia
         .parse(&authentic)
-        .unwrap_or_else(|error| panic!("{kind}: {error}\n{body}"))
+        .unwrap_or_else(|error| panic!("{kind}: {error}\n{body}"));
+    notices.into_iter().map(|notice| notice.news).collect()
 }
 
 fn facts(sim: &Sim, id: &str) -> Vec<(String, CallFacts)> {

@@ -11,7 +11,7 @@ use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::gateway::Gateway;
-use super::records::{self, encode};
+use super::records::{decode, encode};
 use super::redact::redact;
 use crate::domain::error::Error;
 use crate::domain::ids::CallId;
@@ -66,13 +66,11 @@ struct Kept {
 }
 
 impl Gateway {
-    /// Keeps a message beside the call it is about. The same message again changes nothing.
+    /// Keeps a message beside the call it is about. Applying the same webhook again changes nothing.
     pub(super) async fn keep_raw(&self, call: CallId, raw: Raw, at: Timestamp) -> Result<(), Error> {
         let (key, keep) = (keys::raw_of_call(call), self.config.retention.raw);
         let stored = self.store.get(&key).await?;
-        let mut kept: Vec<Kept> = stored
-            .and_then(|stored| records::read(&stored.value))
-            .unwrap_or_default();
+        let mut kept: Vec<Kept> = stored.and_then(|stored| decode(&stored).ok()).unwrap_or_default();
         let message = Kept { at, raw };
         if kept.contains(&message) {
             return Ok(());
@@ -98,7 +96,7 @@ impl Gateway {
         };
         Ok(stored
             .into_iter()
-            .map(|stored| records::read(&stored?.value).map(lines))
+            .map(|stored| decode(&stored?).ok().map(lines))
             .collect())
     }
 }

@@ -74,24 +74,33 @@ pub(super) fn compare(object: &Object<'_>, (shape, within): (Shape, &str), drift
     let fields = || shape.iter().copied().flatten();
     for (name, value) in object.entries() {
         match fields().find(|field| field.name() == name) {
-            Some(field) => field.what().check(value, &below(within, name), drift),
-            None => drift.add(DriftKind::UnknownField, &below(within, name)),
+            Some(field) => field.what().check(value, Place { within, name }, drift),
+            None => drift.add(DriftKind::UnknownField, &Place { within, name }.path()),
         }
     }
     for name in fields().filter_map(Field::promised).filter(|name| !object.has(name)) {
-        drift.add(DriftKind::MissingField, &below(within, name));
+        drift.add(DriftKind::MissingField, &Place { within, name }.path());
     }
 }
 
-fn below(within: &str, name: &str) -> String {
-    match within {
-        "" => name.to_owned(),
-        within => format!("{within}.{name}"),
+/// Where a field is: written out only where it is needed, for nearly every field is as documented.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    within: &'a str,
+    name: &'a str,
+}
+
+impl Place<'_> {
+    fn path(self) -> String {
+        match self.within {
+            "" => self.name.to_owned(),
+            within => format!("{within}.{}", self.name),
+        }
     }
 }
 
 impl What {
-    fn check(&self, value: &RawValue, at: &str, drift: &mut Drift) {
+    fn check(&self, value: &RawValue, at: Place<'_>, drift: &mut Drift) {
         let told = text(value);
         let is_text = value.get().starts_with('"');
         if value.get() == "null" || is_text && told.is_none() {
@@ -110,7 +119,7 @@ impl What {
             Self::Word(known) => {
                 let fits = is_text || is(is_number);
                 if fits && !is(*known) {
-                    drift.add(DriftKind::UnknownWord, at);
+                    drift.add(DriftKind::UnknownWord, &at.path());
                 }
                 fits
             }
@@ -118,24 +127,25 @@ impl What {
             Self::Objects(shape) => fits_objects(value, shape, at, drift),
         };
         if !fits {
-            drift.add(DriftKind::TypeChanged, at);
+            drift.add(DriftKind::TypeChanged, &at.path());
         }
     }
 }
 
-fn fits_object(value: &RawValue, shape: Shape, at: &str, drift: &mut Drift) -> bool {
+fn fits_object(value: &RawValue, shape: Shape, at: Place<'_>, drift: &mut Drift) -> bool {
     let Some(object) = Object::of(value) else {
         return list(value).is_some_and(|items| items.is_empty());
     };
-    compare(&object, (shape, at), drift);
+    compare(&object, (shape, &at.path()), drift);
     true
 }
 
-fn fits_objects(value: &RawValue, shape: Shape, at: &str, drift: &mut Drift) -> bool {
+fn fits_objects(value: &RawValue, shape: Shape, at: Place<'_>, drift: &mut Drift) -> bool {
     let Some(items) = list(value) else { return false };
     let objects: Vec<_> = items.iter().filter_map(|item| Object::of(item)).collect();
+    let path = at.path();
     for object in &objects {
-        compare(object, (shape, at), drift);
+        compare(object, (shape, &path), drift);
     }
     objects.len() == items.len()
 }

@@ -108,6 +108,7 @@ impl Positus {
         let now = jiff::Timestamp::now().into();
         let authentic = Authentic::check(&ring, "hook", None, body.as_bytes(), now).unwrap();
         let notices = self.provider.webhooks().unwrap().parse(&authentic)?;
+        assert_eq!(self.provider.drift(), [], "{body}");
         let facts = notices.into_iter().map(|notice| match notice.news {
             News::Call(facts) => *facts,
             News::Signal(signal) => panic!("{signal:?}"),

@@ -6,7 +6,7 @@ use serde_json::json;
 use switchboard::domain::call::{Call, CallStatus, Direction, SettledBy};
 use switchboard::domain::fold::fold;
 use switchboard::domain::time::Timestamp;
-use switchboard::providers::port::{Authentic, News, Webhooks};
+use switchboard::providers::port::{Authentic, News, Provider, Webhooks};
 use switchboard::simulators::webhooks;
 
 use super::*;
@@ -35,6 +35,7 @@ fn parse(sim: &Sim, kind: &str, body: &str) -> Vec<News> {
         .zenvia
         .parse(&authentic)
         .unwrap_or_else(|error| panic!("{kind}: {error}\n{body}"));
+    assert_eq!(sim.zenvia.drift(), [], "{kind}: {body}");
     notices.into_iter().map(|notice| notice.news).collect()
 }
 

@@ -192,7 +192,8 @@ pub struct Record {
     pub source: RecordSource,
     /// Changes exactly when the provider's row does.
     pub row_hash: String,
-    /// The provider's row, spoken text and recording links redacted; only with `include=raw`.
+    /// The provider's row, spoken text and recording links redacted; where webhooks are the only source, their last 20
+    /// messages of the call, oldest first, one after the other. Only with `include=raw`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
 }

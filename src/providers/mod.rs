@@ -6,6 +6,7 @@ mod lenient;
 pub mod port;
 pub mod positus;
 pub mod registry;
+mod shape;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod testing;

@@ -59,6 +59,12 @@ pub fn recording_of_event(id: impl Display) -> Key {
     Key(format!("sb:recording-of-event:{id}"))
 }
 
+/// What webhooks said of a call: JSON of its last messages, redacted and compressed; `[retention] raw_days`; applying
+/// webhooks.
+pub fn raw_of_call(id: impl Display) -> Key {
+    Key(format!("sb:raw-of-call:{id}"))
+}
+
 /// An idempotency claim, then the answer to repeat: JSON; 24 h; the idempotency of acting requests.
 pub fn idempotency(tenant: impl Display, digest: impl Display) -> Key {
     Key(format!("sb:idempotency:{tenant}:{digest}"))
@@ -186,6 +192,7 @@ mod tests {
             verification("a").to_string(),
             call_by_reference("a", "b").to_string(),
             recording_of_event("a").to_string(),
+            raw_of_call("a").to_string(),
             idempotency("a", "b").to_string(),
             counter("a", "b").to_string(),
             lease("a").to_string(),

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::budget::{Budget, pause};
 use super::credentials::{Credentials, HeldKey, KeyUsage};
+use super::drift::{Drift, DriftCount, Drifts};
 use super::exchange::{Answer, Credential, Exchange, Rejection, Streamed};
 use super::link::{Finding, Found, Link};
 use super::reading::{Opening, Reading, Whole};
@@ -65,14 +66,17 @@ pub struct Upstream {
     credential: Credential,
     timeout: Duration,
     places: Semaphore,
+    drifts: Drifts,
     clock: Arc<dyn Clock>,
 }
 
 impl Upstream {
     /// Makes the way to an account; connects nowhere.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        let account = SharedString::from_shared(settings.account.as_str().into());
         Self {
-            account: SharedString::from_shared(settings.account.as_str().into()),
+            drifts: Drifts::new(account.clone()),
+            account,
             base_url: settings.base_url,
             credentials: Credentials::new(&settings.keys, settings.credential),
             credential: settings.credential,
@@ -150,6 +154,16 @@ impl Upstream {
     /// Tells of each key, in ring order, what became of it since this was made.
     pub fn key_usage(&self) -> Vec<KeyUsage> {
         self.credentials.usage()
+    }
+
+    /// Counts how a message of `endpoint`, an operation or a kind of webhook, differs from its documentation.
+    pub fn note_drift(&self, endpoint: &'static str, drift: &Drift) {
+        self.drifts.note(endpoint, drift);
+    }
+
+    /// Tells how often messages differed since this was made.
+    pub fn drift(&self) -> Vec<DriftCount> {
+        self.drifts.counts()
     }
 
     async fn run<R: Reading>(&self, exchange: Exchange, reading: R) -> Result<R::Output, Failure> {

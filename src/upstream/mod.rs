@@ -7,6 +7,7 @@
 mod budget;
 mod client;
 mod credentials;
+mod drift;
 mod exchange;
 mod guard;
 mod link;
@@ -16,6 +17,7 @@ mod wire;
 
 pub use client::{Settings, Upstream};
 pub use credentials::KeyUsage;
+pub use drift::{Drift, DriftCount, DriftKind};
 pub use reqwest::Method;
 
 pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed};

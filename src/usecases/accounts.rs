@@ -17,7 +17,7 @@ use crate::domain::money::Money;
 use crate::domain::place::Capability;
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
-use crate::providers::port::{Codes, KeyUsage, Offer, Provider};
+use crate::providers::port::{Codes, DriftCount, DriftKind, KeyUsage, Offer, Provider};
 use crate::providers::registry::Entry;
 
 /// One account as its users see it.
@@ -39,6 +39,20 @@ pub struct AccountView {
     pub balance: Option<Money>,
     /// Its credentials, the preferred one first; never their values. Empty to those who do not own the account.
     pub keys: Vec<KeyView>,
+    /// How often its provider's messages differed from the documentation since this gateway started, where they did.
+    pub drift: Vec<DriftView>,
+}
+
+/// How often messages of one endpoint differed in one way.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DriftView {
+    /// The provider's operation, or the kind of webhook.
+    #[schema(example = "tts-end")]
+    pub endpoint: String,
+    /// How.
+    pub kind: DriftKind,
+    /// How often.
+    pub count: u64,
 }
 
 /// How old a credit may be before it is asked for again, in seconds.
@@ -160,6 +174,7 @@ impl Gateway {
             },
             balance,
             keys: if owned { self.keys(entry) } else { Vec::new() },
+            drift: drift(entry.provider.as_ref()),
         }
     }
 
@@ -191,6 +206,15 @@ impl Gateway {
         };
         usage.into_iter().map(view).collect()
     }
+}
+
+fn drift(provider: &dyn Provider) -> Vec<DriftView> {
+    let view = |told: DriftCount| DriftView {
+        endpoint: told.endpoint.to_owned(),
+        kind: told.kind,
+        count: told.count,
+    };
+    provider.drift().into_iter().map(view).collect()
 }
 
 /// Whether the caller may see an account at all.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bind::provider_id;
 use super::gateway::Gateway;
+use super::raw::Raw;
 use super::records::encode;
 use super::take_webhook::{Content, Taken};
 use crate::domain::account::AccountName;
@@ -44,7 +45,7 @@ struct Message {
 }
 
 enum Told {
-    Call(Box<CallFacts>),
+    Call(Box<CallFacts>, Option<Raw>),
     Signal(Signal),
     Unreadable { kind: Option<String>, body: String },
 }
@@ -143,7 +144,7 @@ impl Gateway {
 
     /// The call of ours that news of an unknown name is about, else a new one of the account's owner.
     async fn tied(&self, news: &Message) -> Result<Option<CallId>, Error> {
-        let (Some(entry), Told::Call(facts)) = (self.accounts.get(&news.account), &news.told) else {
+        let (Some(entry), Told::Call(facts, _)) = (self.accounts.get(&news.account), &news.told) else {
             return Ok(None);
         };
         if news.call_name().is_none() {
@@ -172,10 +173,14 @@ impl Gateway {
             return Ok(());
         };
         match message.told {
-            Told::Call(facts) => match call {
-                Some(id) => self.learn(id, *facts, SettledBy::Webhook, message.at).await.map(|_| ()),
-                None => Ok(()),
-            },
+            Told::Call(facts, raw) => {
+                let Some(id) = call else { return Ok(()) };
+                self.learn(id, *facts, SettledBy::Webhook, message.at).await?;
+                match raw {
+                    Some(raw) => self.keep_raw(id, raw, message.at).await,
+                    None => Ok(()),
+                }
+            }
             Told::Signal(signal) => self.apply_signal(entry, (message.id, message.at), signal).await,
             Told::Unreadable { kind, body } => {
                 let letter = DeadLetter {
@@ -240,8 +245,8 @@ fn messages(position: Position, bytes: &[u8]) -> Vec<Message> {
         Content::Unreadable(body) => vec![Told::Unreadable { kind, body }],
         Content::News(news) => news
             .into_iter()
-            .map(|news| match news {
-                News::Call(facts) => Told::Call(facts),
+            .map(|said| match said.news {
+                News::Call(facts) => Told::Call(facts, said.raw),
                 News::Signal(signal) => Told::Signal(signal),
             })
             .collect(),
@@ -274,14 +279,14 @@ impl Message {
     /// The provider's name of the call that it is about.
     fn call_name(&self) -> Option<&str> {
         match &self.told {
-            Told::Call(facts) => provider_id(facts.reference.as_ref()),
+            Told::Call(facts, _) => provider_id(facts.reference.as_ref()),
             Told::Signal(_) | Told::Unreadable { .. } => None,
         }
     }
 
     fn subject(&self) -> String {
         let named = match &self.told {
-            Told::Call(_) => self.call_name(),
+            Told::Call(..) => self.call_name(),
             Told::Signal(signal) => signal.subject.as_deref(),
             Told::Unreadable { .. } => None,
         };

@@ -58,7 +58,8 @@ impl Gateway {
                 .load_call(call)
                 .await?
                 .filter(|call| call.account.as_ref() == Some(&id.account));
-            return Ok(call.and_then(|call| self.journal_record(caller, entry, call, raw)));
+            let records = self.journal_records_of(caller, entry, call.into_iter().collect(), raw);
+            return Ok(records.await?.pop());
         }
         let history = entry.provider.history();
         let report = history.and_then(|history| {
@@ -117,22 +118,37 @@ impl Gateway {
         Ok(rows.iter().zip(ids).map(call).collect())
     }
 
-    /// The record of a call that only webhooks told of.
-    pub(super) fn journal_record(&self, caller: &Caller, entry: &Entry, call: Call, raw: bool) -> Option<Record> {
-        if !owned(caller, entry) && !caller.reads(&call.tenant) {
-            return None;
-        }
-        let id = RecordId {
-            account: entry.config.name.clone(),
-            report: JOURNAL,
-            created_at: call.created_at,
-            row: call.id.to_bytes().to_vec(),
+    /// The records of calls that only webhooks told of, as far as the caller may see them.
+    pub(super) async fn journal_records_of(
+        &self,
+        caller: &Caller,
+        entry: &Entry,
+        mut calls: Vec<Call>,
+        raw: bool,
+    ) -> Result<Vec<Record>, Error> {
+        calls.retain(|call| owned(caller, entry) || caller.reads(&call.tenant));
+        let ids: Vec<_> = calls.iter().map(|call| call.id).collect();
+        let raws = match raw {
+            true => self.raw_of(&ids).await?,
+            false => vec![None; ids.len()],
         };
-        let text = serde_json::to_string(&call).unwrap_or_default();
-        let mut record = record_of(call, id.write()?, plain_name(&[&text]), RecordSource::Webhook)?;
-        record.raw = raw.then_some(text);
-        Some(record)
+        let records = calls.into_iter().zip(raws).filter_map(|(call, raw)| {
+            let record = journal_record(entry, call)?;
+            Some(Record { raw, ..record })
+        });
+        Ok(records.collect())
     }
+}
+
+fn journal_record(entry: &Entry, call: Call) -> Option<Record> {
+    let id = RecordId {
+        account: entry.config.name.clone(),
+        report: JOURNAL,
+        created_at: call.created_at,
+        row: call.id.to_bytes().to_vec(),
+    };
+    let text = serde_json::to_string(&call).unwrap_or_default();
+    record_of(call, id.write()?, plain_name(&[&text]), RecordSource::Webhook)
 }
 
 fn row_record(entry: &Entry, report: u8, found: (Row, Option<Call>, String), raw: bool) -> Option<Record> {

@@ -277,7 +277,7 @@ impl Gateway {
                 .iter()
                 .flatten()
                 .filter_map(|stored| records::read_call(&stored.value));
-            records.extend(calls.filter_map(|call| self.journal_record(caller, entry, call, raw)));
+            records.extend(self.journal_records_of(caller, entry, calls.collect(), raw).await?);
             match members.last() {
                 Some(last) if members.len() == BATCH => after = Some((last.score, last.member.clone())),
                 _ => return Ok((found, records)),

@@ -20,6 +20,7 @@ mod lease;
 mod list;
 mod place_call;
 mod publish;
+mod raw;
 mod read_events;
 mod read_history;
 mod record_id;

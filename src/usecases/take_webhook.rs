@@ -4,12 +4,13 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::gateway::Gateway;
+use super::raw::Raw;
 use super::records::encode;
 use crate::config::Mode;
 use crate::domain::account::AccountName;
 use crate::domain::error::Error;
 use crate::domain::time::Timestamp;
-use crate::providers::port::{Authentic, News, Unreadable};
+use crate::providers::port::{Authentic, News, Notice, Unreadable};
 use crate::store::keys;
 
 /// A webhook as it waits to be applied.
@@ -26,9 +27,27 @@ pub(super) struct Taken {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Content {
-    News(Vec<News>),
+    News(Vec<Said>),
     /// Nobody can read it; kept as it came.
     Unreadable(String),
+}
+
+/// One thing that a webhook says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Said {
+    pub(super) news: News,
+    /// Its own words, where they are about a call.
+    pub(super) raw: Option<Raw>,
+}
+
+impl Said {
+    fn of(notice: Notice, redacted: &[&str]) -> Self {
+        let raw = match notice.news {
+            News::Call(_) => Raw::of(&notice.raw, redacted),
+            News::Signal(_) => None,
+        };
+        Self { news: notice.news, raw }
+    }
 }
 
 impl Gateway {
@@ -61,7 +80,11 @@ impl Gateway {
             return Err(Error::not_found());
         }
         let (content, outcome) = match webhooks.parse(&authentic) {
-            Ok(news) => (Some(Content::News(news)), "taken"),
+            Ok(notices) => {
+                let redacted = webhooks.redacted_fields();
+                let said = notices.into_iter().map(|notice| Said::of(notice, redacted));
+                (Some(Content::News(said.collect())), "taken")
+            }
             Err(Unreadable::NotOurs) => (None, "not_ours"),
             Err(Unreadable::Malformed) => {
                 let body = String::from_utf8_lossy(&body).into_owned();

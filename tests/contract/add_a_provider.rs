@@ -75,14 +75,18 @@ fn news_are_tied_to_the_call_by_its_label() {
     let body = format!(r#"{{"call":"c-1","state":"answered","label":"order-7 {id}","at":1800000000,"new":"field"}}"#);
     let ring = account.webhook_keys.as_ref().unwrap();
     let webhook = Authentic::check(ring, "a-key", None, body.as_bytes(), Timestamp::from_seconds(0)).unwrap();
-    let news = provider("http://127.0.0.1:1")
+    let notices = provider("http://127.0.0.1:1")
         .webhooks()
         .unwrap()
         .parse(&webhook)
         .unwrap();
-    let [News::Call(facts)] = news.as_slice() else {
-        panic!("{news:?}")
+    let [notice] = notices.as_slice() else {
+        panic!("{notices:?}")
     };
+    let News::Call(facts) = &notice.news else {
+        panic!("{notice:?}")
+    };
+    assert_eq!(notice.raw, body);
     assert_eq!((facts.echoed, facts.status), (Some(id), Some(CallStatus::InProgress)));
     assert_eq!(facts.tag.as_deref(), Some("order-7"));
 }

@@ -107,8 +107,9 @@ impl Positus {
         let ring = switchboard::config::KeyRing::single("a", secret);
         let now = jiff::Timestamp::now().into();
         let authentic = Authentic::check(&ring, "hook", None, body.as_bytes(), now).unwrap();
-        let news = self.provider.webhooks().unwrap().parse(&authentic)?;
-        let facts = news.into_iter().map(|news| match news {
+        let notices = self.provider.webhooks().unwrap().parse(&authentic)?;
+        assert_eq!(self.provider.drift(), [], "{body}");
+        let facts = notices.into_iter().map(|notice| match notice.news {
             News::Call(facts) => *facts,
             News::Signal(signal) => panic!("{signal:?}"),
         });

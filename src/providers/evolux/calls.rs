@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{Evolux, dialled, judge, refused};
+use super::{Evolux, dialled, documented, judge, refused};
 use crate::domain::address::Address;
 use crate::domain::call::ProviderRef;
 use crate::domain::error::{Failure, Refusal};
@@ -29,7 +29,7 @@ impl Calls for Evolux {
     /// Success tells no identifier: the call is found later, in the queue report.
     async fn place(&self, call: &NewCall) -> Result<Option<ProviderRef>, Failure> {
         let exchange = Exchange::post(PLACE, "/api/v1/call", Body::Multipart(form(call)?)).fresh();
-        self.upstream.exchange(exchange, judge::done).await?;
+        self.exchange(exchange, documented::DONE, judge::done).await?;
         Ok(None)
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{Evolux, dialled, judge, segment};
+use super::{Evolux, dialled, documented, judge, segment};
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, LegSide};
 use crate::domain::error::Failure;
@@ -28,14 +28,14 @@ impl Control for Evolux {
         // Without the parameter the call goes on into the survey.
         let exchange =
             Exchange::post(HANG_UP, format!("/api/v1/calls/{uuid}/hangup"), Body::Empty).query("skip_survey", "true");
-        self.upstream.exchange(exchange, judge::done).await
+        self.exchange(exchange, documented::DONE, judge::done).await
     }
 
     async fn transfer(&self, call: Target<'_>, to: &Address, leg: LegSide) -> Result<(), Failure> {
         let uuid = segment(call.reference.uuid.as_deref(), TRANSFER)?;
         let body = transfer(&dialled(to, TRANSFER)?, leg);
         let exchange = Exchange::post(TRANSFER, format!("/api/v1/calls/{uuid}/transfer"), Body::Json(body));
-        self.upstream.exchange(exchange, judge::done).await
+        self.exchange(exchange, documented::DONE, judge::done).await
     }
 }
 

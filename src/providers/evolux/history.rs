@@ -4,11 +4,12 @@ use async_trait::async_trait;
 
 use super::config::{DIALER, QUEUE};
 use super::wire::ReadRow;
-use super::{Evolux, judge, refused, wire};
+use super::{Evolux, documented, judge, refused, wire};
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::domain::history::{Row, Window};
 use crate::domain::time::Timestamp;
 use crate::providers::port::{History, Report, ReportPage, ReportQuery};
+use crate::providers::shape::Shape;
 use crate::upstream::Exchange;
 
 const READ_DIALER: &str = "GET /api/v1/dialer/calls_history";
@@ -21,10 +22,11 @@ impl History for Evolux {
     }
 
     async fn page(&self, report: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure> {
-        let (exchange, read) = self.reading(report, query, page)?;
+        let Reading { exchange, row, shape } = self.reading(report, query, page)?;
         let read = self
-            .upstream
-            .exchange(exchange, |answer| judge::read(answer, |envelope| envelope.page(read)))
+            .exchange(exchange, shape, |answer| {
+                judge::read(answer, |envelope| envelope.page(row))
+            })
             .await;
         match read {
             // Servers before 6.16 have no queue report.
@@ -69,12 +71,27 @@ impl History for Evolux {
     }
 }
 
+/// How a page of a report is asked for and read.
+struct Reading {
+    exchange: Exchange,
+    row: ReadRow,
+    shape: Shape,
+}
+
 impl Evolux {
-    fn reading(&self, report: &str, query: &ReportQuery, page: usize) -> Result<(Exchange, ReadRow), Failure> {
+    fn reading(&self, report: &str, query: &ReportQuery, page: usize) -> Result<Reading, Failure> {
         if report == DIALER.name {
-            Ok((dialer(query, page, self.settings.contact_status), wire::dialer_row))
+            Ok(Reading {
+                exchange: dialer(query, page, self.settings.contact_status),
+                row: wire::dialer_row,
+                shape: documented::DIALER,
+            })
         } else if report == QUEUE.name {
-            Ok((queue(query, page), wire::queue_row))
+            Ok(Reading {
+                exchange: queue(query, page),
+                row: wire::queue_row,
+                shape: documented::QUEUE,
+            })
         } else {
             Err(refused(Refusal::Unsupported, READ_DIALER, "there is no such report"))
         }

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 
-use super::{Evolux, judge, segment, wire};
+use super::{Evolux, documented, judge, segment, wire};
 use crate::domain::call::CallKind;
 use crate::domain::error::Failure;
 use crate::domain::facts::CallFacts;
 use crate::domain::history::Row;
 use crate::providers::port::{Lookup, Target};
-use crate::upstream::Exchange;
+use crate::upstream::{Answer, Exchange};
 
 const READ: &str = "GET /api/v1/callcenter/call/{id}";
 
@@ -33,10 +33,7 @@ impl Evolux {
     pub(super) async fn queue_call(&self, id: Option<&str>) -> Result<Row, Failure> {
         let id = segment(id, READ)?;
         let exchange = Exchange::get(READ, format!("/api/v1/callcenter/call/{id}"));
-        self.upstream
-            .exchange(exchange, |answer| {
-                judge::read(answer, |envelope| envelope.row(wire::queue_row))
-            })
-            .await
+        let read = |answer: &Answer| judge::read(answer, |envelope| envelope.row(wire::queue_row));
+        self.exchange(exchange, documented::QUEUE_CALL, read).await
     }
 }

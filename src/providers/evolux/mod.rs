@@ -3,6 +3,7 @@
 mod calls;
 mod config;
 mod control;
+mod documented;
 mod history;
 mod judge;
 mod lookup;
@@ -13,13 +14,14 @@ use std::sync::Arc;
 
 use config::{CREDENTIAL, Settings};
 
-use super::port::{Calls, Control, History, KeyUsage, Lookup, Provider, Recordings};
+use super::port::{Calls, Control, DriftCount, History, KeyUsage, Lookup, Provider, Recordings};
+use super::shape::Shape;
 use crate::clock::Clock;
 use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::error::{Failure, FailureKind, Refusal};
-use crate::upstream::{self, Upstream};
+use crate::upstream::{self, Answer, Exchange, Rejection, Upstream};
 
 /// One account at Evolux: a tenant's server.
 pub struct Evolux {
@@ -42,6 +44,21 @@ impl Evolux {
             upstream: Upstream::new(way, clock),
         })
     }
+
+    /// Sends a request whose answer is documented.
+    async fn exchange<T: Send>(
+        &self,
+        exchange: Exchange,
+        answer: Shape,
+        judge: impl Fn(&Answer) -> Result<T, Rejection> + Send + Sync,
+    ) -> Result<T, Failure> {
+        let operation = exchange.operation;
+        let judge = |told: &Answer| {
+            self.upstream.note_drift(operation, &documented::drift(told, answer));
+            judge(told)
+        };
+        self.upstream.exchange(exchange, judge).await
+    }
 }
 
 impl Provider for Evolux {
@@ -55,6 +72,10 @@ impl Provider for Evolux {
 
     fn key_usage(&self) -> Vec<KeyUsage> {
         self.upstream.key_usage()
+    }
+
+    fn drift(&self) -> Vec<DriftCount> {
+        self.upstream.drift()
     }
 
     fn calls(&self) -> Option<&dyn Calls> {

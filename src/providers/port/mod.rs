@@ -15,12 +15,12 @@ pub use calls::{Calls, Consent, Control, Inbound, Lookup, MonitorMode, Offer, Pe
 pub use codes::{Code, Codes, NewCode};
 pub use history::{Filter, History, Report, ReportPage, ReportQuery};
 pub use recordings::{Recording, Recordings};
-pub use webhooks::{Authentic, News, Signal, Unreadable, Webhooks};
+pub use webhooks::{Authentic, News, Notice, Signal, Unreadable, Webhooks};
 
 use crate::domain::account::AccountName;
 use crate::domain::error::Failure;
 use crate::domain::money::Money;
-pub use crate::upstream::KeyUsage;
+pub use crate::upstream::{DriftCount, DriftKind, KeyUsage};
 
 /// One configured account at a provider and the roles it plays.
 pub trait Provider: Send + Sync {
@@ -32,6 +32,11 @@ pub trait Provider: Send + Sync {
 
     /// How the account's credentials fared, in the order of its ring.
     fn key_usage(&self) -> Vec<KeyUsage>;
+
+    /// How often its messages differed from their documentation; nothing where it has none to compare them with.
+    fn drift(&self) -> Vec<DriftCount> {
+        Vec::new()
+    }
 
     /// Places calls.
     fn calls(&self) -> Option<&dyn Calls> {

@@ -50,6 +50,15 @@ pub enum News {
     Signal(Signal),
 }
 
+/// News and where it stands in the webhook.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notice {
+    /// What is told.
+    pub news: News,
+    /// The part of the body that tells it and nothing of another call, byte for byte.
+    pub raw: String,
+}
+
 /// News that are not of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
@@ -86,9 +95,12 @@ pub trait Webhooks: Send + Sync {
         None
     }
 
-    /// Reads a webhook. Pure; never panics.
+    /// The fields of a body whose text must not be kept: spoken words and links to recordings.
+    fn redacted_fields(&self) -> &'static [&'static str];
+
+    /// Reads a webhook. Changes nothing but the count of [drift](super::Provider::drift); never panics.
     ///
     /// # Errors
     /// Where the body is of no use; it is then kept as a dead letter or passed on.
-    fn parse(&self, webhook: &Authentic<'_>) -> Result<Vec<News>, Unreadable>;
+    fn parse(&self, webhook: &Authentic<'_>) -> Result<Vec<Notice>, Unreadable>;
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Positus, call_id, judge, wire};
+use super::{Positus, call_id, documented, judge, wire};
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, ProviderRef};
 use crate::domain::error::{Failure, FailureKind, Refusal};
@@ -32,9 +32,8 @@ impl Calls for Positus {
             return Err(Failure::new(FailureKind::Refused(Refusal::Unsupported), MAKE));
         };
         let body = Body::Json(wire::make(to, &session.sdp, &self.settings));
-        self.upstream
-            .exchange(Exchange::post(MAKE, self.path("make"), body).fresh(), judge::made)
-            .await
+        let exchange = Exchange::post(MAKE, self.path("make"), body).fresh();
+        self.exchange(exchange, documented::MADE, judge::made).await
     }
 }
 

@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 
 use super::wire::unix;
-use super::{Positus, judge};
+use super::{Positus, documented, judge};
 use crate::domain::error::Failure;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::time::Timestamp;
 use crate::providers::lenient::Object;
 use crate::providers::port::{Consent, Permission};
-use crate::upstream::Exchange;
+use crate::upstream::{Answer, Exchange};
 
 const READ: &str = "GET /calls/call-permissions";
 
@@ -17,9 +17,8 @@ const READ: &str = "GET /calls/call-permissions";
 impl Consent for Positus {
     async fn permission(&self, user: &PhoneNumber) -> Result<Permission, Failure> {
         let exchange = Exchange::get(READ, self.path("call-permissions")).query("user_wa_id", user.digits());
-        self.upstream
-            .exchange(exchange, |answer| judge::read(answer, permission))
-            .await
+        let read = |answer: &Answer| judge::read(answer, permission);
+        self.exchange(exchange, documented::PERMISSION, read).await
     }
 }
 

@@ -74,6 +74,21 @@ pub(super) fn read<T>(answer: &Answer, what: impl FnOnce(&Object<'_>) -> Option<
     }
 }
 
+/// Whether an answer says that what was asked for is done.
+pub(super) fn is_good(status: u16, body: &Object<'_>) -> bool {
+    (200..300).contains(&status) && !says_no(body)
+}
+
+/// Whether a code is known.
+pub(super) fn is_code(word: &str) -> bool {
+    word.parse().is_ok_and(|code: i64| known(code).is_some())
+}
+
+fn known(code: i64) -> Option<FailureKind> {
+    let code = CODES.iter().find(|(codes, _)| codes.contains(&code));
+    code.map(|(_, kind)| *kind)
+}
+
 /// A refusal may come with status 200.
 fn says_no(body: &Object<'_>) -> bool {
     let errors = || body.object("error").is_some() || !body.objects("errors").is_empty();
@@ -94,12 +109,6 @@ fn rejection(status: u16, told: Told) -> Rejection {
 }
 
 fn kind(status: u16, told: &Told) -> FailureKind {
-    let known = |code: i64| {
-        CODES
-            .iter()
-            .find(|(codes, _)| codes.contains(&code))
-            .map(|(_, kind)| *kind)
-    };
     let unknown = Refused(Refusal::Unknown);
     match status {
         // Whatever it says, the call may be ringing.

@@ -3,6 +3,7 @@
 mod calls;
 mod config;
 mod consent;
+mod documented;
 mod inbound;
 mod judge;
 mod webhooks;
@@ -12,12 +13,13 @@ use std::sync::Arc;
 
 use config::{CREDENTIAL, Settings};
 
-use super::port::{Calls, Consent, Control, Inbound, KeyUsage, Provider, Target, Webhooks};
+use super::port::{Calls, Consent, Control, DriftCount, Inbound, KeyUsage, Provider, Target, Webhooks};
 use crate::clock::Clock;
 use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
 use crate::domain::error::{Failure, FailureKind, Refusal};
-use crate::upstream::{self, Exchange, Upstream};
+use crate::providers::shape::Shape;
+use crate::upstream::{self, Answer, Exchange, Rejection, Upstream};
 
 /// One account at Positus: one WhatsApp number.
 pub struct Positus {
@@ -47,7 +49,22 @@ impl Positus {
     }
 
     async fn act(&self, exchange: Exchange) -> Result<(), Failure> {
-        self.upstream.exchange(exchange, judge::done).await
+        self.exchange(exchange, documented::DONE, judge::done).await
+    }
+
+    /// Sends a request whose answer is documented.
+    async fn exchange<T: Send>(
+        &self,
+        exchange: Exchange,
+        answer: Shape,
+        judge: impl Fn(&Answer) -> Result<T, Rejection> + Send + Sync,
+    ) -> Result<T, Failure> {
+        let operation = exchange.operation;
+        let judge = |told: &Answer| {
+            self.upstream.note_drift(operation, &documented::drift(told, answer));
+            judge(told)
+        };
+        self.upstream.exchange(exchange, judge).await
     }
 }
 
@@ -62,6 +79,10 @@ impl Provider for Positus {
 
     fn key_usage(&self) -> Vec<KeyUsage> {
         self.upstream.key_usage()
+    }
+
+    fn drift(&self) -> Vec<DriftCount> {
+        self.upstream.drift()
     }
 
     fn calls(&self) -> Option<&dyn Calls> {

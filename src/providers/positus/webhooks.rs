@@ -1,9 +1,10 @@
 //! News of calls: flat, as Positus documents them, or in Meta's envelope.
 
+use serde_json::value::RawValue;
 use url::Url;
 
-use super::Positus;
 use super::wire::{Told, party, unix};
+use super::{Positus, documented};
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, CallStatus, Direction, ProviderRef};
 use crate::domain::facts::CallFacts;
@@ -11,7 +12,10 @@ use crate::domain::hangup::{Hangup, HangupBy};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::place::{Session, SessionType, split_tag};
 use crate::providers::lenient::Object;
-use crate::providers::port::{Authentic, News, Unreadable, Webhooks};
+use crate::providers::port::{Authentic, News, Notice, Unreadable, Webhooks};
+
+/// One URL takes all of them.
+const ENDPOINT: &str = "webhook";
 
 impl Webhooks for Positus {
     fn kinds(&self) -> &'static [&'static str] {
@@ -22,37 +26,57 @@ impl Webhooks for Positus {
         self.settings.forward_url.as_ref()
     }
 
-    fn parse(&self, webhook: &Authentic<'_>) -> Result<Vec<News>, Unreadable> {
-        parse(webhook.body, &self.settings.number)
+    /// Nothing of a body is spoken, and recordings are not theirs.
+    fn redacted_fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn parse(&self, webhook: &Authentic<'_>) -> Result<Vec<Notice>, Unreadable> {
+        let notices = parse(webhook.body, &self.settings.number)?;
+        self.upstream.note_drift(ENDPOINT, &documented::webhook(webhook.body));
+        Ok(notices)
     }
 }
 
 /// Reads a body for the account whose number is `own`.
-fn parse(body: &[u8], own: &PhoneNumber) -> Result<Vec<News>, Unreadable> {
-    let body = Object::parse(body).ok_or(Unreadable::Malformed)?;
-    let values = if body.has("entry") {
+fn parse(body: &[u8], own: &PhoneNumber) -> Result<Vec<Notice>, Unreadable> {
+    let mut notices = Vec::new();
+    let mut unread = false;
+    for value in values(body).ok_or(Unreadable::Malformed)? {
+        let errors = error_texts(&value);
+        let calls = value.list("calls").unwrap_or_default().into_iter();
+        let calls = calls.map(|raw| Some((call_facts(&Object::of(raw)?, &errors, own)?, raw)));
+        let statuses = value.list("statuses").unwrap_or_default().into_iter();
+        let statuses = statuses.filter_map(|raw| Some((Object::of(raw).filter(is_of_a_call)?, raw)));
+        let statuses = statuses.map(|(status, raw)| Some((status_facts(&status)?, raw)));
+        for told in calls.chain(statuses) {
+            unread |= told.is_none();
+            notices.extend(told.map(notice));
+        }
+    }
+    match (notices.is_empty(), unread) {
+        (true, true) => Err(Unreadable::Malformed),
+        (true, false) => Err(Unreadable::NotOurs),
+        (false, _) => Ok(notices),
+    }
+}
+
+/// One body may tell of several people's calls, so each keeps its own part of it.
+fn notice((facts, raw): (CallFacts, &RawValue)) -> Notice {
+    Notice {
+        news: News::Call(Box::new(facts)),
+        raw: raw.get().to_owned(),
+    }
+}
+
+/// The objects that hold calls and statuses: the body itself, or the values in Meta's envelope. Nothing where it is no object.
+pub(super) fn values(body: &[u8]) -> Option<Vec<Object<'_>>> {
+    let body = Object::parse(body)?;
+    Some(if body.has("entry") {
         unwrapped(&body)
     } else {
         vec![body]
-    };
-    let mut facts = Vec::new();
-    let mut unread = false;
-    for value in &values {
-        let errors = error_texts(value);
-        let calls = value.list("calls").unwrap_or_default().into_iter();
-        let calls = calls.map(|call| call_facts(&Object::of(call)?, &errors, own));
-        let statuses = value.objects("statuses").into_iter().filter(is_of_a_call);
-        let statuses = statuses.map(|status| status_facts(&status));
-        for told in calls.chain(statuses) {
-            unread |= told.is_none();
-            facts.extend(told);
-        }
-    }
-    match (facts.is_empty(), unread) {
-        (true, true) => Err(Unreadable::Malformed),
-        (true, false) => Err(Unreadable::NotOurs),
-        (false, _) => Ok(facts.into_iter().map(|facts| News::Call(Box::new(facts))).collect()),
-    }
+    })
 }
 
 /// The values in Meta's envelope.
@@ -65,7 +89,7 @@ fn unwrapped<'a>(body: &Object<'a>) -> Vec<Object<'a>> {
 }
 
 /// Statuses of chat messages come the same way.
-fn is_of_a_call(status: &Object<'_>) -> bool {
+pub(super) fn is_of_a_call(status: &Object<'_>) -> bool {
     let has_call_id = || status.text("id").is_some_and(|id| id.starts_with("wacid."));
     status.text("type").is_some_and(|kind| kind == "call") || has_call_id()
 }

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::{Zenvia, judge, path};
+use super::{Zenvia, documented, judge, path};
 use crate::domain::error::Failure;
 use crate::domain::money::Money;
 use crate::providers::port::Balance;
-use crate::upstream::Exchange;
+use crate::upstream::{Answer, Exchange};
 
 const BALANCE: &str = "GET /saldo";
 
@@ -14,8 +14,7 @@ const BALANCE: &str = "GET /saldo";
 impl Balance for Zenvia {
     async fn balance(&self) -> Result<Money, Failure> {
         let exchange = Exchange::get(BALANCE, path(BALANCE));
-        self.upstream
-            .exchange(exchange, |answer| judge::object(answer, |data| data.money("saldo")))
-            .await
+        let read = |answer: &Answer| judge::object(answer, |data| data.money("saldo"));
+        self.exchange(exchange, documented::BALANCE, read).await
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::voices::voice;
-use super::{Zenvia, judge, path, unsupported};
+use super::{Zenvia, documented, judge, path, unsupported};
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, ProviderRef};
 use crate::domain::error::Failure;
@@ -61,7 +61,9 @@ impl Calls for Zenvia {
         let operation = operation(call);
         let body = body(call).map_err(|why| unsupported(operation, why))?;
         let exchange = Exchange::post(operation, path(operation), Body::Json(body.to_string())).fresh();
-        self.upstream.exchange(exchange, judge::created).await.map(Some)
+        self.exchange(exchange, documented::CREATED, judge::created)
+            .await
+            .map(Some)
     }
 }
 

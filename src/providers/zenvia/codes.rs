@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::wire::plain;
-use super::{Zenvia, judge, path};
+use super::{Zenvia, documented, judge, path};
 use crate::domain::call::ProviderRef;
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::domain::verification::Channel;
@@ -33,7 +33,7 @@ impl Codes for Zenvia {
             "tts": code.channel == Channel::Voice,
         });
         let exchange = Exchange::post(SEND, path(SEND), Body::Json(body.to_string()));
-        self.upstream.exchange(exchange, judge::created).await
+        self.exchange(exchange, documented::CREATED, judge::created).await
     }
 
     async fn check(&self, reference: &ProviderRef, code: &Code) -> Result<bool, Failure> {
@@ -41,20 +41,25 @@ impl Codes for Zenvia {
         let exchange = Exchange::get(CHECK, path(CHECK))
             .query("id", id)
             .query("pin", code.expose());
-        self.upstream.exchange(exchange, verdict).await
+        self.exchange(exchange, documented::VERDICT, verdict).await
     }
 }
 
 /// `valido` or `invalido`; the documentation's prose has them with accents. A code they no longer know is wrong.
 fn verdict(answer: &Answer) -> Result<bool, Rejection> {
-    let read = judge::object(answer, |data| match plain(&data.string("resultado")?).as_str() {
-        "valido" => Some(true),
-        "invalido" => Some(false),
-        _ => None,
-    });
+    let read = judge::object(answer, |data| verdict_word(&data.string("resultado")?));
     match read {
         Err(rejection) if rejection.kind == FailureKind::Refused(Refusal::NotFound) => Ok(false),
         read => read,
+    }
+}
+
+/// Reads the word for whether a code was right.
+pub fn verdict_word(word: &str) -> Option<bool> {
+    match plain(word).as_str() {
+        "valido" => Some(true),
+        "invalido" => Some(false),
+        _ => None,
     }
 }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::calls::party;
-use super::{Zenvia, judge, path_to, unsupported};
+use super::{Zenvia, documented, judge, path_to, unsupported};
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, LegSide};
 use crate::domain::error::Failure;
@@ -32,7 +32,7 @@ impl Control for Zenvia {
             method: Method::DELETE,
             ..Exchange::post(HANG_UP, path, Body::Empty)
         };
-        self.upstream.exchange(exchange, judge::done).await
+        self.exchange(exchange, documented::DONE, judge::done).await
     }
 
     async fn transfer(&self, call: Target<'_>, to: &Address, leg: LegSide) -> Result<(), Failure> {
@@ -67,6 +67,6 @@ impl Zenvia {
         let path = path_to(operation, call.reference)?;
         let number = party(to).map_err(|why| unsupported(operation, why))?;
         let exchange = Exchange::post(operation, path, Body::Json(body(number).to_string())).fresh();
-        self.upstream.exchange(exchange, judge::done).await
+        self.exchange(exchange, documented::DONE, judge::done).await
     }
 }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::resource::{self, Resource};
 use super::wire::{Clock, Object};
-use super::{Zenvia, judge, normalize, path, unsupported};
+use super::{REDACTED, Zenvia, documented, judge, normalize, path, unsupported};
 use crate::domain::call::ProviderRef;
 use crate::domain::error::{Failure, FailureKind};
 use crate::domain::history::{Row, Window};
@@ -19,7 +19,7 @@ const ABSENT: [&str; 4] = ["8", "30", "60", "90"];
 #[async_trait]
 impl History for Zenvia {
     fn redacted_fields(&self) -> &'static [&'static str] {
-        &["mensagem", "url_gravacao", "url_audio"]
+        REDACTED
     }
 
     fn reports(&self) -> &[Report] {
@@ -36,9 +36,9 @@ impl History for Zenvia {
             .query("posicao", page.saturating_mul(limit).to_string())
             .query("limite", limit.to_string());
         let read = |data: Option<&RawValue>| read_page(resource, data);
+        let documented = documented::report(resource.kind);
         match self
-            .upstream
-            .exchange(exchange, |answer| judge::with_data(answer, read))
+            .exchange(exchange, documented, |answer| judge::with_data(answer, read))
             .await
         {
             Err(failure) if page == 0 && is_absent(&failure) => Ok(ReportPage {

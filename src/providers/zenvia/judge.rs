@@ -24,6 +24,12 @@ pub const REASONS: &[(i64, FailureKind)] = &[
     (100, FailureKind::Refused(Refusal::Invalid)), // the request is not understood
 ];
 
+/// Reads a `motivo` that is documented.
+pub fn reason(told: &str) -> Option<i64> {
+    let told = told.parse().ok()?;
+    (told == 0 || REASONS.iter().any(|(known, _)| *known == told)).then_some(told)
+}
+
 /// Says that the act was done; what else the answer holds is not needed.
 pub fn done(answer: &Answer) -> Result<(), Rejection> {
     with_data(answer, |_| Some(()))

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::resource::{self, Resource};
 use super::wire::Object;
-use super::{Zenvia, judge, normalize, path_to, unsupported};
+use super::{Zenvia, documented, judge, normalize, path_to, unsupported};
 use crate::domain::call::{CallKind, ProviderRef};
 use crate::domain::error::Failure;
 use crate::domain::facts::CallFacts;
@@ -37,11 +37,11 @@ impl Zenvia {
         read: impl Fn(&RawValue) -> Option<T> + Send + Sync,
     ) -> Result<T, Failure> {
         let exchange = Exchange::get(resource.get, path_to(resource.get, reference)?);
-        self.upstream
-            .exchange(exchange, |answer| {
-                judge::with_data(answer, |data| read(the_object(data?)?))
-            })
-            .await
+        let documented = documented::object(resource.kind);
+        self.exchange(exchange, documented, |answer| {
+            judge::with_data(answer, |data| read(the_object(data?)?))
+        })
+        .await
     }
 }
 

@@ -5,6 +5,7 @@ mod calls;
 mod codes;
 mod config;
 mod control;
+mod documented;
 mod history;
 mod judge;
 mod lookup;
@@ -26,7 +27,8 @@ use crate::domain::account::AccountName;
 use crate::domain::call::ProviderRef;
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::providers::port;
-use crate::upstream::{self, Credential, KeyUsage, Upstream};
+use crate::providers::shape::Shape;
+use crate::upstream::{self, Answer, Credential, DriftCount, Exchange, KeyUsage, Rejection, Upstream};
 
 pub use voices::VOICES;
 
@@ -35,6 +37,9 @@ const CREDENTIAL: Credential = Credential {
     header: "access-token",
     prefix: "",
 };
+
+/// The fields with spoken words and links to recordings.
+const REDACTED: &[&str] = &["mensagem", "url_gravacao", "url_audio"];
 
 /// An account at Zenvia.
 pub struct Zenvia {
@@ -57,6 +62,21 @@ impl Zenvia {
             settings,
         })
     }
+
+    /// Sends a request whose answer is documented.
+    async fn exchange<T: Send>(
+        &self,
+        exchange: Exchange,
+        answer: Shape,
+        judge: impl Fn(&Answer) -> Result<T, Rejection> + Send + Sync,
+    ) -> Result<T, Failure> {
+        let operation = exchange.operation;
+        let judge = |told: &Answer| {
+            self.upstream.note_drift(operation, &documented::drift(told, answer));
+            judge(told)
+        };
+        self.upstream.exchange(exchange, judge).await
+    }
 }
 
 impl port::Provider for Zenvia {
@@ -70,6 +90,10 @@ impl port::Provider for Zenvia {
 
     fn key_usage(&self) -> Vec<KeyUsage> {
         self.upstream.key_usage()
+    }
+
+    fn drift(&self) -> Vec<DriftCount> {
+        self.upstream.drift()
     }
 
     fn calls(&self) -> Option<&dyn port::Calls> {

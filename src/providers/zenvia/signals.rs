@@ -8,6 +8,7 @@ use crate::domain::address::Address;
 use crate::domain::event::EventType;
 use crate::domain::time::Timestamp;
 use crate::providers::port::Signal;
+use crate::telemetry::mask_digits;
 
 /// Reads the event of an extension's call; its stamps are local.
 pub fn extension(object: &Object<'_>) -> Option<Signal> {
@@ -39,11 +40,7 @@ pub fn extension(object: &Object<'_>) -> Option<Signal> {
 pub fn conference(object: &Object<'_>) -> Option<Signal> {
     let subject = object.string("conferencia_id")?;
     let word = object.string("evento_conferencia");
-    let kind = match word.as_deref().map(plain).as_deref() {
-        Some("entrou") => EventType::ConferenceJoined,
-        Some("saiu") => EventType::ConferenceLeft,
-        _ => EventType::ConferenceChanged,
-    };
+    let kind = word.as_deref().and_then(conference_word);
     let at = object.time("data_criacao", Clock::Utc);
     let data = json!({
         "conference_id": subject,
@@ -53,7 +50,16 @@ pub fn conference(object: &Object<'_>) -> Option<Signal> {
         "recorded": object.flag("gravar_audio"),
         "created_at": at,
     });
-    signal(kind, Some(subject), at, data)
+    signal(kind.unwrap_or(EventType::ConferenceChanged), Some(subject), at, data)
+}
+
+/// Reads the word for what somebody did to a conference.
+pub fn conference_word(word: &str) -> Option<EventType> {
+    Some(match plain(word).as_str() {
+        "entrou" => EventType::ConferenceJoined,
+        "saiu" => EventType::ConferenceLeft,
+        _ => return None,
+    })
 }
 
 /// Reads the news of a text message's delivery.
@@ -66,7 +72,8 @@ pub fn sms_status(object: &Object<'_>) -> Option<Signal> {
     let data = json!({
         "sms_id": subject,
         "to": object.address("numero_destino"),
-        "text": object.string("mensagem"),
+        // It may be a verification's, and codes appear in no event.
+        "text": object.string("mensagem").map(|text| mask_digits(&text)),
         "status": word.as_deref().and_then(sms_word),
         "provider_status": word,
         "price": object.money("preco"),
@@ -129,7 +136,8 @@ fn signal(kind: EventType, subject: Option<String>, at: Option<Timestamp>, data:
     })
 }
 
-fn sms_word(word: &str) -> Option<&'static str> {
+/// Reads the word for how far a text message has come.
+pub fn sms_word(word: &str) -> Option<&'static str> {
     Some(match plain(word).as_str() {
         "aguardando" => "queued",
         "em analise" => "under_review",

@@ -4,12 +4,15 @@ use super::Zenvia;
 use super::normalize::{self, Told};
 use super::signals;
 use super::wire::{Object, body_text};
+use super::{REDACTED, documented};
 use crate::domain::call::CallKind;
 use crate::domain::facts::CallFacts;
-use crate::providers::port::{Authentic, News, Unreadable, Webhooks};
+use crate::providers::port::{Authentic, News, Notice, Unreadable, Webhooks};
+use crate::providers::shape;
+use crate::upstream::Drift;
 
 /// The kinds, in the order of Zenvia's panel.
-const KINDS: &[&str] = &[
+pub(super) const KINDS: &[&str] = &[
     "call-event",
     "extension-event",
     "did-event",
@@ -31,16 +34,26 @@ impl Webhooks for Zenvia {
         KINDS
     }
 
-    fn parse(&self, webhook: &Authentic<'_>) -> Result<Vec<News>, Unreadable> {
-        let kind = webhook.kind.ok_or(Unreadable::Malformed)?;
-        parse(kind, webhook.body).map(|news| vec![news])
+    fn redacted_fields(&self) -> &'static [&'static str] {
+        REDACTED
+    }
+
+    fn parse(&self, webhook: &Authentic<'_>) -> Result<Vec<Notice>, Unreadable> {
+        let kind = KINDS.iter().find(|kind| webhook.kind == Some(kind));
+        let kind = kind.ok_or(Unreadable::Malformed)?;
+        let (notice, drift) = parse(kind, webhook.body)?;
+        self.upstream.note_drift(kind, &drift);
+        Ok(vec![notice])
     }
 }
 
-fn parse(kind: &str, body: &[u8]) -> Result<News, Unreadable> {
+fn parse(kind: &str, body: &[u8]) -> Result<(Notice, Drift), Unreadable> {
     let text = body_text(body);
     let object = Object::parse(text.as_bytes()).ok_or(Unreadable::Malformed)?;
-    read(kind, &object).ok_or(Unreadable::Malformed)
+    let news = read(kind, &object).ok_or(Unreadable::Malformed)?;
+    let drift = shape::drift(&object, documented::webhook(kind, &object));
+    let raw = text.into_owned();
+    Ok((Notice { news, raw }, drift))
 }
 
 fn read(kind: &str, object: &Object<'_>) -> Option<News> {

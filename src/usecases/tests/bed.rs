@@ -23,7 +23,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
 use crate::providers::port::{
     Authentic, Balance, Calls, Code, Codes, Control, Filter, History, KeyUsage, Lookup, MonitorMode, NewCode, News,
-    Offer, Provider, Report, ReportPage, ReportQuery, Target, Unreadable, Webhooks,
+    Notice, Offer, Provider, Report, ReportPage, ReportQuery, Target, Unreadable, Webhooks,
 };
 use crate::providers::registry::{Accounts, Entry};
 use crate::seal::Sealer;
@@ -372,11 +372,17 @@ impl Webhooks for Scripted {
         &[]
     }
 
-    fn parse(&self, webhook: &Authentic<'_>) -> Result<Vec<News>, Unreadable> {
+    fn redacted_fields(&self) -> &'static [&'static str] {
+        &["mensagem"]
+    }
+
+    fn parse(&self, webhook: &Authentic<'_>) -> Result<Vec<Notice>, Unreadable> {
         if webhook.body == b"garbage" {
             return Err(Unreadable::Malformed);
         }
-        Ok(self.news.lock().unwrap().clone())
+        let raw = String::from_utf8(webhook.body.to_vec()).unwrap();
+        let notice = |news| Notice { news, raw: raw.clone() };
+        Ok(self.news.lock().unwrap().iter().cloned().map(notice).collect())
     }
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod failing_store;
 mod history;
 mod idempotency;
 mod placing;
+mod raw;
 mod settling;
 mod verifying;
 mod webhooks;

@@ -29,7 +29,9 @@ const PROVIDER: &[&str] = &[
     "providers",
     "providers/lenient",
     "providers/port",
+    "providers/shape",
     "providers/testing",
+    "telemetry",
     "upstream",
 ];
 
@@ -59,6 +61,7 @@ pub const ROOMS: &[Room] = &[
     room("upstream", &["clock", "config", "domain", "telemetry", "timing"]),
     room("providers", &[]),
     room("providers/lenient", &["domain"]),
+    room("providers/shape", &["providers/lenient", "upstream"]),
     room("providers/testing", &["config"]),
     room("providers/port", &["config", "domain", "upstream"]),
     room("providers/*", PROVIDER),

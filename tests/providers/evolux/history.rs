@@ -23,6 +23,7 @@ async fn walk(evolux: &Evolux, report: &str, query: &ReportQuery) -> (Vec<Row>, 
         let read = history.page(report, query, page).await.unwrap();
         rows.extend(read.rows);
         if !read.more {
+            assert_eq!(evolux.provider.drift(), []);
             return (rows, page + 1);
         }
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use switchboard::domain::error::FailureKind;
 use switchboard::domain::history::Window;
 use switchboard::domain::time::Timestamp;
-use switchboard::providers::port::{History, ReportQuery};
+use switchboard::providers::port::{History, Provider, ReportQuery};
 
 use super::*;
 
@@ -92,6 +92,7 @@ async fn each_report_gives_its_rows_and_each_row_again() {
                 .unwrap();
             assert_eq!(again, row, "{report}");
         }
+        assert_eq!(sim.zenvia.drift(), [], "{report}");
     }
 }
 

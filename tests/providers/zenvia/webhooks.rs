@@ -7,7 +7,7 @@ use switchboard::domain::call::{Call, CallStatus, Direction, SettledBy};
 use switchboard::domain::call_file::CallFile;
 use switchboard::domain::fold::{fold, settle_presumed};
 use switchboard::domain::time::Timestamp;
-use switchboard::providers::port::{Authentic, News, Webhooks};
+use switchboard::providers::port::{Authentic, News, Provider, Webhooks};
 use switchboard::simulators::webhooks;
 
 use super::*;
@@ -32,9 +32,12 @@ fn parse(sim: &Sim, kind: &str, body: &str) -> Vec<News> {
     let now = Timestamp::from_millis(0);
     assert!(Authentic::check(&ring, "wrong", Some(kind), body.as_bytes(), now).is_none());
     let authentic = Authentic::check(&ring, "hook-secret", Some(kind), body.as_bytes(), now).unwrap();
-    sim.zenvia
+    let notices = sim
+        .zenvia
         .parse(&authentic)
-        .unwrap_or_else(|error| panic!("{kind}: {error}\n{body}"))
+        .unwrap_or_else(|error| panic!("{kind}: {error}\n{body}"));
+    assert_eq!(sim.zenvia.drift(), [], "{kind}: {body}");
+    notices.into_iter().map(|notice| notice.news).collect()
 }
 
 fn facts(sim: &Sim, id: &str) -> Vec<(String, CallFacts)> {

@@ -97,6 +97,11 @@ fn telling_status(number: u16) -> Option<CallStatus> {
     })
 }
 
+/// Whether a text for why a call ended is known.
+pub(in crate::providers::evolux) fn is_known(text: &str) -> bool {
+    number(text).is_some()
+}
+
 fn number(text: &str) -> Option<u16> {
     let text = fold(text);
     CAUSES

@@ -77,7 +77,7 @@ fn facts(row: &Object<'_>, id: &str) -> CallFacts {
 }
 
 /// The subscriber is the party the campaign called.
-fn ended_by(text: &str) -> Option<HangupBy> {
+pub(in crate::providers::evolux) fn ended_by(text: &str) -> Option<HangupBy> {
     Some(match cause::fold(text).as_str() {
         "subscriber" | "assinante" => HangupBy::Callee,
         "agent" | "agente" | "atendente" => HangupBy::Agent,

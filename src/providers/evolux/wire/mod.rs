@@ -13,8 +13,9 @@ use crate::domain::time::Timestamp;
 use crate::providers::lenient::{Object, list};
 use crate::providers::port::ReportPage;
 
-pub(super) use dialer::row as dialer_row;
-pub(super) use queue::row as queue_row;
+pub(super) use cause::is_known as is_cause;
+pub(super) use dialer::{ended_by as dialer_ended_by, row as dialer_row};
+pub(super) use queue::{direction, ended_by as queue_ended_by, row as queue_row};
 
 /// Reads one row of a report; nothing where it is no row.
 pub(super) type ReadRow = fn(&RawValue) -> Option<Row>;

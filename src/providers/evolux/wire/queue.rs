@@ -120,7 +120,8 @@ impl Times {
     }
 }
 
-fn direction(text: &str) -> Option<Direction> {
+/// Reads the word for which way a call went.
+pub(in crate::providers::evolux) fn direction(text: &str) -> Option<Direction> {
     Some(match cause::fold(text).as_str() {
         "in" | "inbound" | "incoming" | "entrada" => Direction::Inbound,
         "out" | "outbound" | "outgoing" | "saida" => Direction::Outbound,
@@ -129,7 +130,7 @@ fn direction(text: &str) -> Option<Direction> {
 }
 
 /// The report names the person outside "caller" or "customer", whoever called whom.
-fn ended_by(text: &str, direction: Option<Direction>) -> Option<HangupBy> {
+pub(in crate::providers::evolux) fn ended_by(text: &str, direction: Option<Direction>) -> Option<HangupBy> {
     let text = cause::fold(text);
     let any = |words: &[&str]| text.split(' ').any(|word| words.contains(&word));
     if any(&["agent", "agente", "atendente", "operador"]) {

@@ -19,6 +19,11 @@ fn own() -> PhoneNumber {
     PhoneNumber::lenient("+551122361741").unwrap()
 }
 
+fn parse(body: &[u8], own: &PhoneNumber) -> Result<Vec<News>, Unreadable> {
+    let notices = super::parse(body, own)?;
+    Ok(notices.into_iter().map(|notice| notice.news).collect())
+}
+
 fn news(body: &str) -> Vec<CallFacts> {
     let told = parse(body.as_bytes(), &own()).unwrap().into_iter();
     told.map(|news| match news {
@@ -192,6 +197,25 @@ fn several_calls_come_in_one_body_and_one_unreadable_takes_none_with_it() {
     assert_eq!(
         told.iter().map(|facts| facts.status).collect::<Vec<_>>(),
         [None, Some(CallStatus::NoAnswer)]
+    );
+}
+
+#[test]
+fn each_call_keeps_its_own_part_of_the_body_byte_for_byte() {
+    let body = br#"{"calls":[{"id":"wacid.1", "event":"connect","x":1.50,"x":2},{"event":"terminate","id":"wacid.2"}],
+        "statuses":[{"id":"wamid.1","status":"read"},{"id":"wacid.1","status":"RINGING"}]}"#;
+    let raw: Vec<_> = super::parse(body, &own())
+        .unwrap()
+        .into_iter()
+        .map(|notice| notice.raw)
+        .collect();
+    assert_eq!(
+        raw,
+        [
+            r#"{"id":"wacid.1", "event":"connect","x":1.50,"x":2}"#,
+            r#"{"event":"terminate","id":"wacid.2"}"#,
+            r#"{"id":"wacid.1","status":"RINGING"}"#,
+        ]
     );
 }
 

@@ -16,6 +16,7 @@ use crate::domain::place::split_tag;
 pub use connect::{call_event, connect, event_stamps, received};
 pub use did::{did, did_event};
 pub use part::Part;
+pub use status::{is_known as is_status_word, reason as disconnect_reason};
 pub use torpedo::{ended_torpedo, torpedo};
 
 /// Reads an object of a lookup or a report; nothing where it has no identifier or the kind is not this provider's.

@@ -23,6 +23,11 @@ pub fn read(word: &str, over: bool) -> Option<CallStatus> {
     })
 }
 
+/// Whether the word says anything.
+pub fn is_known(word: &str) -> bool {
+    read(word, true).is_some()
+}
+
 /// Whether the word says that the party answered.
 pub fn is_answered(word: &str) -> bool {
     read(word, true) == Some(CallStatus::Completed)

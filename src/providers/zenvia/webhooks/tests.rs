@@ -2,6 +2,10 @@ use super::*;
 use crate::domain::call::{CallStatus, Direction, Leg, LegSide, ProviderRef, RecordingState};
 use crate::providers::zenvia::samples::{at, brl, hangup, party, sample};
 
+fn parse(kind: &str, body: &[u8]) -> Result<News, Unreadable> {
+    super::parse(kind, body).map(|(notice, _)| notice.news)
+}
+
 fn news(kind: &str, name: &str) -> News {
     parse(kind, sample(name).as_bytes()).unwrap()
 }

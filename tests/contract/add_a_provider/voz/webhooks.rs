@@ -5,7 +5,7 @@ use switchboard::domain::call::{CallKind, CallStatus, ProviderRef};
 use switchboard::domain::facts::CallFacts;
 use switchboard::domain::place::split_tag;
 use switchboard::domain::time::Timestamp;
-use switchboard::providers::port::{Authentic, News, Unreadable, Webhooks};
+use switchboard::providers::port::{Authentic, News, Notice, Unreadable, Webhooks};
 
 use super::Voz;
 
@@ -23,9 +23,16 @@ impl Webhooks for Voz {
         &[]
     }
 
-    fn parse(&self, webhook: &Authentic<'_>) -> Result<Vec<News>, Unreadable> {
+    /// Nothing of an event is spoken or leads to a recording.
+    fn redacted_fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn parse(&self, webhook: &Authentic<'_>) -> Result<Vec<Notice>, Unreadable> {
         let event: Event = serde_json::from_slice(webhook.body).map_err(|_| Unreadable::Malformed)?;
-        Ok(vec![News::Call(Box::new(facts(event)))])
+        let raw = String::from_utf8_lossy(webhook.body).into_owned();
+        let news = News::Call(Box::new(facts(event)));
+        Ok(vec![Notice { news, raw }])
     }
 }
 

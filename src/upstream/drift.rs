@@ -144,6 +144,20 @@ mod tests {
     }
 
     #[test]
+    fn the_metric_has_three_labels_and_no_name_that_the_provider_chose() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let page = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            let drifts = Drifts::new("one".into());
+            drifts.note("tts-end", &drift("fila"));
+            drifts.note("tts-end", &drift("ramo"));
+        });
+        let line = r#"switchboard_provider_drift_total{account="one",endpoint="tts-end",kind="unknown_field"} 2"#;
+        assert!(page.render().contains(line), "{}", page.render());
+        assert!(!page.render().contains("fila"));
+    }
+
+    #[test]
     fn a_name_is_news_once_and_only_the_first_few_are() {
         let drifts = Drifts::new("one".into());
         let place = ("tts-end", DriftKind::UnknownField);

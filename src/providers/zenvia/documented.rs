@@ -82,49 +82,53 @@ const LEG: &[Field] = &[
     Sometimes("ramal", What::Any),
 ];
 
-/// A call of two legs as it has been since its first sample, of 2016, whose legs tell no reason.
-const CALL_OF_2016: Shape = &[&[
+/// What a call of two legs has had since its first sample, of 2016.
+const CALL_SINCE_2016: &[Field] = &[
     Always("id", What::Plain),
     Always("data_criacao", What::Text),
     Always("ativa", What::Flag),
     Always("cliente_id", What::Plain),
     Always("ramal_id_origem", What::Plain),
-    Always(
-        "origem",
-        What::Object(&[LEG, DURATIONS, &[Sometimes("motivo_desconexao", REASON)]]),
-    ),
-    Always(
-        "destino",
-        What::Object(&[LEG, DURATIONS, &[Sometimes("motivo_desconexao", REASON)]]),
-    ),
-    Sometimes("url_gravacao", What::Link),
-    Sometimes("conta_id", What::Plain),
-    Sometimes("tags", What::Text),
-    Sometimes("status_geral", GENERAL_STATUS),
-    Sometimes("gravacoes_parciais", What::Any),
     Sometimes("detecta_caixa", What::Flag),
-]];
+];
 
-/// A call of two legs as reports and webhooks tell it.
-const CALL: &[Field] = &[
-    Always("id", What::Plain),
-    Always("data_criacao", What::Text),
-    Always("ativa", What::Flag),
-    Always("cliente_id", What::Plain),
-    Always("ramal_id_origem", What::Plain),
-    Always("origem", ENDED_LEG),
-    Always("destino", ENDED_LEG),
+/// A call of two legs that is asked for; of these fields the sample of 2016 has only the legs, and they tell no reason.
+const CALL_ASKED: Shape = &[
+    CALL_SINCE_2016,
+    &[
+        Always("origem", LEG_ASKED),
+        Always("destino", LEG_ASKED),
+        Sometimes("url_gravacao", What::Link),
+        Sometimes("conta_id", What::Plain),
+        Sometimes("tags", What::Text),
+        Sometimes("status_geral", GENERAL_STATUS),
+        Sometimes("gravacoes_parciais", What::Any),
+    ],
+];
+
+const LEG_ASKED: What = What::Object(&[LEG, DURATIONS, &[Sometimes("motivo_desconexao", REASON)]]);
+
+/// What reports and webhooks tell of it besides.
+const CALL_LISTED: &[Field] = &[
+    Always("origem", LEG_LISTED),
+    Always("destino", LEG_LISTED),
     Always("url_gravacao", What::Link),
     Always("conta_id", What::Plain),
     Always("tags", What::Text),
     Always("status_geral", GENERAL_STATUS),
-    Sometimes("detecta_caixa", What::Flag),
 ];
 
-/// The same in a webhook.
-const CALL_TOLD: Shape = &[CALL, &[Always("gravacoes_parciais", What::Any)]];
+const LEG_LISTED: What = What::Object(&[LEG, DURATIONS, &[Always("motivo_desconexao", REASON)]]);
 
-const ENDED_LEG: What = What::Object(&[LEG, DURATIONS, &[Always("motivo_desconexao", REASON)]]);
+/// A call of two legs in a webhook.
+const CALL_TOLD: Shape = &[CALL_SINCE_2016, CALL_LISTED, &[Always("gravacoes_parciais", What::Any)]];
+
+/// A call of two legs in a report.
+const CALL_ROW: Shape = &[
+    CALL_SINCE_2016,
+    CALL_LISTED,
+    &[Sometimes("gravacoes_parciais", What::Any)],
+];
 
 const EVENT_LEG: What = What::Object(&[
     LIVE_DURATIONS,
@@ -303,7 +307,7 @@ pub fn webhook(kind: &str, object: &Object<'_>) -> Shape {
 /// What the answer to a question for one call has.
 pub fn object(kind: CallKind) -> Shape {
     match kind {
-        CallKind::Connect => &[ENVELOPE, &[Always("dados", What::Object(CALL_OF_2016))]],
+        CallKind::Connect => &[ENVELOPE, &[Always("dados", What::Object(CALL_ASKED))]],
         CallKind::Say => &[ENVELOPE, &[Always("dados", What::Object(SAY))]],
         CallKind::Play => &[ENVELOPE, &[Always("dados", What::Object(PLAY))]],
         CallKind::Flow => &[ENVELOPE, &[Always("dados", What::Object(FLOW))]],
@@ -314,7 +318,7 @@ pub fn object(kind: CallKind) -> Shape {
 /// What a page of a report has.
 pub fn report(kind: CallKind) -> Shape {
     match kind {
-        CallKind::Connect => report!(&[CALL, &[Sometimes("gravacoes_parciais", What::Any)]]),
+        CallKind::Connect => report!(CALL_ROW),
         CallKind::Say => report!(SAY),
         CallKind::Play => report!(PLAY),
         CallKind::Flow => report!(FLOW),

@@ -1,11 +1,13 @@
-//! Events out: posted to whoever subscribed to them, signed, until they are taken.
+//! Events out: posted to whoever subscribed to them, signed, until they are taken; and what is another's, passed on.
 
 mod courier;
 mod deliver;
+mod pass_on;
 mod sign;
 
 pub use crate::upstream::OutboundError;
 pub use deliver::Deliverer;
+pub use pass_on::Passage;
 
 #[cfg(test)]
 #[allow(

@@ -13,6 +13,7 @@ use super::accounts::Balances;
 use super::delivery_ledger::DeliveryLedger;
 use super::publish::Publisher;
 use super::read_events::Tail;
+use super::take_webhook::PassOn;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::account::AccountName;
@@ -33,6 +34,7 @@ pub struct Gateway {
     pub(super) instance: String,
     pub(super) publisher: Publisher,
     pub(super) tail: Tail,
+    pub(super) pass_on: Option<Arc<dyn PassOn>>,
     pub(super) balances: Balances,
     unfinished: TaskTracker,
 }
@@ -56,8 +58,18 @@ impl Gateway {
             instance,
             publisher: Publisher::new(),
             tail: Tail::new(),
+            pass_on: None,
             balances: Balances::default(),
             unfinished: TaskTracker::new(),
+        }
+    }
+
+    /// The same gateway, which passes on by `way` what comes to its webhooks and is another application's.
+    #[must_use]
+    pub fn passing_on(self, way: Arc<dyn PassOn>) -> Self {
+        Self {
+            pass_on: Some(way),
+            ..self
         }
     }
 

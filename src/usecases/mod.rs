@@ -41,3 +41,4 @@ mod work;
 pub use crate::providers::port::{MonitorMode, Recording};
 pub use gateway::Gateway;
 pub use read_events::{Follower, Logged};
+pub use take_webhook::PassOn;

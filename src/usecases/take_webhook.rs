@@ -1,14 +1,18 @@
 //! Webhooks: authenticated, understood, made durable, acknowledged.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::gateway::Gateway;
 use super::raw::Raw;
 use super::records::encode;
 use crate::config::Mode;
 use crate::domain::account::AccountName;
-use crate::domain::error::Error;
+use crate::domain::error::{Error, Problem};
 use crate::domain::time::Timestamp;
 use crate::providers::port::{Authentic, News, Notice, Unreadable};
 use crate::store::keys;
@@ -50,13 +54,21 @@ impl Said {
     }
 }
 
+/// Passes on what is another application's.
+#[async_trait]
+pub trait PassOn: Send + Sync + 'static {
+    /// Posts a body as it came, once; says whether its receiver took it.
+    async fn pass_on(&self, url: &Url, body: Bytes, now: Timestamp) -> bool;
+}
+
 impl Gateway {
     /// Takes a webhook; what it says is durable when this returns.
     ///
     /// A body that cannot be read is kept as a dead letter and taken all the same: sending it again would not help.
     ///
     /// # Errors
-    /// `not-found` for a wrong secret, account or kind, all alike; `store-unavailable`.
+    /// `not-found` for a wrong secret, account or kind, all alike; `store-unavailable`; `overloaded` where a body of
+    /// another application could not be passed on.
     pub async fn take_webhook(
         &self,
         account: &str,
@@ -85,7 +97,10 @@ impl Gateway {
                 let said = notices.into_iter().map(|notice| Said::of(notice, redacted));
                 (Some(Content::News(said.collect())), "taken")
             }
-            Err(Unreadable::NotOurs) => (None, "not_ours"),
+            Err(Unreadable::NotOurs) => {
+                self.pass_on(webhooks.forward_url(), body).await?;
+                (None, "not_ours")
+            }
             Err(Unreadable::Malformed) => {
                 let body = String::from_utf8_lossy(&body).into_owned();
                 (Some(Content::Unreadable(body)), "unreadable")
@@ -110,5 +125,19 @@ impl Gateway {
         #[allow(clippy::cast_precision_loss)]
         stamp.set(now.as_millis() as f64 / 1000.0);
         Ok(())
+    }
+
+    /// A body that is not passed on is not taken, so that the provider sends it again: nothing of it is kept here.
+    async fn pass_on(&self, url: Option<&Url>, body: Bytes) -> Result<(), Error> {
+        let (Some(url), Some(way)) = (url, &self.pass_on) else {
+            return Ok(());
+        };
+        if way.pass_on(url, body, self.now()).await {
+            return Ok(());
+        }
+        Err(
+            Error::new(Problem::Overloaded, "The body could not be passed on; send it again.")
+                .retry_after(Duration::from_secs(5)),
+        )
     }
 }

@@ -31,7 +31,7 @@ pub struct Letter {
 impl Letter {
     /// The event's identifier.
     pub fn id(&self) -> &str {
-        &self.headers["webhook-id"]
+        self.headers.get("webhook-id").map_or("", String::as_str)
     }
 
     pub fn json(&self) -> serde_json::Value {
@@ -108,8 +108,8 @@ impl Receiver {
     fn take(&self, headers: BTreeMap<String, String>, body: String) -> Reaction {
         let manner = Arc::clone(&self.manner.lock().unwrap());
         let mut got = self.got.lock().unwrap();
-        let before = got.iter().filter(|letter| letter.id() == headers["webhook-id"]).count();
-        let reaction = manner(before);
+        let id = headers.get("webhook-id").map_or("", String::as_str);
+        let reaction = manner(got.iter().filter(|letter| letter.id() == id).count());
         got.push(Letter {
             headers,
             body,

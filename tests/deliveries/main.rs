@@ -12,6 +12,7 @@
 mod api;
 #[path = "../bed/mod.rs"]
 mod bed;
+mod pass_on;
 mod signatures;
 
 use serde_json::{Value, json};

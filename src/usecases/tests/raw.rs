@@ -82,12 +82,6 @@ fn paging() -> Paging {
     }
 }
 
-async fn calls(gateway: &Gateway) -> Vec<Call> {
-    let owner = caller("telephony");
-    let page = gateway.calls(&owner, CallQuery::default(), paging());
-    page.await.unwrap().data
-}
-
 async fn raw_of(gateway: &Gateway, call: &Call) -> String {
     let mut raw = gateway.raw_of(&[call.id]).await.unwrap();
     raw.remove(0).unwrap_or_default()

@@ -210,11 +210,14 @@ pub fn of_call(before: Option<&Call>, after: &Call) -> Vec<Happened> {
     let mut happened = Vec::new();
     let status_before = before.filter(|call| !is_intent(call)).map(|call| call.status);
     let first = status_before.is_none();
-    if first && after.direction == Direction::Inbound {
+    // Who calls may be told later than that there is a call.
+    let incoming = after.direction == Direction::Inbound
+        && before.is_none_or(|call| call.direction != Direction::Inbound && !call.status.is_final());
+    if incoming {
         happened.push((EventType::CallIncoming, Some(after.created_at)));
     }
     let told = before.and_then(|call| call.session.as_ref());
-    if after.session.as_ref() != told && !(first && after.direction == Direction::Inbound) {
+    if after.session.as_ref() != told && !incoming {
         happened.push((EventType::CallSession, None));
     }
     // A webhook may overtake the provider's answer, and tells of a call that is still an intent then.
@@ -374,6 +377,20 @@ mod tests {
             kinds(None, &in_status(&ringing, CallStatus::NoAnswer)),
             [EventType::CallIncoming, EventType::CallEnded]
         );
+    }
+
+    #[test]
+    fn who_calls_may_be_told_later_than_that_there_is_a_call() {
+        let heard_of = in_status(&call(Direction::Outbound, None), CallStatus::Ringing);
+        let told = Call {
+            direction: Direction::Inbound,
+            session: Some(Session {
+                kind: SessionType::Offer,
+                sdp: "v=0".into(),
+            }),
+            ..heard_of.clone()
+        };
+        assert_eq!(kinds(Some(&heard_of), &told), [EventType::CallIncoming]);
     }
 
     #[test]

@@ -23,6 +23,11 @@ pub fn fold(file: &mut CallFile, facts: CallFacts, source: SettledBy, taken_at: 
     keep_first(&mut call.session, facts.session);
     keep_first(&mut call.answered_by, facts.answered_by);
     keep_first(&mut call.digits, facts.digits);
+    if call.routing.is_none() {
+        // Not placed here but heard of: the first message may not have told who called whom, and how.
+        call.direction = call.direction.max(facts.direction.unwrap_or(call.direction));
+        call.kind = call.kind.max(facts.kind.unwrap_or(call.kind));
+    }
     join_reference(call, facts.reference);
     join_legs(&mut call.legs, facts.legs);
     call.recording = facts.recording.map_or(call.recording, |news| news.max(call.recording));

@@ -118,6 +118,16 @@ impl Gateway {
         Ok(text.and_then(|text| text.parse().ok()).unwrap_or(Position::START))
     }
 
+    /// Until when everything that was taken is applied.
+    pub(super) async fn inbox_applied_until(&self) -> Result<Timestamp, Error> {
+        let position = self.inbox_position().await?;
+        let waiting = self.store.read(&keys::inbox(), position, 1).await?;
+        let before = |(first, _): &(Position, Bytes)| i64::try_from(first.ms()).unwrap_or(i64::MAX) - 1;
+        Ok(waiting
+            .first()
+            .map_or(self.now(), |first| Timestamp::from_millis(before(first))))
+    }
+
     /// Finds the call of each subject. Calls whose names are not known yet are tied one after the other, in the order
     /// their news came, which is all that tells two calls to one party apart.
     async fn with_their_calls(&self, subjects: Vec<Vec<Message>>) -> Result<Vec<Subject>, Error> {

@@ -81,9 +81,14 @@ impl Watched for CallFile {
 
     async fn look(gateway: &Gateway, held: Held<Self>) -> Result<Next, Error> {
         let (now, patience) = (gateway.now(), gateway.patience_with(&held.object.call));
+        // What would be better news than a presumed end may have been taken and not applied yet.
+        let lapsed = match held.object.presumed {
+            Some(_) => now.min(gateway.inbox_applied_until().await?),
+            None => now,
+        };
         let (held, ()) = gateway
             .change(held, |file| {
-                Ok(if patience.lapse(file, now) {
+                Ok(if patience.lapse(file, lapsed) {
                     Change::Write(())
                 } else {
                     Change::Keep(())

@@ -16,3 +16,4 @@ mod history;
 mod refusals;
 mod site;
 mod verifications;
+mod webhooks;

@@ -59,6 +59,11 @@ impl Site {
         self.gateway.address
     }
 
+    /// The URL that an account's webhooks of a kind go to.
+    pub fn hook(&self, account: &str, kind: Option<&str>) -> String {
+        self.home.hook(self.gateway.address, account, kind)
+    }
+
     /// Has the simulated Zenvia treat some requests badly until [`Site::heal`].
     pub fn hurt(&self, method: &str, path: &str, effect: Effect) {
         self.providers.zenvia.control().faults.add(Rule {

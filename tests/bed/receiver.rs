@@ -1,7 +1,8 @@
 //! A receiver of deliveries on a real socket, which keeps what it got, byte for byte.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,6 +27,8 @@ pub struct Letter {
     pub headers: BTreeMap<String, String>,
     pub body: String,
     pub reaction: Reaction,
+    /// When.
+    pub at: Instant,
 }
 
 impl Letter {
@@ -46,6 +49,8 @@ type Manner = Arc<dyn Fn(usize) -> Reaction + Send + Sync>;
 pub struct Receiver {
     pub url: String,
     got: Arc<Mutex<Vec<Letter>>>,
+    /// How often each event came.
+    times: Arc<Mutex<HashMap<String, usize>>>,
     manner: Arc<Mutex<Manner>>,
 }
 
@@ -56,6 +61,7 @@ impl Receiver {
         let receiver = Self {
             url: format!("http://{}/hooks", listener.local_addr().unwrap()),
             got: Arc::default(),
+            times: Arc::default(),
             manner: Arc::new(Mutex::new(Arc::new(manner))),
         };
         let serving = receiver.clone();
@@ -107,13 +113,16 @@ impl Receiver {
 
     fn take(&self, headers: BTreeMap<String, String>, body: String) -> Reaction {
         let manner = Arc::clone(&self.manner.lock().unwrap());
-        let mut got = self.got.lock().unwrap();
-        let id = headers.get("webhook-id").map_or("", String::as_str);
-        let reaction = manner(got.iter().filter(|letter| letter.id() == id).count());
-        got.push(Letter {
+        let id = headers.get("webhook-id").cloned().unwrap_or_default();
+        let mut times = self.times.lock().unwrap();
+        let before = times.entry(id).or_default();
+        let reaction = manner(*before);
+        *before += 1;
+        self.got.lock().unwrap().push(Letter {
             headers,
             body,
             reaction,
+            at: Instant::now(),
         });
         reaction
     }

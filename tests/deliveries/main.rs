@@ -12,6 +12,7 @@
 mod api;
 #[path = "../bed/mod.rs"]
 mod bed;
+mod neighbours;
 mod pass_on;
 mod signatures;
 

@@ -14,6 +14,7 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 mod checks;
+mod converge;
 mod crash;
 mod deliveries;
 mod feed;

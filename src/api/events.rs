@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 use super::answer;
 use super::edge::Edge;
 use super::headers::{self, LAST_EVENT_ID};
-use super::openapi::{Audio, Line, Ranged};
+use super::openapi::{Audio, Line, Ranged, Resuming};
 use super::query::{DEFAULT_LIMIT, MAX_LIMIT, Params};
 use super::values::{Wrong, count, line};
 use crate::domain::caller::Scope;
@@ -48,7 +48,7 @@ const EVENT_STREAM: &str = "text/event-stream";
         ("types" = inline(Option<Vec<Line<200>>>), Query, description = "Types or families, such as `call.*`; separate several by commas or repeat.", example = json!(["call.*"])),
         ("subject" = inline(Option<Vec<Line<200>>>), Query, description = "What they happened to: an identifier of a call or a verification, the provider's, or an account."),
         ("limit" = inline(Option<i64>), Query, description = "How many, at most; 50 if absent. A live feed has no limit.", minimum = 1, maximum = 500),
-        ("Last-Event-ID" = Option<EventId>, Header, description = "The last event that came before a live feed broke; instead of `after`."),
+        Resuming,
     ),
     responses((status = 200, description = "The events.", content(
         (EventPage = "application/json"),
@@ -65,6 +65,7 @@ pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {
         .one("limit", count(1..=MAX_LIMIT))
         .and_then(|limit| usize::try_from(limit).ok());
     params.finish()?;
+    query.after = last_event_id(edge.request().headers())?.or(query.after);
     match wanted(edge.request().headers())? {
         Form::Json => {
             let page = edge
@@ -74,7 +75,6 @@ pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {
             Ok(answer::page_after(&edge, &page.next_cursor.to_string(), &page))
         }
         Form::Stream => {
-            query.after = last_event_id(edge.request().headers())?.or(query.after);
             let now = edge.gateway().now();
             let follower = edge.gateway().clone().follow_events(caller.clone(), query).await?;
             Ok(HttpResponse::Ok()

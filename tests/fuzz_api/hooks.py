@@ -17,6 +17,7 @@ from schemathesis.openapi.checks import RejectedPositiveData
 # They depend on what stands behind the request, or on its size as a whole.
 PROBLEMS = {
     "body-too-large",
+    "cursor-expired",
     "destination-not-allowed",
     "headers-too-large",
     "idempotency-key-reused",
@@ -34,6 +35,8 @@ FIELDS = {
     r"/schedule_at": {"too_small"},
     r"/?(account|subscription)": {"unknown"},
     r"/code": {"invalid"},
+    # Names that the gateway has, which a pattern of characters does not tell.
+    r"/?(provider|types)": {"invalid"},
 }
 # Calls of the simulators end after some seconds.
 LIVE_SECONDS = 1

@@ -12,7 +12,7 @@ use utoipa::openapi::{Components, OpenApi as Document};
 use super::{accounts, calls, deliveries, events, history, problem, system, verifications, webhooks};
 use crate::domain::caller::Scope;
 
-pub use shapes::{AnyObject, Audio, Extra, IpAddress, Line, Moment, Paged, Ranged, Tag, Waiting, Windowed};
+pub use shapes::{AnyObject, Audio, Extra, IpAddress, Line, Moment, Paged, Ranged, Resuming, Tag, Waiting, Windowed};
 
 #[derive(OpenApi)]
 #[openapi(

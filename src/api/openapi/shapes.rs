@@ -9,6 +9,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::api::query::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::api::values::TAG_LENGTH;
+use crate::domain::ids::EventId;
 
 /// The parameters of every list.
 pub enum Paged {}
@@ -68,6 +69,16 @@ pub enum Ranged {}
 impl IntoParams for Ranged {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         vec![header("Range", "A range of bytes.", text().examples(["bytes=0-1023"]))]
+    }
+}
+
+/// What goes on with a feed that broke.
+pub enum Resuming {}
+
+impl IntoParams for Resuming {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let told = "The last event that came before a live feed broke; instead of `after`.";
+        vec![header("Last-Event-ID", told, EventId::schema())]
     }
 }
 

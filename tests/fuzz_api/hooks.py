@@ -36,7 +36,7 @@ FIELDS = {
     r"/?(account|subscription)": {"unknown"},
     r"/code": {"invalid"},
     # Names that the gateway has, which a pattern of characters does not tell.
-    r"/?(provider|types)": {"invalid"},
+    r"/?(provider|types)|Last-Event-ID": {"invalid"},
 }
 # Calls of the simulators end after some seconds.
 LIVE_SECONDS = 1

@@ -201,7 +201,7 @@ impl Gateway {
         }
     }
 
-    /// Finds an event in the log, the last time it stands there.
+    /// Finds an event in the log: of repeats close together the last, so that whoever goes on from there gets further.
     ///
     /// Its identifier tells when it was made; it was put into the log after that, and usually at once.
     pub(super) async fn find_event(&self, id: EventId) -> Result<Option<(Position, Bytes)>, Error> {

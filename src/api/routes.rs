@@ -28,11 +28,11 @@ pub fn routes(app: &mut ServiceConfig) {
     At::path("/verifications/{id}/cancel")
         .post(verifications::cancel)
         .add_to(app);
-    At::path("/webhooks/{account}/{secret}")
-        .post(webhooks::take)
-        .add_to(app);
     At::path("/webhooks/{account}/{kind}/{secret}")
         .post(webhooks::take_of_kind)
+        .add_to(app);
+    At::path("/webhooks/{account}/{secret}")
+        .post(webhooks::take)
         .add_to(app);
     At::path("/calls").get(calls::list).post(calls::place).add_to(app);
     At::path("/calls/{id}").get(calls::get).add_to(app);

@@ -73,7 +73,7 @@ pub struct Upstream {
 impl Upstream {
     /// Makes the way to an account; connects nowhere.
     pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Self {
-        let account = SharedString::from_shared(settings.account.as_str().into());
+        let account = SharedString::from_shared(settings.account.shared());
         Self {
             drifts: Drifts::new(account.clone()),
             account,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::follow_call::recording_failed;
@@ -51,6 +51,8 @@ pub(super) struct Tail {
     sender: broadcast::Sender<Arc<Logged>>,
     /// Whether everything that comes into the log is sent from now on.
     running: watch::Sender<bool>,
+    /// Told of everybody who begins to listen.
+    joined: Notify,
     closed: CancellationToken,
 }
 
@@ -59,8 +61,37 @@ impl Tail {
         Self {
             sender: broadcast::channel(BEHIND).0,
             running: watch::Sender::new(false),
+            joined: Notify::new(),
             closed: CancellationToken::new(),
         }
+    }
+
+    fn is_heard(&self) -> bool {
+        self.sender.receiver_count() > 0
+    }
+
+    /// Whoever listens from now on gets everything that the log gets, once `running` says so.
+    fn listen(&self) -> broadcast::Receiver<Arc<Logged>> {
+        let receiver = self.sender.subscribe();
+        self.joined.notify_one();
+        receiver
+    }
+
+    /// Stops sending while nobody listens; says whether it did.
+    async fn rest(&self) -> bool {
+        if self.is_heard() {
+            return false;
+        }
+        self.running.send_replace(false);
+        // Whoever came just before may have seen it running, and counts on it.
+        if self.is_heard() {
+            self.running.send_replace(true);
+            return false;
+        }
+        while !self.is_heard() {
+            self.joined.notified().await;
+        }
+        true
     }
 }
 
@@ -116,7 +147,7 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::events`].
     pub async fn follow_events(self: Arc<Self>, caller: Arc<Caller>, query: EventQuery) -> Result<Follower, Error> {
-        let live = self.tail.sender.subscribe();
+        let live = self.tail.listen();
         let position = match query.after {
             Some(id) => self.place_of(id).await?,
             None => self.store.end(&keys::events()).await?,
@@ -155,8 +186,11 @@ impl Gateway {
         self.tail.closed.cancel();
     }
 
-    async fn tail_once(&self, position: Option<Position>) -> Result<Position, Error> {
+    async fn tail_once(&self, mut position: Option<Position>) -> Result<Position, Error> {
         let log = keys::events();
+        if self.tail.rest().await {
+            position = None;
+        }
         let Some(position) = position else {
             let end = self.store.end(&log).await?;
             self.tail.running.send_replace(true);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use metrics::SharedString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -16,6 +17,7 @@ use crate::domain::error::{Error, Problem};
 use crate::domain::time::Timestamp;
 use crate::providers::port::{Authentic, News, Notice, Unreadable};
 use crate::store::keys;
+use crate::telemetry::metric;
 
 /// A webhook as it waits to be applied.
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,9 +90,11 @@ impl Gateway {
         };
         let authentic = Authentic::check(ring, secret, kind, &body, now).ok_or_else(Error::not_found)?;
         let kinds = webhooks.kinds();
-        if kind.map_or(!kinds.is_empty(), |kind| !kinds.contains(&kind)) {
-            return Err(Error::not_found());
-        }
+        let shown = match kind {
+            Some(kind) => kinds.iter().copied().find(|known| *known == kind),
+            None => kinds.is_empty().then_some("all"),
+        };
+        let shown = shown.ok_or_else(Error::not_found)?;
         let (content, outcome) = match webhooks.parse(&authentic) {
             Ok(notices) => {
                 let redacted = webhooks.redacted_fields();
@@ -115,13 +119,10 @@ impl Gateway {
             };
             self.store.append(&keys::inbox(), encode(&taken)?).await?;
         }
-        metrics::counter!("switchboard_webhooks_total", "account" => name.to_string(), "outcome" => outcome)
+        let account = SharedString::from_shared(name.shared());
+        metrics::counter!("switchboard_webhooks_total", "account" => account.clone(), "outcome" => outcome)
             .increment(1);
-        let stamp = metrics::gauge!(
-            "switchboard_webhook_last_received_timestamp_seconds",
-            "account" => name.to_string(),
-            "kind" => kind.unwrap_or("all").to_owned()
-        );
+        let stamp = metrics::gauge!(metric::WEBHOOK_LAST_RECEIVED, "account" => account, "kind" => shown);
         #[allow(clippy::cast_precision_loss)]
         stamp.set(now.as_millis() as f64 / 1000.0);
         Ok(())

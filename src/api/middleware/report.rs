@@ -1,9 +1,11 @@
 //! The note of one request in the access log and the metrics.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use actix_web::http::{Method, StatusCode};
-use metrics::{counter, histogram};
+use metrics::{Counter, Histogram, counter, histogram};
 
 use crate::api::edge::Visit;
 use crate::telemetry::metric;
@@ -37,21 +39,55 @@ impl Report {
     /// Writes the note. The path itself is in none: it holds identifiers and secrets.
     pub fn end(self, visit: &Visit, status: StatusCode, timing: Timing) {
         let total = self.begun.elapsed();
-        let (method, route) = (self.method, visit.route().to_owned());
         tracing::info!(
-            method,
-            route,
+            method = self.method,
+            route = visit.route(),
             status = status.as_u16(),
             ms = millis(total),
             tenant = visit.tenant(),
             request_id = visit.request_id,
             "answered"
         );
-        let overhead = total.saturating_sub(timing.upstream);
-        histogram!(metric::HTTP_REQUEST_DURATION, "method" => method, "route" => route.clone()).record(total);
-        histogram!(metric::OVERHEAD_DURATION, "method" => method, "route" => route.clone()).record(overhead);
-        counter!(metric::HTTP_REQUESTS, "method" => method, "route" => route, "status" => status.as_str().to_owned())
-            .increment(1);
+        Meters::with(visit.route(), (self.method, status), |meters| {
+            meters.duration.record(total);
+            meters.overhead.record(total.saturating_sub(timing.upstream));
+            meters.answered.increment(1);
+        });
+    }
+}
+
+thread_local! {
+    /// By route, then by method and status.
+    static METERS: RefCell<HashMap<String, HashMap<(&'static str, StatusCode), Meters>>> = RefCell::default();
+}
+
+/// What counts the answers of one kind. Finding a metric by its labels costs more than counting, so it is found once.
+struct Meters {
+    duration: Histogram,
+    overhead: Histogram,
+    answered: Counter,
+}
+
+impl Meters {
+    fn with(route: &str, kind: (&'static str, StatusCode), note: impl FnOnce(&Self)) {
+        METERS.with_borrow_mut(|routes| {
+            if !routes.contains_key(route) {
+                routes.insert(route.to_owned(), HashMap::new());
+            }
+            if let Some(kinds) = routes.get_mut(route) {
+                note(kinds.entry(kind).or_insert_with(|| Self::of(route, kind)));
+            }
+        });
+    }
+
+    fn of(route: &str, (method, status): (&'static str, StatusCode)) -> Self {
+        let labels = [("method", method.to_owned()), ("route", route.to_owned())];
+        let status = status.as_str().to_owned();
+        Self {
+            duration: histogram!(metric::HTTP_REQUEST_DURATION, &labels),
+            overhead: histogram!(metric::OVERHEAD_DURATION, &labels),
+            answered: counter!(metric::HTTP_REQUESTS, "method" => method, "route" => route.to_owned(), "status" => status),
+        }
     }
 }
 

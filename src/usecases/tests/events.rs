@@ -84,6 +84,17 @@ async fn told(bed: &Bed, tenant: &str, query: &EventQuery) -> Vec<Event> {
 }
 
 /// Waits until as many events are in the log.
+/// Waits until the log tells of a call.
+async fn told_of(bed: &Bed, call: CallId) {
+    let query = EventQuery {
+        subject: vec![call.to_string()],
+        ..EventQuery::default()
+    };
+    while told(bed, "acme", &query).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn kinds(bed: &Bed, tenant: &str, count: usize) -> Vec<EventType> {
     let waited = tokio::time::timeout(Duration::from_secs(10), async {
         loop {
@@ -389,6 +400,28 @@ async fn a_follower_that_came_before_the_tail_misses_nothing() {
     stop.cancel();
     publishing.await.unwrap();
     working.await.unwrap();
+}
+
+/// The tail rests while nobody listens, so every one who comes wakes it and everyone who goes lets it rest.
+#[tokio::test]
+async fn followers_that_come_and_go_each_hear_what_happens_from_then_on() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "[calls]\nautomated_calls_per_number = false\n");
+    let working = Working::start(&bed);
+    let acme = Arc::new(caller("acme"));
+    for _ in 0..50 {
+        let unheard = place(&bed, "acme").await;
+        told_of(&bed, unheard).await;
+        let follow = Arc::clone(&bed.gateway).follow_events(Arc::clone(&acme), EventQuery::default());
+        let mut follower = follow.await.unwrap();
+        for _ in 0..2 {
+            let call = place(&bed, "acme").await;
+            let heard = tokio::time::timeout(Duration::from_secs(10), follower.next()).await;
+            let heard = heard.expect("it is heard").unwrap().unwrap();
+            assert_eq!(heard.event.subject, call.to_string());
+        }
+    }
+    working.end().await;
 }
 
 #[tokio::test]

@@ -56,9 +56,12 @@ impl Report {
     }
 }
 
+/// The method and the status of an answer.
+type Kind = (&'static str, StatusCode);
+
 thread_local! {
-    /// By route, then by method and status.
-    static METERS: RefCell<HashMap<String, HashMap<(&'static str, StatusCode), Meters>>> = RefCell::default();
+    /// By route.
+    static METERS: RefCell<HashMap<String, HashMap<Kind, Meters>>> = RefCell::default();
 }
 
 /// What counts the answers of one kind. Finding a metric by its labels costs more than counting, so it is found once.
@@ -69,7 +72,7 @@ struct Meters {
 }
 
 impl Meters {
-    fn with(route: &str, kind: (&'static str, StatusCode), note: impl FnOnce(&Self)) {
+    fn with(route: &str, kind: Kind, note: impl FnOnce(&Self)) {
         METERS.with_borrow_mut(|routes| {
             if !routes.contains_key(route) {
                 routes.insert(route.to_owned(), HashMap::new());
@@ -80,7 +83,7 @@ impl Meters {
         });
     }
 
-    fn of(route: &str, (method, status): (&'static str, StatusCode)) -> Self {
+    fn of(route: &str, (method, status): Kind) -> Self {
         let labels = [("method", method.to_owned()), ("route", route.to_owned())];
         let status = status.as_str().to_owned();
         Self {

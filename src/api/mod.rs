@@ -8,6 +8,7 @@ mod calls;
 mod deliveries;
 mod edge;
 mod events;
+mod export;
 mod headers;
 mod history;
 mod json;

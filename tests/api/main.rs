@@ -10,6 +10,7 @@ mod bodies;
 mod calls;
 mod document;
 mod examples;
+mod export;
 mod garbage;
 mod gone;
 mod history;

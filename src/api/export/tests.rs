@@ -52,7 +52,10 @@ fn cells(text: &[u8], delimiter: u8) -> impl Fn(&str) -> String {
 fn the_order_of_the_columns_is_frozen() {
     let names: Vec<_> = COLUMNS.iter().map(|(name, _)| *name).collect();
     let promised: Vec<_> = include_str!("../../../docs/history-columns.txt").lines().collect();
-    assert!(names.starts_with(&promised), "a new column comes last; none goes and none moves");
+    assert!(
+        names.starts_with(&promised),
+        "a new column comes last; none goes and none moves"
+    );
     assert_eq!(names, promised, "a new column is put into docs/history-columns.txt");
 }
 

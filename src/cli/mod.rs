@@ -44,6 +44,14 @@ enum Command {
     /// Prints a token signed with a configured key.
     Token(token::Options),
     /// Writes a gateway's history to a file.
+    ///
+    /// It is read through the API, day by day, newest first, into OUTPUT.part, which becomes OUTPUT when everything is there; an
+    /// OUTPUT that exists is replaced. A day that does not come to its end is read again, and a gateway that is away is waited
+    /// for. After Ctrl-C, or whatever ended the command, the same command goes on where the last whole day ended, and the file
+    /// is the same as without the interruption.
+    ///
+    /// Exit codes: 0 complete; 1 nothing is exported, the reason is on standard error; 2 wrong usage; 3 partial: the same
+    /// command goes on.
     Export(export::Options),
     /// Prints the OpenAPI document.
     Openapi,

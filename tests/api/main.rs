@@ -14,6 +14,7 @@ mod export;
 mod garbage;
 mod gone;
 mod history;
+mod recordings;
 mod refusals;
 mod site;
 mod verifications;

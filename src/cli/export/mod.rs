@@ -29,16 +29,8 @@ use progress::Progress;
 /// The exit code of an export that is to be gone on with.
 const PARTIAL: u8 = 3;
 
-/// Writes a gateway's history to a file, newest first, as the API gives it.
-///
-/// It is read day by day into OUTPUT.part, which becomes OUTPUT when everything is there. What a day's reading does not bring to its
-/// end is read again, also while the gateway is away. After Ctrl-C, or whatever ended the command, the same command goes on where
-/// the last whole day ended, and the file is the same as without the interruption. An OUTPUT that exists is replaced.
-///
-/// Exit codes: 0 complete; 1 nothing is exported, the reason is on standard error; 2 wrong usage; 3 partial: the same command
-/// goes on.
+/// What to export, and where to.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub(super) struct Options {
     /// Where the gateway is, such as https://gateway.example.com.
     #[arg(long)]

@@ -1,5 +1,6 @@
-//! How far an export is, for whoever watches. Nothing is drawn where standard error is no terminal.
+//! How far an export is, for whoever watches. Where standard error is no terminal, only what holds it up is told.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
@@ -37,8 +38,12 @@ impl Progress {
 
     /// The gateway is waited for.
     pub(super) fn waits(&self, error: &DownloadError, pause: Duration) {
-        let seconds = pause.as_secs_f32();
-        self.0.set_message(format!("{error}; once more in {seconds:.0} s"));
+        let told = format!("{error}; once more in {:.1} s", pause.as_secs_f32());
+        if self.0.is_hidden() {
+            // Where standard error is closed there is nobody left to tell.
+            let _ = writeln!(std::io::stderr().lock(), "{told}");
+        }
+        self.0.set_message(told);
     }
 
     /// Everything is read.

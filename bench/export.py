@@ -89,7 +89,7 @@ def curl(*arguments):
     """Runs curl on the second core; returns the seconds it took."""
     begun = time.perf_counter()
     pin = lambda: os.sched_setaffinity(0, REST)
-    done = subprocess.run(["curl", "-sS", "--fail", *arguments], preexec_fn=pin)
+    done = subprocess.run(["curl", "-sS", "--no-progress-meter", "--fail", *arguments], preexec_fn=pin)
     if done.returncode:
         raise SystemExit(f"curl ended with {done.returncode}")
     return time.perf_counter() - begun

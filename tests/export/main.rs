@@ -112,6 +112,13 @@ async fn what_is_refused_leaves_nothing_and_tells_no_token() {
     let wrong = site.export("history", "xml").output().await.unwrap();
     assert_eq!(wrong.status.code(), Some(2));
     assert!(!String::from_utf8(wrong.stderr).unwrap().contains(&site.token()));
+    let backwards = site
+        .export_since("history", "csv", "2020-06-01")
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(backwards.status.code(), Some(1));
+    assert!(!site.file("history.part").exists());
     let help = site.export("history", "csv").arg("--help").output().await.unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     assert!(

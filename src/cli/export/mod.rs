@@ -123,9 +123,8 @@ async fn export(options: &Options) -> anyhow::Result<Ended> {
         time_zone: options.time_zone.clone(),
     };
     let download = Download::new(options.url.clone(), options.token.expose_secret())?;
-    let mut part = Part::open(&options.output, asked, || {
-        days::range(&options.since, &options.until, zone.clone(), now())
-    })?;
+    let window = days::range(&options.since, &options.until, zone.clone(), now())?;
+    let mut part = Part::open(&options.output, asked, window)?;
     let days = days::split(part.range(), &zone);
     let progress = Progress::new(days.len(), part.days(), part.rows());
     for day in days.into_iter().skip(part.days()) {

@@ -50,15 +50,11 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Opens the part of `output`: where it was left, or anew for the window that `range` tells.
+    /// Opens the part of `output`: where it was left, or anew for a window.
     ///
     /// # Errors
     /// Where the part is another export's, or another process writes it.
-    pub(super) fn open(
-        output: &Path,
-        asked: Asked,
-        range: impl FnOnce() -> anyhow::Result<Window>,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn open(output: &Path, asked: Asked, window: Window) -> anyhow::Result<Self> {
         let path = beside(output, "part");
         let file = OpenOptions::new()
             .write(true)
@@ -78,7 +74,7 @@ impl Part {
                 );
                 state
             }
-            None => State::new(asked, range()?),
+            None => State::new(asked, window),
         };
         let mut part = Self {
             file,
@@ -259,11 +255,16 @@ mod tests {
     }
 
     fn open(output: &Path, format: &str) -> anyhow::Result<Part> {
+        open_for(output, format, 1)
+    }
+
+    /// For a window that ends at this millisecond.
+    fn open_for(output: &Path, format: &str, end: i64) -> anyhow::Result<Part> {
         let window = Window {
             since: Timestamp::from_millis(0),
-            until: Timestamp::from_millis(1),
+            until: Timestamp::from_millis(end),
         };
-        Part::open(output, asked(format), || Ok(window))
+        Part::open(output, asked(format), window)
     }
 
     #[test]
@@ -280,8 +281,8 @@ mod tests {
         part.write(b"id,name\r\n3,").unwrap();
         drop(part);
 
-        let again = Part::open(&output, asked("csv"), || anyhow::bail!("the window is known"));
-        let mut part = again.unwrap();
+        let mut part = open_for(&output, "csv", 2).unwrap();
+        assert_eq!(part.range().until.as_millis(), 1, "what `today` meant then");
         assert_eq!((part.days(), part.rows()), (1, 2));
         part.write(b"id,name\r\n3,d\r\n").unwrap();
         part.roll_back().unwrap();

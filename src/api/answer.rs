@@ -99,12 +99,14 @@ fn next_link(path: &str, query: &str, (name, place): (&str, &str)) -> String {
 pub fn recording(recording: Recording) -> HttpResponse {
     let status = StatusCode::from_u16(recording.status).unwrap_or(StatusCode::OK);
     let mut response = HttpResponse::build(status);
-    response
-        .insert_header((CONTENT_TYPE, recording.content_type))
-        .insert_header((ACCEPT_RANGES, "bytes"));
+    response.insert_header((ACCEPT_RANGES, "bytes"));
     if let Some(range) = recording.content_range {
         response.insert_header((CONTENT_RANGE, range));
     }
+    if status == StatusCode::RANGE_NOT_SATISFIABLE {
+        return response.finish();
+    }
+    response.insert_header((CONTENT_TYPE, recording.content_type));
     match recording.content_length {
         Some(length) => response.body(SizedStream::new(length, recording.body)),
         None => response.streaming(recording.body),

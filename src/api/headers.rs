@@ -78,6 +78,44 @@ pub fn accepts(headers: &HeaderMap, media: &str) -> bool {
     })
 }
 
+/// Which of `offers` the caller likes best (RFC 9110 §12.5.1); of equals, and without `Accept`, the first.
+pub fn preferred<T: Copy>(headers: &HeaderMap, offers: &[(&str, T)]) -> Option<T> {
+    if !headers.contains_key(ACCEPT) {
+        return offers.first().map(|(_, offer)| *offer);
+    }
+    let values = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    let ranges: Vec<&str> = values.flat_map(|value| value.split(',')).collect();
+    let liked = offers.iter().map(|(media, offer)| (liking(&ranges, media), *offer));
+    let best = liked.rev().max_by_key(|(liking, _)| *liking)?;
+    (best.0 > 0).then_some(best.1)
+}
+
+/// How much a media type is liked, in thousandths: as the range says that names it most closely.
+fn liking(ranges: &[&str], media: &str) -> u16 {
+    let family = media.split_once('/').map_or(media, |(family, _)| family);
+    let closeness = |range: &str| match range {
+        _ if range.eq_ignore_ascii_case(media) => Some(2),
+        "*/*" => Some(0),
+        _ => {
+            let named = range.strip_suffix("/*")?;
+            named.eq_ignore_ascii_case(family).then_some(1)
+        }
+    };
+    let fitting = ranges.iter().filter_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let closeness = closeness(parts.next()?)?;
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        Some((closeness, weight.map_or(1000, thousandths)))
+    });
+    fitting.max().map_or(0, |(_, weight)| weight)
+}
+
+/// A weight such as `0.8`; one that cannot be read is none.
+fn thousandths(weight: &str) -> u16 {
+    let weight = weight.parse::<f32>().ok().filter(|weight| (0.0..=1.0).contains(weight));
+    weight.map_or(0, |weight| (weight * 1000.0) as u16)
+}
+
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name);
     match (values.next(), values.next()) {
@@ -171,6 +209,35 @@ mod tests {
         ];
         for other in others {
             assert_eq!(range(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn of_several_media_types_the_one_liked_best_is_given() {
+        let offers = [
+            ("application/json", 'j'),
+            ("text/csv", 'c'),
+            ("application/x-ndjson", 'n'),
+        ];
+        let given = |values: &[&str]| preferred(&with(&ACCEPT, values), &offers);
+        for (accept, format) in [
+            (&[][..], Some('j')),
+            (&["*/*"], Some('j')),
+            (&["text/html, */*;q=0.8"], Some('j')),
+            (&["text/csv"], Some('c')),
+            (&["Text/CSV; charset=utf-8; header=present"], Some('c')),
+            (&["text/*"], Some('c')),
+            (&["text/csv, application/json;q=0.5"], Some('c')),
+            (&["text/csv;q=0.4, application/json;q=0.5"], Some('j')),
+            (&["application/json;q=0, */*"], Some('c')),
+            (&["application/*"], Some('j')),
+            (&["application/x-ndjson", "text/csv;q=0.9"], Some('n')),
+            (&["image/png"], None),
+            (&["text/csv;q=0"], None),
+            (&["text/csv;q=much"], None),
+            (&[""], None),
+        ] {
+            assert_eq!(given(accept), format, "{accept:?}");
         }
     }
 

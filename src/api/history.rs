@@ -1,12 +1,12 @@
 //! `/history`: the call records of every account the caller may see.
 
-use actix_web::http::header::ACCEPT;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::answer;
 use super::edge::Edge;
+use super::export::{self, Dialect, Format, Wanted};
 use super::headers;
 use super::openapi::{Extra, Line, Moment, Paged, Ranged, Tag};
 use super::query::Params;
@@ -66,6 +66,15 @@ impl From<HistoryPage> for HistoryList {
 /// Without a window the records of today are listed; a window has at most 92 days. To go on, repeat every parameter but
 /// `limit` with the cursor; a page may be short and still be followed by another. A source that fails is 503
 /// `source-unavailable`, unless `partial=true`.
+///
+/// As `text/csv` or `application/x-ndjson` the whole window comes as one stream, over HTTP/1.1, without `limit`, `cursor` and
+/// `partial=true`. A source that fails before the first record is 503; later the connection is cut off and the body stays
+/// without its last chunk, so a stream that ends well has everything.
+///
+/// CSV is RFC 4180 in UTF-8 with a row of names. The columns are always the same and in the same order, new ones come last:
+/// what has parts has a column for each (`agent_id`, `price_amount`), lists and `custom_fields` are JSON, unknown values are
+/// empty. A cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return has `'` put before it, unless it is a
+/// number in E.164.
 #[utoipa::path(
     get,
     path = "/history",
@@ -91,20 +100,32 @@ impl From<HistoryPage> for HistoryList {
         ("provider_ref" = inline(Option<Vec<Line<200>>>), Query, description = "The provider's identifier."),
         ("include" = inline(Option<Extra>), Query, description = "`raw` adds the provider's own row; needs the scope `history:raw`."),
         ("partial" = Option<bool>, Query, description = "Go on where a source fails; its rows come in later pages."),
+        ("format" = inline(Option<Format>), Query, description = "A page (`json`) or the whole window as a stream; wins over `Accept`."),
+        ("dialect" = inline(Option<Dialect>), Query, description = "How CSV is written. `excel-br`: semicolons, decimal commas, a byte order mark, times as `dd/mm/yyyy hh:mm:ss` in the configured zone."),
         Paged,
     ),
-    responses((status = 200, description = "A page of records.", body = HistoryList, headers(
+    responses((status = 200, description = "A page of records, or all of them.", content(
+        (HistoryList = "application/json"),
+        (String = "text/csv", example = "id,call_id,tenant,provider,account\r\nrec_AQd6ZW52aWE,,acme,zenvia,zenvia-br\r\n"),
+        (String = "application/x-ndjson", example = "{\"id\":\"rec_AQd6ZW52aWE\",\"call_id\":null,\"tenant\":\"acme\"}\n"),
+    ), headers(
         ("Link" = String, description = "The next page, `rel=\"next\"`."),
+        ("Content-Disposition" = String, description = "Of a stream: a name for the file."),
     ))),
 )]
 pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {
     let caller = edge.caller(Scope::HistoryRead)?;
     let mut params = edge.params();
+    let wanted = Wanted::read(&mut params, edge.request().headers());
     let query = read_query(&mut params, edge.region(), &edge.days());
     let paging = params.paging();
+    wanted.refuse_partial(&mut params, &query);
     params.finish()?;
     allow_raw(&caller, query.raw)?;
-    require_json(edge.request())?;
+    if wanted.is_stream() {
+        return export::answer(&edge, caller, query, &wanted).await;
+    }
+    wanted.format.ok_or_else(export::not_acceptable)?;
     let list = HistoryList::from(edge.gateway().history(&caller, query, paging).await?);
     Ok(answer::page(&edge, list.next_cursor.as_deref(), &list))
 }
@@ -150,6 +171,7 @@ pub async fn get(edge: Edge) -> Result<HttpResponse, Error> {
     responses(
         (status = 200, description = "The audio.", content_type = "audio/*", body = super::openapi::Audio, headers(("Accept-Ranges" = String, description = "`bytes`."))),
         (status = 206, description = "The range asked for.", content_type = "audio/*", body = super::openapi::Audio, headers(("Content-Range" = String, description = "The range given."))),
+        (status = 416, description = "The range lies behind the end; there is no body.", headers(("Content-Range" = String, description = "`bytes */` and the length."))),
     ),
 )]
 pub async fn recording(edge: Edge) -> Result<HttpResponse, Error> {
@@ -214,18 +236,6 @@ fn allow_raw(caller: &Caller, raw: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// A caller who wants another format must not take JSON for it.
-fn require_json(request: &HttpRequest) -> Result<(), Error> {
-    let headers = request.headers();
-    if !headers.contains_key(ACCEPT) || headers::accepts(headers, "application/json") {
-        return Ok(());
-    }
-    Err(Error::new(
-        Problem::NotAcceptable,
-        "The history is given as application/json.",
-    ))
-}
-
 fn record_id(edge: &Edge) -> Result<String, Error> {
     let id: String = edge.id("id")?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
@@ -236,7 +246,6 @@ fn record_id(edge: &Edge) -> Result<String, Error> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use actix_web::test::TestRequest;
     use jiff::tz::TimeZone;
 
     use super::*;
@@ -274,14 +283,5 @@ mod tests {
         assert!(read("include=raw").unwrap().raw);
         assert!(!read("").unwrap().raw);
         assert!(read("include=all").is_err());
-    }
-
-    #[test]
-    fn formats_other_than_json_are_refused_and_not_ignored() {
-        let accepts =
-            |accept: &str| require_json(&TestRequest::get().insert_header((ACCEPT, accept)).to_http_request()).is_ok();
-        assert!(accepts("*/*") && accepts("text/csv, application/json;q=0.5") && accepts("application/*"));
-        assert!(!accepts("text/csv") && !accepts("application/x-ndjson"));
-        assert!(require_json(&TestRequest::get().to_http_request()).is_ok());
     }
 }

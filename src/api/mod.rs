@@ -8,6 +8,7 @@ mod calls;
 mod deliveries;
 mod edge;
 mod events;
+mod export;
 mod headers;
 mod history;
 mod json;
@@ -39,6 +40,8 @@ use crate::usecases::Gateway;
 pub use auth::Authenticator;
 pub use openapi::document;
 pub use routes::{management_routes, routes};
+pub use values::Wrong;
+pub use window::{Days, When};
 
 /// How long the head of a request may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);

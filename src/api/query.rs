@@ -90,7 +90,12 @@ impl Params {
 
     /// Whether a walk goes on, whose window was checked when it began; what `today` means may have changed since.
     pub fn goes_on(&self) -> bool {
-        self.pairs.iter().any(|(name, _)| name == "cursor")
+        self.is_given("cursor")
+    }
+
+    /// Whether a parameter is there and not read yet.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(given, _)| given == name)
     }
 
     /// Notes that a parameter is wrong.

@@ -3,6 +3,7 @@
 mod capabilities;
 mod check_config;
 mod dev;
+mod export;
 mod openapi;
 mod serve;
 mod simulate;
@@ -42,6 +43,16 @@ enum Command {
     Webhooks(webhooks::Options),
     /// Prints a token signed with a configured key.
     Token(token::Options),
+    /// Writes a gateway's history to a file.
+    ///
+    /// It is read through the API, day by day, newest first, into OUTPUT.part, which becomes OUTPUT when everything is there; an
+    /// OUTPUT that exists is replaced. A day that does not come to its end is read again, and a gateway that is away is waited
+    /// for. After Ctrl-C, or whatever ended the command, the same command goes on where the last whole day ended, and the file
+    /// is the same as without the interruption.
+    ///
+    /// Exit codes: 0 complete; 1 nothing is exported, the reason is on standard error; 2 wrong usage; 3 partial: the same
+    /// command goes on.
+    Export(export::Options),
     /// Prints the OpenAPI document.
     Openapi,
     /// Prints which provider can do what.
@@ -71,6 +82,10 @@ pub fn run() -> ExitCode {
         Command::CheckConfig(files) => check_config::run(&files),
         Command::Webhooks(options) => webhooks::run(&options),
         Command::Token(options) => token::run(&options),
+        Command::Export(options) => match export::run(options) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Openapi => openapi::run(),
         Command::Capabilities => capabilities::run(),
     };
@@ -94,7 +109,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 /// Runs `work` on a runtime of as many threads as the machine has cores.
-fn block_on<F: Future<Output = anyhow::Result<()>>>(workers: usize, work: F) -> anyhow::Result<()> {
+fn block_on<T, F: Future<Output = anyhow::Result<T>>>(workers: usize, work: F) -> anyhow::Result<T> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if workers > 0 {
         runtime.worker_threads(workers);

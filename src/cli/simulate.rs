@@ -26,6 +26,10 @@ pub(super) struct Options {
     /// The token Positus accepts.
     #[arg(long, default_value = POSITUS_TOKEN)]
     positus_token: String,
+    /// Gives Evolux so many rows of its dialler report, over the 30 days before today in UTC, instead of a few hundred. They
+    /// are computed when they are asked for.
+    #[arg(long)]
+    evolux_rows: Option<u32>,
 }
 
 impl Options {
@@ -37,7 +41,19 @@ impl Options {
             zenvia_token: ZENVIA_TOKEN.to_owned(),
             evolux_token: EVOLUX_TOKEN.to_owned(),
             positus_token: POSITUS_TOKEN.to_owned(),
+            evolux_rows: None,
         }
+    }
+
+    /// The rows that are not kept.
+    #[expect(clippy::disallowed_methods, reason = "a command runs by the clock of the machine")]
+    fn bulk(&self) -> Option<evolux::Bulk> {
+        let now = jiff::Timestamp::now().as_second();
+        Some(evolux::Bulk {
+            rows: self.evolux_rows?,
+            days: 30,
+            until: jiff::Timestamp::from_second(now - now.rem_euclid(86_400)).ok()?,
+        })
     }
 }
 
@@ -112,6 +128,7 @@ impl Simulators {
         let evolux = evolux::start(evolux::Options {
             bind: addresses.evolux,
             tokens: vec![tokens.evolux_token.clone()],
+            bulk: tokens.bulk(),
             ..evolux::Options::default()
         });
         let positus = positus::start(positus::Options {

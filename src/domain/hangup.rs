@@ -3,20 +3,22 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Who ended the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum HangupBy {
-    /// Leg A: the party rung first.
-    Caller,
-    /// Leg B.
-    Callee,
-    /// The call centre's agent.
-    Agent,
-    /// This gateway, on a caller's request.
-    Gateway,
-    /// The provider or its network.
-    Provider,
+use super::words::words;
+
+words! {
+    /// Who ended the call.
+    HangupBy {
+        /// Leg A: the party rung first.
+        Caller = "caller",
+        /// Leg B.
+        Callee = "callee",
+        /// The call centre's agent.
+        Agent = "agent",
+        /// This gateway, on a caller's request.
+        Gateway = "gateway",
+        /// The provider or its network.
+        Provider = "provider",
+    }
 }
 
 /// Why and by whom a call was ended.

@@ -55,6 +55,11 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(seconds.saturating_mul(1000)))
     }
 
+    /// The last instant before this one.
+    pub const fn before(self) -> Self {
+        Self::from_millis(self.0.saturating_sub(1))
+    }
+
     /// Whole seconds from `earlier` to this instant, fractions rounded up; zero if `earlier` is later.
     pub fn seconds_since(self, earlier: Self) -> u64 {
         let millis = self.0.saturating_sub(earlier.0).max(0);

@@ -105,7 +105,7 @@ impl Upstream {
 
     /// Sends a request whose answer is audio, and returns when it begins to come.
     ///
-    /// `judge` reads any other answer: a status other than 200 and 206, or text. Repetitions are those of
+    /// `judge` reads any other answer: a status other than 200, 206 and 416, or another media type. Repetitions are those of
     /// [`Upstream::exchange`]. The audio takes no place among the exchanges under way; its stream ends with a
     /// failure when it breaks off or stays silent for the time an exchange may take.
     ///

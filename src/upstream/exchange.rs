@@ -197,7 +197,7 @@ impl Rejection {
 
 /// An answer whose body is still on its way.
 pub struct Streamed {
-    /// The HTTP status, 200 or 206.
+    /// The HTTP status: 200, 206, or 416 for a range behind the end.
     pub status: u16,
     /// The media type.
     pub content_type: Option<String>,

@@ -7,6 +7,7 @@
 mod budget;
 mod client;
 mod credentials;
+mod download;
 mod drift;
 mod exchange;
 mod guard;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use client::{Settings, Upstream};
 pub use credentials::KeyUsage;
+pub use download::{Download, DownloadError};
 pub use drift::{Drift, DriftCount, DriftKind};
 pub use reqwest::Method;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use jiff::fmt::rfc2822;
-use reqwest::Response;
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
 use tokio::time::timeout;
 
 use super::exchange::{Answer, Rejection, Streamed};
@@ -60,18 +60,33 @@ impl<J: Fn(&Answer) -> Rejection + Sync> Reading for Opening<J> {
         if is_audio(&response) {
             return Ok(streamed(operation, response, self.idle));
         }
+        if let Some(told) = beyond_the_end(&response) {
+            return Ok(told);
+        }
         let answer = answer(operation, response, now).await?;
         Err(rejected(operation, (self.judge)(&answer), &answer))
     }
 }
 
-/// Whether this is a recording, by what it is not: providers send errors with status 200 too, as text.
+/// Whether this is a recording. Providers send errors with status 200 too, as text; servers of files that know no audio
+/// call it bytes, or nothing at all.
 fn is_audio(response: &Response) -> bool {
-    let text = text(response.headers(), &CONTENT_TYPE).is_some_and(|media_type| {
+    let audio = text(response.headers(), &CONTENT_TYPE).is_none_or(|media_type| {
         let media_type = media_type.to_ascii_lowercase();
-        media_type.starts_with("text/") || media_type.starts_with("application/json")
+        media_type.starts_with("audio/") || media_type.contains("/octet-stream")
     });
-    matches!(response.status().as_u16(), 200 | 206) && !text
+    matches!(response.status().as_u16(), 200 | 206) && audio
+}
+
+/// Of a range that lies behind the end only the length is told.
+fn beyond_the_end(response: &Response) -> Option<Streamed> {
+    (response.status() == StatusCode::RANGE_NOT_SATISFIABLE).then(|| Streamed {
+        status: response.status().as_u16(),
+        content_type: None,
+        content_length: Some(0),
+        content_range: text(response.headers(), &CONTENT_RANGE),
+        body: stream::empty().boxed(),
+    })
 }
 
 fn streamed(operation: &'static str, response: Response, idle: Duration) -> Streamed {

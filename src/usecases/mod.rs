@@ -6,6 +6,7 @@ mod bind;
 mod check_code;
 mod control_call;
 pub mod delivery_ledger;
+mod export_history;
 mod follow_call;
 mod follow_inbox;
 mod follow_verification;

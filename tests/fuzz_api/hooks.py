@@ -35,6 +35,8 @@ FIELDS = {
     r"/schedule_at": {"too_small"},
     r"/?(account|subscription)": {"unknown"},
     r"/code": {"invalid"},
+    # A stream has no pages, and only a table has a dialect.
+    r"limit|cursor|partial|dialect": {"not_allowed"},
     # Names that the gateway has, which a pattern of characters does not tell.
     r"/?(provider|types)|Last-Event-ID": {"invalid"},
 }

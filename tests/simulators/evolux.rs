@@ -1,5 +1,6 @@
 //! Evolux: reports, calls without an id, and the ways in which its JSON is unlike what it seems.
 
+mod bulk;
 mod calls;
 mod campaigns;
 mod queues;

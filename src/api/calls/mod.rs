@@ -200,6 +200,7 @@ pub async fn list(edge: Edge) -> Result<HttpResponse, Error> {
     responses(
         (status = 200, description = "The audio.", content_type = "audio/*", body = super::openapi::Audio, headers(("Accept-Ranges" = String, description = "`bytes`."))),
         (status = 206, description = "The range asked for.", content_type = "audio/*", body = super::openapi::Audio, headers(("Content-Range" = String, description = "The range given."))),
+        (status = 416, description = "The range lies behind the end; there is no body.", headers(("Content-Range" = String, description = "`bytes */` and the length."))),
     ),
 )]
 pub async fn recording(edge: Edge) -> Result<HttpResponse, Error> {

@@ -9,7 +9,7 @@ use crate::domain::error::{Failure, FailureKind, Refusal};
 
 /// A recording on its way from the provider.
 pub struct Recording {
-    /// `200`, or `206` for a range.
+    /// `200`, `206` for a range, or `416` for one behind the end, which has no audio.
     pub status: u16,
     /// The media type the provider states, `audio/…`.
     pub content_type: String,

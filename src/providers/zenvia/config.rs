@@ -44,13 +44,19 @@ impl Settings {
         })
     }
 
-    /// Whether a recording may be fetched from there: where the API is, or a host that the configuration names.
+    /// Whether a recording may be fetched from there: where the API is or was, or a host that the
+    /// configuration names.
     pub fn may_fetch(&self, url: &Url) -> bool {
         let web = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none();
-        let own = self.base_url.origin() == url.origin();
+        let own = self.base_url.origin() == url.origin() || is_old_host(url);
         let named = url
             .host_str()
             .is_some_and(|host| self.recording_hosts.iter().any(|known| known == host));
         web && (own || named)
     }
+}
+
+/// Whether this is the host that links to recordings were to before the API had its present name, and mostly still are.
+fn is_old_host(url: &Url) -> bool {
+    url.scheme() == "https" && url.host_str() == Some("api.evoline.com.br") && url.port().is_none()
 }

@@ -9,7 +9,7 @@ use super::{Zenvia, judge, path_to, resource};
 use crate::domain::call::CallKind;
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::providers::port::{Recording, Recordings, Target};
-use crate::upstream::{Exchange, Found, Link, Streamed};
+use crate::upstream::{Answer, Exchange, Found, Link, Rejection, Streamed};
 
 const OPEN: &str = "GET /chamada/{id}/gravacao";
 const LINK: &str = "GET link";
@@ -24,7 +24,7 @@ impl Recordings for Zenvia {
         let mut exchange = Exchange::get(OPEN, path_to(OPEN, call.reference)?);
         exchange.range = range.map(str::to_owned);
         // Their own client began to follow redirects for recordings: links lead to another host.
-        match self.upstream.find(exchange, judge::rejected).await? {
+        match self.upstream.find(exchange, no_audio).await? {
             Found::Here(audio) => Ok(recording(audio)),
             Found::At(url) => self.open_url(url, range).await,
         }
@@ -57,6 +57,15 @@ impl Zenvia {
     }
 }
 
+/// A success that is no audio, and has no reason for it, does not tell what is wrong.
+fn no_audio(answer: &Answer) -> Rejection {
+    let rejection = judge::rejected(answer);
+    match answer.status {
+        200..300 if rejection.code.is_none() => Rejection::broken(),
+        _ => rejection,
+    }
+}
+
 fn no_recording() -> Failure {
     Failure::new(FailureKind::Refused(Refusal::NoRecording), LINK)
 }
@@ -65,7 +74,10 @@ fn recording(audio: Streamed) -> Recording {
     Recording {
         status: audio.status,
         // MP3 is all they record.
-        content_type: audio.content_type.unwrap_or_else(|| "audio/mpeg".to_owned()),
+        content_type: audio
+            .content_type
+            .filter(|media_type| media_type.starts_with("audio/"))
+            .unwrap_or_else(|| "audio/mpeg".to_owned()),
         content_length: audio.content_length,
         content_range: audio.content_range,
         body: audio.body,

@@ -148,7 +148,7 @@ pub(super) fn history(rows: &Report<DialerRow>, request: &Request, knobs: &Knobs
 }
 
 /// Writes a row in the order of the keys that the server prints.
-fn write(row: &DialerRow, knobs: &Knobs, with_custom_fields: bool) -> String {
+pub(super) fn write(row: &DialerRow, knobs: &Knobs, with_custom_fields: bool) -> String {
     let recent = knobs.version == Version::Since677;
     let blanks = knobs.blanks.of_row(row.id);
     let reached = row.start_time + SignedDuration::from_secs(row.wait_seconds);

@@ -1,5 +1,6 @@
 //! Evolux: a dialler and contact centre whose calls are found in reports, since it sends no webhooks.
 
+mod bulk;
 mod calls;
 mod campaigns;
 mod dates;
@@ -24,6 +25,7 @@ use hyper::{Method, StatusCode};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+pub use self::bulk::Bulk;
 pub use self::calls::Pace;
 use self::form::Form;
 pub use self::knobs::{Blanks, Knobs, Offsets, Version};
@@ -48,6 +50,8 @@ pub struct Options {
     pub pace: Pace,
     /// The history it begins with.
     pub history: History,
+    /// Instead of the rows of the dialler report, some that are not kept.
+    pub bulk: Option<Bulk>,
     /// Switches, as `/_sim/knobs` changes them later.
     pub knobs: Knobs,
 }
@@ -60,6 +64,7 @@ impl Default for Options {
             tokens: Vec::new(),
             pace: Pace::default(),
             history: History::default(),
+            bulk: None,
             knobs: Knobs::default(),
         }
     }
@@ -77,6 +82,8 @@ pub async fn start(options: Options) -> std::io::Result<Handle> {
     let evolux = Evolux {
         tenant: Mutex::new(Tenant::new(&options.history, options.pace, now)),
         studio: studio::initial(now),
+        bulk: options.bulk,
+        asked: Mutex::default(),
         knobs: Mutex::new(options.knobs),
         control,
     };
@@ -87,6 +94,9 @@ struct Evolux {
     control: Control,
     tenant: Mutex<Tenant>,
     studio: Report<StudioRow>,
+    bulk: Option<Bulk>,
+    /// The pages of [`Evolux::bulk`] that were asked for.
+    asked: Mutex<Vec<String>>,
     knobs: Mutex<Knobs>,
 }
 
@@ -106,6 +116,10 @@ impl App for Evolux {
             return refusal;
         }
         let now = self.control.clock.now();
+        if let Some(bulk) = self.bulk.as_ref().filter(|_| bulk::is_asked(&request)) {
+            self.asked().push(bulk::target(&request));
+            return bulk.page(&request, &knobs, now);
+        }
         let tenant = &mut *self.tenant();
         Exchange {
             request: &request,
@@ -122,6 +136,8 @@ impl App for Evolux {
         match (request.method.clone(), request.segments().as_slice()) {
             (Method::GET, ["_sim", "calls"]) => Some(self.ledger()),
             (Method::POST, ["_sim", "rows"]) => Some(given(&request, |rows: NewRows| self.tenant().insert(rows))),
+            (Method::GET, ["_sim", "bulk"]) => self.bulk.as_ref().map(Bulk::told),
+            (Method::GET, ["_sim", "bulk", "asked"]) => Some(shown(&*self.asked())),
             (Method::GET, ["_sim", "knobs"]) => Some(shown(&*self.knobs())),
             (Method::PUT | Method::POST, ["_sim", "knobs"]) => Some(given(&request, |knobs| *self.knobs() = knobs)),
             _ => None,
@@ -166,6 +182,10 @@ impl Evolux {
 
     fn tenant(&self) -> MutexGuard<'_, Tenant> {
         self.tenant.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Vec<String>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn knobs(&self) -> MutexGuard<'_, Knobs> {

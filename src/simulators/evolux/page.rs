@@ -1,5 +1,7 @@
 //! Paging: the `pagination` object and the envelope around every answer.
 
+use std::ops::Range;
+
 use hyper::Method;
 
 use super::dates;
@@ -30,8 +32,13 @@ impl Page {
 
     /// The rows of this page; none past the end.
     pub(super) fn cut<T>(self, rows: &[T]) -> &[T] {
-        let start = (self.number - 1).saturating_mul(self.limit).min(rows.len());
-        &rows[start..rows.len().min(start.saturating_add(self.limit))]
+        &rows[self.places(rows.len())]
+    }
+
+    /// The places of this page's rows among so many.
+    pub(super) fn places(self, total: usize) -> Range<usize> {
+        let start = (self.number - 1).saturating_mul(self.limit).min(total);
+        start..total.min(start.saturating_add(self.limit))
     }
 }
 

@@ -57,6 +57,11 @@ async fn whatever_is_not_audio_is_judged() {
             "content-type: text/html\r\n",
             FailureKind::Refused(Refusal::NoRecording),
         ),
+        (
+            "200 OK",
+            "content-type: image/png\r\n",
+            FailureKind::Refused(Refusal::NoRecording),
+        ),
     ] {
         let provider = Provider::start([answer_with(status, headers, "{}")]).await;
         let failure = open(&upstream(&provider.url)).await.err().unwrap();
@@ -90,4 +95,25 @@ async fn audio_on_its_way_takes_no_place() {
     });
     let _first = open(&upstream).await.unwrap();
     assert!(open(&upstream).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_range_behind_the_end_is_told_with_the_length() {
+    let headers = "content-type: audio/mpeg\r\ncontent-range: bytes */9\r\n";
+    let provider = Provider::start([answer_with("416 Range Not Satisfiable", headers, "ignored")]).await;
+    let streamed = open(&upstream(&provider.url)).await.unwrap();
+    assert_eq!(
+        (streamed.status, streamed.content_range.as_deref()),
+        (416, Some("bytes */9"))
+    );
+    assert_eq!(drain(streamed).await, (Vec::new(), None));
+    assert_eq!(provider.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn bytes_of_no_stated_kind_are_taken_for_audio() {
+    for headers in ["", "content-type: application/octet-stream\r\n"] {
+        let provider = Provider::start([answer_with("200 OK", headers, "audio")]).await;
+        assert_eq!(open(&upstream(&provider.url)).await.unwrap().status, 200);
+    }
 }

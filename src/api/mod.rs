@@ -17,6 +17,7 @@ mod openapi;
 mod problem;
 mod query;
 mod routes;
+mod summary;
 mod system;
 mod values;
 mod verifications;

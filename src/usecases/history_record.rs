@@ -265,11 +265,10 @@ pub(super) fn matches(record: &Record, query: &HistoryQuery) -> bool {
     };
     let named = |wanted: &[String], id: Option<&String>| wanted.is_empty() || id.is_some_and(|id| wanted.contains(id));
     let reference = record.provider_ref.as_ref();
-    let answered = record.answered_at.is_some() || record.status == CallStatus::Completed;
     allows(&query.kind, &record.kind)
         && allows(&query.direction, &record.direction)
         && allows(&query.status, &record.status)
-        && query.answered.is_none_or(|wanted| wanted == answered)
+        && query.answered.is_none_or(|wanted| wanted == record.is_answered())
         && party(&query.from, &record.from)
         && party(&query.to, &record.to)
         && (party(&query.number, &record.from) || party(&query.number, &record.to))

@@ -75,7 +75,7 @@ impl IntoParams for Filtered {
             query("direction", "Who started it.", many(component("Direction"))),
             query("status", "How it ended.", many(component("CallStatus"))),
             query("answered", "Whether it was answered.", answered),
-            query("number", "Either party.", parties()),
+            query("number", "Either party, or who is on either leg.", parties()),
             query("from", "Who called.", parties()),
             query("to", "Who was called.", parties()),
             query("agent_id", "The agent.", lines()),

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::api::query::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::api::values::TAG_LENGTH;
-use crate::domain::event::TypePattern;
+use crate::domain::event::EventType;
 use crate::domain::ids::EventId;
 use crate::usecases::provider_kinds;
 
@@ -210,8 +210,19 @@ pub enum EventTypes {}
 
 impl PartialSchema for EventTypes {
     fn schema() -> RefOr<Schema> {
-        text().enum_values(Some(TypePattern::all())).into()
+        text().enum_values(Some(type_patterns())).into()
     }
+}
+
+/// `*`, then each family followed by its types.
+fn type_patterns() -> Vec<String> {
+    let mut patterns = vec!["*".to_owned()];
+    for kind in EventType::ALL {
+        let family = kind.as_str().split_once('.').map(|(family, _)| format!("{family}.*"));
+        patterns.extend(family.filter(|family| !patterns.contains(family)));
+        patterns.push(kind.to_string());
+    }
+    patterns
 }
 
 impl ToSchema for EventTypes {}
@@ -258,3 +269,16 @@ impl PartialSchema for AnyObject {
 }
 
 impl ToSchema for AnyObject {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::TypePattern;
+
+    #[test]
+    fn every_pattern_of_types_is_one_that_is_read() {
+        let patterns = type_patterns();
+        assert_eq!(patterns[..3], ["*", "call.*", "call.queued"]);
+        assert!(patterns.iter().all(|pattern| pattern.parse::<TypePattern>().is_ok()));
+    }
+}

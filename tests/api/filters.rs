@@ -183,6 +183,7 @@ async fn every_filter_means_what_it_says() {
         ("from=11988887777", &[]),
         ("from=1133330001", &[]),
         ("from=21977776666", &[3]),
+        ("number=8433330000", &[6]),
         ("number=21977776666&number=84999000001", &[3, 4, 5]),
         ("to=84999000001&answered=true", &[4]),
         ("answered=true", &[1, 3, 4, 6]),

@@ -13,6 +13,7 @@ use crate::domain::money::Money;
 use crate::domain::phone::Region;
 use crate::domain::summary::{Figures, GroupBy, Tally, Traits};
 use crate::domain::time::Timestamp;
+use crate::providers::port::{Filter, Report};
 use crate::usecases::requests::{AskedWindow, HistoryQuery, Paging, PlaceCall, Summary, SummaryQuery};
 
 const DAY: i64 = 86_400;
@@ -374,4 +375,35 @@ async fn a_summary_is_judged_as_the_list_is() {
         sources.iter().map(|source| source.report.as_str()).collect::<Vec<_>>(),
         ["calls"]
     );
+}
+
+/// A report that knows agents.
+const OF_AGENTS: &[Report] = &[Report {
+    filters: &[Filter::AgentId],
+    ..BUSY_REPORT[0]
+}];
+
+#[tokio::test]
+async fn a_filter_that_several_accounts_have_needs_the_account() {
+    let [one, two] = two_accounts();
+    for account in [&one, &two] {
+        *account.reports.lock().unwrap() = OF_AGENTS;
+    }
+    let bed = bed(&[&one, &two], "");
+    let agent = HistoryQuery {
+        agent_id: vec!["7".into()],
+        ..HistoryQuery::default()
+    };
+    assert_eq!(
+        try_sum(&bed, "owner", (&agent, &[])).await.unwrap_err(),
+        Problem::InvalidInput
+    );
+    let named = HistoryQuery {
+        account: vec!["one".parse().unwrap()],
+        ..agent
+    };
+    for _ in ["read", "kept"] {
+        expect_sums_of_the_list(&bed, "owner", (&named, &[GroupBy::Agent, GroupBy::Day])).await;
+    }
+    assert!(sum(&bed, "owner", (&named, &[])).await.data[0].calls > 0);
 }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 use super::answer;
 use super::edge::Edge;
 use super::headers::{self, LAST_EVENT_ID};
-use super::openapi::{Audio, Line, Ranged, Resuming};
+use super::openapi::{Audio, EventTypes, Line, Ranged, Resuming};
 use super::query::{DEFAULT_LIMIT, MAX_LIMIT, Params};
 use super::values::{Wrong, count, line};
 use crate::domain::caller::Scope;
@@ -45,7 +45,7 @@ const EVENT_STREAM: &str = "text/event-stream";
     security(("bearer" = ["events:read"])),
     params(
         ("after" = Option<EventId>, Query, description = "The event to go on from; it is not among the events."),
-        ("types" = inline(Option<Vec<Line<200>>>), Query, description = "Types or families, such as `call.*`; separate several by commas or repeat.", example = json!(["call.*"])),
+        ("types" = inline(Option<Vec<EventTypes>>), Query, description = "Types or families, such as `call.*`; separate several by commas or repeat.", example = json!(["call.*"])),
         ("subject" = inline(Option<Vec<Line<200>>>), Query, description = "What they happened to: an identifier of a call or a verification, the provider's, or an account."),
         ("limit" = inline(Option<i64>), Query, description = "How many, at most; 50 if absent. A live feed has no limit.", minimum = 1, maximum = 500),
         Resuming,

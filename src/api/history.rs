@@ -1,6 +1,6 @@
 //! `/history`: the call records of every account the caller may see.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -8,20 +8,17 @@ use super::answer;
 use super::edge::Edge;
 use super::export::{self, Dialect, Format, Wanted};
 use super::headers;
-use super::openapi::{Extra, Line, Moment, Paged, Ranged, Tag};
+use super::openapi::{Extra, Filtered, Paged, Ranged};
 use super::query::Params;
 use super::values::{Wrong, account, address, line, tag, truth, word};
 use super::window::{Days, When};
-use crate::domain::account::AccountName;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::error::{Error, Problem};
 use crate::domain::history::{Record, Window};
 use crate::domain::phone::Region;
 use crate::domain::time::Timestamp;
-use crate::usecases::requests::{HistoryPage, HistoryQuery, SourceState};
+use crate::usecases::requests::{AskedWindow, HistoryPage, HistoryQuery, SourceState};
 
-/// The longest window: 92 days, and an hour for the day a clock is put back.
-const LONGEST_WINDOW: u64 = 92 * 86_400 + 3_600;
 /// The longest identifier of a record.
 const MAX_ID: usize = 120;
 
@@ -82,22 +79,7 @@ impl From<HistoryPage> for HistoryList {
     tag = "History",
     security(("bearer" = ["history:read"])),
     params(
-        ("since" = inline(Option<Moment>), Query, description = "An instant, a date, `today` or `yesterday`; today if absent.", example = "yesterday"),
-        ("until" = inline(Option<Moment>), Query, description = "An instant (excluded) or a whole day (included), as `since`; today if absent.", example = "today"),
-        ("account" = Option<Vec<AccountName>>, Query, description = "The account."),
-        ("provider" = inline(Option<Vec<Line<32>>>), Query, description = "The kind of provider."),
-        ("kind" = Option<Vec<crate::domain::call::CallKind>>, Query, description = "What the call was made of."),
-        ("direction" = Option<Vec<crate::domain::call::Direction>>, Query, description = "Who started it."),
-        ("status" = Option<Vec<crate::domain::call::CallStatus>>, Query, description = "How it ended."),
-        ("answered" = Option<bool>, Query, description = "Whether it was answered."),
-        ("number" = Option<Vec<crate::domain::address::Address>>, Query, description = "Either party."),
-        ("from" = Option<Vec<crate::domain::address::Address>>, Query, description = "Who called."),
-        ("to" = Option<Vec<crate::domain::address::Address>>, Query, description = "Who was called."),
-        ("agent_id" = inline(Option<Vec<Line<100>>>), Query, description = "The agent."),
-        ("campaign_id" = inline(Option<Vec<Line<100>>>), Query, description = "The campaign."),
-        ("external_id" = inline(Option<Vec<Line<100>>>), Query, description = "The CRM's identifier."),
-        ("tag" = inline(Option<Vec<Tag>>), Query, description = "The label."),
-        ("provider_ref" = inline(Option<Vec<Line<200>>>), Query, description = "The provider's identifier."),
+        Filtered,
         ("include" = inline(Option<Extra>), Query, description = "`raw` adds the provider's own row; needs the scope `history:raw`."),
         ("partial" = Option<bool>, Query, description = "Go on where a source fails; its rows come in later pages."),
         ("format" = inline(Option<Format>), Query, description = "A page (`json`) or the whole window as a stream; wins over `Accept`."),
@@ -185,13 +167,27 @@ pub async fn recording(edge: Edge) -> Result<HttpResponse, Error> {
 }
 
 fn read_query(params: &mut Params, region: Region, days: &Days) -> HistoryQuery {
-    let window = params.window(days, days.today().unwrap_or(When::ALWAYS));
-    if !params.goes_on() && window.meant.is_some_and(|window| length(window) > LONGEST_WINDOW) {
-        params.refuse(
-            "since",
-            Wrong::new("too_large", "must not be more than 92 days before until"),
-        );
+    let window = read_window(params, days, 92);
+    HistoryQuery {
+        raw: include_raw(params),
+        ..read_filters(params, region, window)
     }
+}
+
+/// The window, today if none is given, of at most so many days.
+pub(super) fn read_window(params: &mut Params, days: &Days, most_days: u64) -> AskedWindow {
+    let window = params.window(days, days.today().unwrap_or(When::ALWAYS));
+    // An hour more for the day a clock is put back.
+    let longest = most_days * 86_400 + 3_600;
+    if !params.goes_on() && window.meant.is_some_and(|window| length(window) > longest) {
+        let told = format!("must not be more than {most_days} days before until");
+        params.refuse("since", Wrong::new("too_large", told));
+    }
+    window
+}
+
+/// The filters of records in a window.
+pub(super) fn read_filters(params: &mut Params, region: Region, window: AskedWindow) -> HistoryQuery {
     HistoryQuery {
         window,
         account: params.many("account", account),
@@ -209,7 +205,7 @@ fn read_query(params: &mut Params, region: Region, days: &Days) -> HistoryQuery 
         tag: params.many("tag", tag),
         provider_ref: params.many("provider_ref", line(1..=200)),
         partial: params.flag("partial"),
-        raw: include_raw(params),
+        raw: false,
     }
 }
 
@@ -234,6 +230,15 @@ fn allow_raw(caller: &Caller, raw: bool) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+/// Refuses who wants another format, so that nobody takes JSON for it.
+///
+/// # Errors
+/// `not-acceptable`.
+pub(super) fn require_json(request: &HttpRequest) -> Result<(), Error> {
+    headers::preferred(request.headers(), &[("application/json", ())])
+        .ok_or_else(|| Error::new(Problem::NotAcceptable, "This is given as application/json."))
 }
 
 fn record_id(edge: &Edge) -> Result<String, Error> {

@@ -18,6 +18,7 @@ mod openapi;
 mod problem;
 mod query;
 mod routes;
+mod summary;
 mod system;
 mod values;
 mod verifications;

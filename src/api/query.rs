@@ -1,6 +1,8 @@
 //! Query parameters read strictly: none unknown, none given twice that has one value, commas as they are.
 
 use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
 
 use url::form_urlencoded;
 
@@ -50,6 +52,20 @@ impl Params {
             .iter()
             .filter_map(|value| read(value).map_err(|wrong| self.refuse(name, wrong)).ok());
         kept.collect()
+    }
+
+    /// A parameter of words, several separated by commas or given by repeating it; each once.
+    pub fn words<T: FromStr<Err: Display> + PartialEq>(&mut self, name: &str) -> Vec<T> {
+        let lists = self.many(name, |text| {
+            text.split(',').map(values::word).collect::<Result<Vec<T>, _>>()
+        });
+        let mut once = Vec::new();
+        for word in lists.into_iter().flatten() {
+            if !once.contains(&word) {
+                once.push(word);
+            }
+        }
+        once
     }
 
     /// `true` or `false`; absent is `false`.
@@ -156,6 +172,21 @@ mod tests {
         let mut params = Params::new("status=busy,failed");
         params.many("status", word::<CallStatus>);
         assert_eq!(wrong(params), [("status".to_owned(), "invalid")]);
+    }
+
+    #[test]
+    fn words_are_separated_by_commas_or_repeated_and_each_counts_once() {
+        let mut params = Params::new("status=busy,failed&status=busy");
+        assert_eq!(
+            params.words::<CallStatus>("status"),
+            [CallStatus::Busy, CallStatus::Failed]
+        );
+        params.finish().unwrap();
+        for query in ["status=", "status=busy,", "status=busy;failed", "status=BUSY"] {
+            let mut params = Params::new(query);
+            params.words::<CallStatus>("status");
+            assert_eq!(wrong(params), [("status".to_owned(), "invalid")], "{query}");
+        }
     }
 
     #[test]

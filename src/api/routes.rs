@@ -7,7 +7,7 @@ use actix_web::web::ServiceConfig;
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, guard, web};
 
 use super::edge::Edge;
-use super::{accounts, calls, deliveries, events, history, problem, system, verifications, webhooks};
+use super::{accounts, calls, deliveries, events, history, problem, summary, system, verifications, webhooks};
 use crate::domain::error::{Error, Problem};
 
 /// Every path of the API; any other is `not-found`.
@@ -17,6 +17,9 @@ pub fn routes(app: &mut ServiceConfig) {
     At::path("/verifications")
         .get(verifications::list)
         .post(verifications::start)
+        .add_to(app);
+    At::path("/verifications/summary")
+        .get(summary::verifications)
         .add_to(app);
     At::path("/verifications/{id}").get(verifications::get).add_to(app);
     At::path("/verifications/{id}/check")
@@ -43,6 +46,7 @@ pub fn routes(app: &mut ServiceConfig) {
     At::path("/calls/{id}/transfer").post(calls::transfer).add_to(app);
     At::path("/calls/{id}/monitor").post(calls::monitor).add_to(app);
     At::path("/history").get(history::list).add_to(app);
+    At::path("/history/summary").get(summary::history).add_to(app);
     At::path("/history/{id}").get(history::get).add_to(app);
     At::path("/history/{id}/recording").get(history::recording).add_to(app);
     At::path("/events").get(events::list).add_to(app);

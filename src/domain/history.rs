@@ -45,7 +45,7 @@ impl Window {
 }
 
 /// Something with an identifier and a name at the provider.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, ToSchema)]
 pub struct Named {
     /// The provider's identifier.
     pub id: Option<String>,
@@ -196,4 +196,11 @@ pub struct Record {
     /// messages of the call, oldest first, one after the other. Only with `include=raw`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
+}
+
+impl Record {
+    /// Whether the call was answered, as far as its provider tells.
+    pub fn is_answered(&self) -> bool {
+        self.answered_at.is_some() || self.status == CallStatus::Completed
+    }
 }

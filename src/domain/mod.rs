@@ -19,6 +19,8 @@ pub mod network;
 pub mod patience;
 pub mod phone;
 pub mod place;
+pub mod summary;
 pub mod time;
 pub mod verification;
+pub mod verification_summary;
 pub(crate) mod words;

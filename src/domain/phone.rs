@@ -6,6 +6,10 @@ pub use rlibphonenumber::Region;
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
 use serde::{Deserialize, Serialize};
 
+/// Every Brazilian area code (*código nacional*, Anatel).
+const AREA_CODES: &str = "11 12 13 14 15 16 17 18 19 21 22 24 27 28 31 32 33 34 35 37 38 41 42 43 44 45 46 47 48 49 \
+    51 53 54 55 61 62 63 64 65 66 67 68 69 71 73 74 75 77 79 81 82 83 84 85 86 87 88 89 91 92 93 94 95 96 97 98 99";
+
 /// Says why a text is not a phone number; never repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAPhone {
@@ -79,9 +83,10 @@ impl PhoneNumber {
         self.0.strip_prefix("+55")
     }
 
-    /// The Brazilian area code; nothing for another country.
+    /// The Brazilian area code; nothing for another country, nor for a number of no area such as 0800 or 4004.
     pub fn area_code(&self) -> Option<&str> {
-        self.brazilian()?.get(..2)
+        let code = self.brazilian()?.get(..2)?;
+        AREA_CODES.split(' ').any(|known| known == code).then_some(code)
     }
 
     /// Whether it is a Brazilian fixed line, which is written in one way: mobiles are, with and without the ninth digit, in two.
@@ -189,6 +194,22 @@ mod tests {
         assert_eq!(read("4000"), None);
         assert_eq!(read("99999999999999999999"), None);
         assert_eq!(read("john.snow"), None);
+    }
+
+    #[test]
+    fn an_area_code_is_one_of_brazil() {
+        let area = |text| PhoneNumber::lenient(text).unwrap().area_code().map(str::to_owned);
+        assert_eq!(area("+5511999990000").as_deref(), Some("11"));
+        assert_eq!(area("084 3333-0000").as_deref(), Some("84"));
+        for none in [
+            "0800 123 4567",
+            "+5540041234",
+            "+55108888888888",
+            "+12025550123",
+            "+351912345678",
+        ] {
+            assert_eq!(area(none), None, "{none}");
+        }
     }
 
     #[test]

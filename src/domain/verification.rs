@@ -74,6 +74,19 @@ pub struct Send {
     pub status: SendStatus,
 }
 
+/// A send of a code that a limit or a guard refused, so that nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedSend {
+    /// Tells two apart.
+    pub id: String,
+    /// How it would have travelled.
+    pub channel: Channel,
+    /// Through which account, where that was decided.
+    pub account: Option<AccountName>,
+    /// The number less its last four digits.
+    pub prefix: String,
+}
+
 /// A verification. Unknown values are `null`, never absent; the code is in none of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Verification {

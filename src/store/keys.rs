@@ -175,6 +175,17 @@ pub fn awaiting(account: impl Display, digest: impl Display) -> Set {
     Set(format!("sb:awaiting:{account}:{digest}"))
 }
 
+/// The calls of an account on a closed day, summed up: packed JSON; as long as calls; summing up the history.
+pub fn rollup(account: impl Display, digest: impl Display) -> Key {
+    Key(format!("sb:rollup:{account}:{digest}"))
+}
+
+/// Sends of codes that were refused, of a tenant, or of all for `*`: JSON of each, in which the number is without its last
+/// four digits, by time (Unix ms); `[retention] verifications_hours`, self-trimming; the verification guard.
+pub fn blocked(tenant: impl Display) -> Set {
+    Set(format!("sb:blocked:{tenant}"))
+}
+
 /// Shows that the store takes writes: empty; 1 s; the store itself.
 pub(super) fn probe() -> Key {
     Key("sb:probe".to_owned())
@@ -213,6 +224,8 @@ mod tests {
             open_calls().to_string(),
             open_verifications().to_string(),
             awaiting("a", "b").to_string(),
+            rollup("a", "b").to_string(),
+            blocked("a").to_string(),
         ];
         let distinct: HashSet<_> = names.iter().collect();
         assert_eq!(distinct.len(), names.len());

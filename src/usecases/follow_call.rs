@@ -8,7 +8,8 @@ use super::gateway::Gateway;
 use super::list::Listing;
 use super::records;
 use super::requests::{CallQuery, Page, Paging};
-use crate::domain::call::{Call, ProviderRef, SettledBy};
+use crate::domain::address::Address;
+use crate::domain::call::{Call, Leg, ProviderRef, SettledBy};
 use crate::domain::caller::{Caller, EVERY_TENANT};
 use crate::domain::error::{Error, Failure, FailureKind, Problem, Refusal};
 use crate::domain::ids::CallId;
@@ -175,12 +176,6 @@ pub(super) fn named(query: &impl serde::Serialize) -> String {
 }
 
 fn matches(call: &Call, query: &CallQuery) -> bool {
-    let one_of = |wanted: &[crate::domain::address::Address], party: &Option<crate::domain::address::Address>| {
-        wanted.is_empty()
-            || party
-                .as_ref()
-                .is_some_and(|party| wanted.iter().any(|wanted| wanted.same_party(party)))
-    };
     let reference = call.provider_ref.as_ref();
     let referred = |wanted: &String| {
         reference.is_some_and(|known| known.id.as_ref() == Some(wanted) || known.uuid.as_ref() == Some(wanted))
@@ -192,9 +187,25 @@ fn matches(call: &Call, query: &CallQuery) -> bool {
         && allows_known(&query.tag, call.tag.as_ref())
         && allows_known(&query.request_id, call.request_id.as_ref())
         && (query.provider_ref.is_empty() || query.provider_ref.iter().any(referred))
-        && one_of(&query.from, &call.from)
-        && one_of(&query.to, &call.to)
-        && (one_of(&query.number, &call.from) || one_of(&query.number, &call.to))
+        && allows_party(&query.from, call.from.as_ref())
+        && allows_party(&query.to, call.to.as_ref())
+        && allows_party(&query.number, parties(&call.from, &call.to, &call.legs))
+}
+
+/// Everyone who is on a call, or was meant to be: of two phones that were joined both.
+pub(super) fn parties<'a>(
+    from: &'a Option<Address>,
+    to: &'a Option<Address>,
+    legs: &'a [Leg],
+) -> impl Iterator<Item = &'a Address> {
+    let legs = legs.iter().filter_map(|leg| leg.address.as_ref());
+    from.iter().chain(to).chain(legs)
+}
+
+/// Whether a filter lets through what has these parties; numbers match in any spelling.
+pub(super) fn allows_party<'a>(wanted: &[Address], parties: impl IntoIterator<Item = &'a Address>) -> bool {
+    let mut parties = parties.into_iter();
+    wanted.is_empty() || parties.any(|party| wanted.iter().any(|wanted| wanted.same_party(party)))
 }
 
 /// Whether a filter lets a value through; an empty one lets everything.

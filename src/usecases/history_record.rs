@@ -1,6 +1,6 @@
 //! Records of the history: made of a provider's row or of a call we know, named for ever, filtered, redacted.
 
-use super::follow_call::allows;
+use super::follow_call::{allows, allows_party, parties};
 use super::gateway::Gateway;
 use super::read_history::owned;
 use super::record_id::{JOURNAL, RecordId};
@@ -257,22 +257,15 @@ fn record_of(call: Call, id: String, row_hash: String, source: RecordSource) -> 
 
 /// Whether a record passes every filter; the provider may have applied some, none is taken on trust.
 pub(super) fn matches(record: &Record, query: &HistoryQuery) -> bool {
-    let party = |wanted: &[Address], party: &Option<Address>| {
-        wanted.is_empty()
-            || party
-                .as_ref()
-                .is_some_and(|party| wanted.iter().any(|wanted| wanted.same_party(party)))
-    };
     let named = |wanted: &[String], id: Option<&String>| wanted.is_empty() || id.is_some_and(|id| wanted.contains(id));
     let reference = record.provider_ref.as_ref();
-    let answered = record.answered_at.is_some() || record.status == CallStatus::Completed;
     allows(&query.kind, &record.kind)
         && allows(&query.direction, &record.direction)
         && allows(&query.status, &record.status)
-        && query.answered.is_none_or(|wanted| wanted == answered)
-        && party(&query.from, &record.from)
-        && party(&query.to, &record.to)
-        && (party(&query.number, &record.from) || party(&query.number, &record.to))
+        && query.answered.is_none_or(|wanted| wanted == record.is_answered())
+        && allows_party(&query.from, record.from.as_ref())
+        && allows_party(&query.to, record.to.as_ref())
+        && allows_party(&query.number, parties(&record.from, &record.to, &record.legs))
         && named(
             &query.agent_id,
             record.agent.as_ref().and_then(|agent| agent.id.as_ref()),

@@ -95,7 +95,7 @@ impl Source {
     }
 
     fn report_name(&self) -> &'static str {
-        self.report.map_or("journal", |report| report.name)
+        self.report.map_or(record_id::JOURNAL_NAME, |report| report.name)
     }
 
     /// What names it in the identifiers of its records.

@@ -31,7 +31,10 @@ mod redeliver;
 pub mod requests;
 mod resend;
 mod retain;
+mod rollup;
 mod settle;
+mod summarise_history;
+mod summarise_verifications;
 mod take_webhook;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
@@ -40,6 +43,7 @@ mod verify;
 mod work;
 
 pub use crate::providers::port::{MonitorMode, Recording};
+pub use crate::providers::registry::kinds as provider_kinds;
 pub use gateway::Gateway;
 pub use read_events::{Follower, Logged};
 pub use take_webhook::PassOn;

@@ -8,6 +8,8 @@ use crate::domain::time::Timestamp;
 
 /// Stands for the journal of what webhooks told, as the code of a report stands for the report.
 pub(super) const JOURNAL: u8 = b'j';
+/// What the journal is called among the reports.
+pub(super) const JOURNAL_NAME: &str = "journal";
 /// The longest identifier.
 const MAX_LENGTH: usize = 120;
 

@@ -15,8 +15,10 @@ use crate::domain::history::Window;
 use crate::domain::ids::{EventId, VerificationId};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::place::NewCall;
+use crate::domain::summary::{GroupBy, SummaryRow};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::{Channel, VerificationStatus};
+use crate::domain::verification_summary::VerificationGroupBy;
 
 /// A call to place, and the request that asks for it.
 #[derive(Debug, Clone)]
@@ -269,6 +271,39 @@ pub struct HistoryPage {
     pub complete: bool,
     /// How each source did.
     pub sources: Vec<SourceState>,
+}
+
+/// What to sum up, and by what.
+#[derive(Debug, Clone)]
+pub struct SummaryQuery {
+    /// The window of `created_at`.
+    pub window: Window,
+    /// Which records of it; their own window plays no part.
+    pub records: HistoryQuery,
+    /// By what; by nothing, everything comes to one row.
+    pub group_by: Vec<GroupBy>,
+}
+
+/// Calls summed up.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Summary {
+    /// The rows, ascending by their keys; a key that is not known of the calls is null and comes first.
+    pub data: Vec<SummaryRow>,
+    /// When they were summed up: nothing newer is in it.
+    pub as_of: Timestamp,
+    /// Whether every source answered.
+    pub complete: bool,
+    /// How each source did, and how many of its rows are in the sums.
+    pub sources: Vec<SourceState>,
+}
+
+/// Which verifications to sum up, and by what.
+#[derive(Debug, Clone, Default)]
+pub struct VerificationSummaryQuery {
+    /// The window of their creation.
+    pub window: Option<Window>,
+    /// By what; by nothing, everything comes to one row.
+    pub group_by: Vec<VerificationGroupBy>,
 }
 
 /// What a request would do, were it not a dry run.

@@ -159,7 +159,7 @@ pub async fn get(edge: Edge) -> Result<HttpResponse, Error> {
         ("kind" = Option<Vec<crate::domain::call::CallKind>>, Query, description = "What they are made of."),
         ("from" = Option<Vec<crate::domain::address::Address>>, Query, description = "Who called."),
         ("to" = Option<Vec<crate::domain::address::Address>>, Query, description = "Who was called."),
-        ("number" = Option<Vec<crate::domain::address::Address>>, Query, description = "Either party."),
+        ("number" = Option<Vec<crate::domain::address::Address>>, Query, description = "Either party, or who is on either leg."),
         ("tag" = inline(Option<Vec<Tag>>), Query, description = "The label."),
         ("provider_ref" = inline(Option<Vec<Line<200>>>), Query, description = "The provider's identifier."),
         ("request_id" = inline(Option<Vec<Line<128>>>), Query, description = "The request that placed them."),

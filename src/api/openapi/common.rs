@@ -4,6 +4,9 @@ use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{OpenApi, RefOr, Required};
 
+use crate::domain::summary::GroupBy;
+use crate::domain::verification_summary::VerificationGroupBy;
+
 /// Components that callers write: what may be absent there is not required.
 const WRITTEN: &[&str] = &[
     "NewCall",
@@ -22,6 +25,15 @@ const OPEN: &str = "Problem";
 
 /// Properties of answers that may be absent.
 const OPTIONAL: &[(&str, &str)] = &[("Record", "raw"), ("Preview", "permission")];
+
+/// Rows of a summary have only the keys they are grouped by.
+fn is_group_key(schema: &str, property: &str) -> bool {
+    match schema {
+        "SummaryRow" => property.parse::<GroupBy>().is_ok(),
+        "VerificationSummaryRow" => property.parse::<VerificationGroupBy>().is_ok(),
+        _ => false,
+    }
+}
 
 /// Closes every object: requests take no other member, and answers have each of theirs, be it `null`.
 pub fn close_schemas(document: &mut OpenApi) {
@@ -45,7 +57,8 @@ pub fn close_schemas(document: &mut OpenApi) {
             let always = object
                 .properties
                 .keys()
-                .filter(|property| !OPTIONAL.contains(&(name.as_str(), property.as_str())));
+                .filter(|property| !OPTIONAL.contains(&(name.as_str(), property.as_str())))
+                .filter(|property| !is_group_key(name, property));
             object.required = always.cloned().collect();
         }
     }

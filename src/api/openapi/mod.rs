@@ -9,10 +9,13 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Components, OpenApi as Document};
 
-use super::{accounts, calls, deliveries, events, history, problem, system, verifications, webhooks};
+use super::{accounts, calls, deliveries, events, history, problem, summary, system, verifications, webhooks};
 use crate::domain::caller::Scope;
 
-pub use shapes::{AnyObject, Audio, Extra, IpAddress, Line, Moment, Paged, Ranged, Resuming, Tag, Waiting, Windowed};
+pub use shapes::{
+    AnyObject, Audio, EventTypes, Extra, Filtered, IpAddress, Line, Moment, Paged, Ranged, Resuming, Tag, Waiting,
+    Windowed,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -46,11 +49,13 @@ pub use shapes::{AnyObject, Audio, Extra, IpAddress, Line, Moment, Paged, Ranged
         calls::monitor,
         verifications::start,
         verifications::list,
+        summary::verifications,
         verifications::get,
         verifications::check,
         verifications::resend,
         verifications::cancel,
         history::list,
+        summary::history,
         history::get,
         history::recording,
         events::list,

@@ -51,6 +51,7 @@ const OF_ITS_OWN: &[(&str, &[&[Problem]])] = &[
     ("resendVerification", &[PROVIDER, SEND, &[VerificationClosed]]),
     ("cancelVerification", &[&[VerificationClosed]]),
     ("listHistory", &[&[SourceUnavailable, NotSupported, NotAcceptable]]),
+    ("summariseHistory", &[&[SourceUnavailable, NotSupported, NotAcceptable]]),
     ("getRecord", &[PROVIDER, &[SourceUnavailable]]),
     (
         "getRecordRecording",

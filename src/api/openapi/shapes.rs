@@ -2,14 +2,16 @@
 
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{
-    AdditionalProperties, AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type,
+    AdditionalProperties, AnyOfBuilder, ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type,
 };
-use utoipa::openapi::{RefOr, Required};
+use utoipa::openapi::{Ref, RefOr, Required};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::api::query::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::api::values::TAG_LENGTH;
+use crate::domain::event::EventType;
 use crate::domain::ids::EventId;
+use crate::usecases::provider_kinds;
 
 /// The parameters of every list.
 pub enum Paged {}
@@ -51,6 +53,50 @@ impl IntoParams for Windowed {
             ),
         ]
     }
+}
+
+/// The window and the filters of the history.
+pub enum Filtered {}
+
+impl IntoParams for Filtered {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let component = |name: &str| RefOr::<Schema>::Ref(Ref::from_schema_name(name));
+        let parties = || many(component("Address"));
+        let lines = || many(Line::<100>::schema());
+        let since = "An instant, a date, `today` or `yesterday`; today if absent.";
+        let until = "An instant (excluded) or a whole day (included), as `since`; today if absent.";
+        let answered = ObjectBuilder::new().schema_type(Type::Boolean);
+        vec![
+            query("since", since, Moment::schema()),
+            query("until", until, Moment::schema()),
+            query("account", "The account.", many(component("AccountName"))),
+            query("provider", "The kind of provider.", many(provider_kind())),
+            query("kind", "What the call was made of.", many(component("CallKind"))),
+            query("direction", "Who started it.", many(component("Direction"))),
+            query("status", "How it ended.", many(component("CallStatus"))),
+            query("answered", "Whether it was answered.", answered),
+            query("number", "Either party, or who is on either leg.", parties()),
+            query("from", "Who called.", parties()),
+            query("to", "Who was called.", parties()),
+            query("agent_id", "The agent.", lines()),
+            query("campaign_id", "The campaign.", lines()),
+            query("external_id", "The CRM's identifier.", lines()),
+            query("tag", "The label.", many(Tag::schema())),
+            query(
+                "provider_ref",
+                "The provider's identifier.",
+                many(Line::<200>::schema()),
+            ),
+        ]
+    }
+}
+
+fn many(item: impl Into<RefOr<Schema>>) -> ArrayBuilder {
+    ArrayBuilder::new().items(item.into())
+}
+
+fn provider_kind() -> ObjectBuilder {
+    text().enum_values(Some(provider_kinds().collect::<Vec<_>>()))
 }
 
 /// What lets an answer be held back.
@@ -159,6 +205,28 @@ impl PartialSchema for IpAddress {
 
 impl ToSchema for IpAddress {}
 
+/// Events of one type, of a family, or of every type.
+pub enum EventTypes {}
+
+impl PartialSchema for EventTypes {
+    fn schema() -> RefOr<Schema> {
+        text().enum_values(Some(type_patterns())).into()
+    }
+}
+
+/// `*`, then each family followed by its types.
+fn type_patterns() -> Vec<String> {
+    let mut patterns = vec!["*".to_owned()];
+    for kind in EventType::ALL {
+        let family = kind.as_str().split_once('.').map(|(family, _)| format!("{family}.*"));
+        patterns.extend(family.filter(|family| !patterns.contains(family)));
+        patterns.push(kind.to_string());
+    }
+    patterns
+}
+
+impl ToSchema for EventTypes {}
+
 /// What a record may carry besides.
 pub enum Extra {}
 
@@ -201,3 +269,16 @@ impl PartialSchema for AnyObject {
 }
 
 impl ToSchema for AnyObject {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::TypePattern;
+
+    #[test]
+    fn every_pattern_of_types_is_one_that_is_read() {
+        let patterns = type_patterns();
+        assert_eq!(patterns[..3], ["*", "call.*", "call.queued"]);
+        assert!(patterns.iter().all(|pattern| pattern.parse::<TypePattern>().is_ok()));
+    }
+}

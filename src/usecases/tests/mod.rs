@@ -12,5 +12,7 @@ mod idempotency;
 mod placing;
 mod raw;
 mod settling;
+mod summary;
+mod verification_summary;
 mod verifying;
 mod webhooks;

@@ -12,8 +12,11 @@ mod follow_verification;
 mod gateway;
 mod guard;
 mod history_cursor;
+mod history_kept;
+mod history_merge;
 mod history_record;
 mod history_source;
+mod history_walk;
 mod idempotent;
 mod learn;
 mod lease;
@@ -40,5 +43,6 @@ mod work;
 
 pub use crate::providers::port::{MonitorMode, Recording};
 pub use gateway::Gateway;
+pub use history_walk::HistoryWalk;
 pub use read_events::{Follower, Logged};
 pub use take_webhook::PassOn;

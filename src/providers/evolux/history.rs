@@ -21,8 +21,8 @@ impl History for Evolux {
         &self.settings.reports
     }
 
-    async fn page(&self, report: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure> {
-        let Reading { exchange, row, shape } = self.reading(report, query, page)?;
+    async fn page(&self, report: &str, query: &ReportQuery, from: usize) -> Result<ReportPage, Failure> {
+        let Reading { exchange, row, shape } = self.reading(report, query, from)?;
         let read = self
             .exchange(exchange, shape, |answer| {
                 judge::read(answer, |envelope| envelope.page(row))
@@ -30,7 +30,7 @@ impl History for Evolux {
             .await;
         match read {
             // Servers before 6.16 have no queue report.
-            Err(failure) if page == 0 && failure.kind == FailureKind::Refused(Refusal::NotFound) => Ok(ReportPage {
+            Err(failure) if from == 0 && failure.kind == FailureKind::Refused(Refusal::NotFound) => Ok(ReportPage {
                 absent: Some(failure),
                 ..ReportPage::default()
             }),
@@ -55,14 +55,16 @@ impl History for Evolux {
             campaign_ids: Vec::new(),
             external_ids: Vec::new(),
         };
-        for page in 0.. {
-            let ReportPage { rows, more, .. } = self.page(report, &query, page).await?;
-            if let Some(row) = rows.into_iter().find(|row| row.id == id) {
+        if let Some(row) = self.find(report, &query, id).await? {
+            let Some(campaign) = row.campaign.as_ref().and_then(|campaign| campaign.id.clone()) else {
                 return Ok(row);
-            }
-            if !more {
-                break;
-            }
+            };
+            // Only a report of the campaign tells the campaign's own fields.
+            let named = ReportQuery {
+                campaign_ids: vec![campaign],
+                ..query
+            };
+            return Ok(self.find(report, &named, id).await?.unwrap_or(row));
         }
         if report == QUEUE.name {
             return self.queue_call(Some(id)).await;
@@ -79,16 +81,30 @@ struct Reading {
 }
 
 impl Evolux {
-    fn reading(&self, report: &str, query: &ReportQuery, page: usize) -> Result<Reading, Failure> {
+    /// Looks for a row in a report, page by page.
+    async fn find(&self, report: &str, query: &ReportQuery, id: &str) -> Result<Option<Row>, Failure> {
+        for page in 0.. {
+            let ReportPage { rows, more, .. } = self.page(report, query, page * DIALER.page_size).await?;
+            if let Some(row) = rows.into_iter().find(|row| row.id == id) {
+                return Ok(Some(row));
+            }
+            if !more {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    fn reading(&self, report: &str, query: &ReportQuery, from: usize) -> Result<Reading, Failure> {
         if report == DIALER.name {
             Ok(Reading {
-                exchange: dialer(query, page, self.settings.contact_status),
+                exchange: dialer(query, from, self.settings.contact_status),
                 row: wire::dialer_row,
                 shape: documented::DIALER,
             })
         } else if report == QUEUE.name {
             Ok(Reading {
-                exchange: queue(query, page),
+                exchange: queue(query, from),
                 row: wire::queue_row,
                 shape: documented::QUEUE,
             })
@@ -99,11 +115,11 @@ impl Evolux {
 }
 
 /// The dialler's report. Naming campaigns is what makes it tell their own fields.
-fn dialer(query: &ReportQuery, page: usize, contact_status: bool) -> Exchange {
+fn dialer(query: &ReportQuery, from: usize, contact_status: bool) -> Exchange {
     let mut exchange = windowed(
         Exchange::get(READ_DIALER, "/api/v1/dialer/calls_history"),
         query.window,
-        page,
+        from,
     );
     if contact_status {
         // Left to itself the report hides every dial that failed.
@@ -116,11 +132,11 @@ fn dialer(query: &ReportQuery, page: usize, contact_status: bool) -> Exchange {
 }
 
 /// The report of queues and agents, all of them unless agents are named.
-fn queue(query: &ReportQuery, page: usize) -> Exchange {
+fn queue(query: &ReportQuery, from: usize) -> Exchange {
     let exchange = windowed(
         Exchange::get(READ_QUEUE, "/api/v1/report/calls_history"),
         query.window,
-        page,
+        from,
     )
     .query("call_type", "both");
     let exchange = each(exchange, "agent_id", &query.agent_ids);
@@ -128,14 +144,14 @@ fn queue(query: &ReportQuery, page: usize) -> Exchange {
 }
 
 /// Pages are counted here from 1: the links in the answers name hosts that are not the account's.
-fn windowed(exchange: Exchange, window: Window, page: usize) -> Exchange {
+fn windowed(exchange: Exchange, window: Window, from: usize) -> Exchange {
     // The end is included there; without both the report covers the current UTC day.
     let last = Timestamp::from_millis(window.until.as_millis() - 1);
     exchange
         .query("start_date", window.since.to_string())
         .query("end_date", last.to_string())
         .query("limit", DIALER.page_size.to_string())
-        .query("page", (page + 1).to_string())
+        .query("page", (from / DIALER.page_size + 1).to_string())
 }
 
 fn each(exchange: Exchange, name: &'static str, values: &[String]) -> Exchange {
@@ -192,10 +208,10 @@ mod tests {
             ("limit", "50"),
             ("page", "3"),
         ];
-        let dialer = dialer(&query(), 2, true);
+        let dialer = dialer(&query(), 100, true);
         assert_eq!(sent(&dialer)[..4], expected);
         assert_eq!(sent(&dialer)[4..], [("contact_status", "both")]);
-        let queue = queue(&query(), 2);
+        let queue = queue(&query(), 100);
         assert_eq!(sent(&queue)[..4], expected);
         assert_eq!(sent(&queue)[4..], [("call_type", "both")]);
     }

@@ -81,6 +81,8 @@ const REPORT: &[Report] = &[Report {
     kinds: &[CallKind::Say],
     filters: &[Filter::To],
     page_size: 7,
+    instants: true,
+    fields_by_campaign: false,
 }];
 
 /// A report of long pages.
@@ -323,7 +325,7 @@ impl History for Scripted {
         *self.reports.lock().unwrap()
     }
 
-    async fn page(&self, report: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure> {
+    async fn page(&self, report: &str, query: &ReportQuery, from: usize) -> Result<ReportPage, Failure> {
         *self.pages.lock().unwrap() += 1;
         *self.asked.lock().unwrap() = Some(query.clone());
         if self.absent.lock().unwrap().contains(&report) {
@@ -344,7 +346,7 @@ impl History for Scripted {
             .filter(|row| row.facts.created_at.is_none_or(|at| query.window.contains(at)))
             .cloned()
             .collect();
-        let page: Vec<_> = inside.iter().skip(page * size).take(size).cloned().collect();
+        let page: Vec<_> = inside.iter().skip(from).take(size).cloned().collect();
         Ok(ReportPage {
             more: page.len() == size,
             rows: page,

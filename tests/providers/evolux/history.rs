@@ -20,7 +20,7 @@ async fn walk(evolux: &Evolux, report: &str, query: &ReportQuery) -> (Vec<Row>, 
     let history = evolux.provider.history().unwrap();
     let mut rows = Vec::new();
     for page in 0.. {
-        let read = history.page(report, query, page).await.unwrap();
+        let read = history.page(report, query, page * 50).await.unwrap();
         rows.extend(read.rows);
         if !read.more {
             assert_eq!(evolux.provider.drift(), []);

@@ -56,7 +56,7 @@ enum Next {
     /// The next record of this source.
     Record(usize),
     /// Nothing more for this request, which has read enough: everything from here on is given.
-    After(Place),
+    After(Option<Place>),
     /// Nothing: every source is at its end.
     None,
 }
@@ -116,7 +116,7 @@ impl Merge {
                     data.push(record);
                 }
                 Ok(Next::After(boundary)) => {
-                    self.walk.last = lowest(self.walk.last.take(), Some(boundary));
+                    self.walk.last = lowest(self.walk.last.take(), boundary);
                     break;
                 }
                 Ok(Next::None) => exhausted = true,
@@ -221,9 +221,11 @@ impl Merge {
             let place = best.map(|(place, _)| place.clone());
             let best = best.map(|(_, index)| index);
             let unread = || self.sources.iter().filter(|source| source.may_hold(place.as_ref()));
-            let Some(boundary) = unread().map(|source| source.frontier().clone()).max() else {
+            if unread().next().is_none() {
                 return Ok(best.map_or(Next::None, Next::Record));
-            };
+            }
+            let boundaries: Option<Vec<_>> = unread().map(Source::frontier).collect();
+            let boundary = boundaries.and_then(|boundaries| boundaries.into_iter().max().cloned());
             if self.has_read_enough(deadline) {
                 return Ok(Next::After(boundary));
             }
@@ -345,7 +347,7 @@ impl Merge {
         for (index, source) in self.sources.iter().enumerate() {
             if source.failed() {
                 any = true;
-                self.walk.late.push((index, Some(source.reached())));
+                self.walk.late.push((index, source.reached(self.walk.last.as_ref())));
                 self.walk.active.retain(|(active, _)| *active != index);
             }
             if source.unordered && !self.walk.unordered.contains(&index) {

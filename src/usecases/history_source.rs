@@ -186,7 +186,7 @@ impl Source {
     /// Whether it is walked and what is not read yet may hold a record as new as `best`; any record, where there is none.
     pub(super) fn may_hold(&self, best: Option<&Place>) -> bool {
         let more = self.failure.is_none() && self.window.is_some_and(|window| self.frontier.0 > window.since);
-        more && best.is_none_or(|best| *best < self.frontier)
+        more && (self.holds_back() || best.is_none_or(|best| *best < self.frontier))
     }
 
     /// How many rows were read of it for this request.
@@ -194,9 +194,13 @@ impl Source {
         self.rows
     }
 
-    /// Everything from here on is read.
-    pub(super) fn frontier(&self) -> &Place {
-        &self.frontier
+    /// Everything from here on is read; nothing where that cannot be told.
+    pub(super) fn frontier(&self) -> Option<&Place> {
+        Some(&self.frontier).filter(|_| !self.holds_back())
+    }
+
+    fn holds_back(&self) -> bool {
+        self.stretch.as_ref().is_some_and(Stretch::holds_back)
     }
 
     /// Whether nothing of it may be given before more is read.
@@ -220,9 +224,8 @@ impl Source {
     }
 
     /// Where a source that failed is to be gone on with: it was read on only when all that might be given was taken.
-    pub(super) fn reached(&self) -> Place {
-        let boundary = self.frontier.clone();
-        self.below.clone().map_or(boundary.clone(), |below| below.min(boundary))
+    pub(super) fn reached(&self, last: Option<&Place>) -> Option<Place> {
+        lowest(self.below.clone(), self.frontier().or(last).cloned())
     }
 
     /// Begins to count what one request reads.

@@ -22,12 +22,12 @@ impl History for Evolux {
     }
 
     async fn page(&self, report: &str, query: &ReportQuery, from: usize) -> Result<ReportPage, Failure> {
-        let Reading { exchange, row, shape } = self.reading(report, query, from)?;
-        let read = self
-            .exchange(exchange, shape, |answer| {
-                judge::read(answer, |envelope| envelope.page(row))
-            })
-            .await;
+        let knows = self.settings.contact_status;
+        let read = match self.ask(report, query, (from, knows)).await {
+            // Servers before 6.77 do not know it, and whether they ignore it or refuse it is not documented.
+            Err(failure) if knows && refuses_contact_status(&failure) => self.ask(report, query, (from, false)).await,
+            read => read,
+        };
         match read {
             // Servers before 6.16 have no queue report.
             Err(failure) if from == 0 && failure.kind == FailureKind::Refused(Refusal::NotFound) => Ok(ReportPage {
@@ -81,6 +81,19 @@ struct Reading {
 }
 
 impl Evolux {
+    async fn ask(
+        &self,
+        report: &str,
+        query: &ReportQuery,
+        (from, contact_status): (usize, bool),
+    ) -> Result<ReportPage, Failure> {
+        let Reading { exchange, row, shape } = reading(report, query, (from, contact_status))?;
+        self.exchange(exchange, shape, |answer| {
+            judge::read(answer, |envelope| envelope.page(row))
+        })
+        .await
+    }
+
     /// Looks for a row in a report, page by page.
     async fn find(&self, report: &str, query: &ReportQuery, id: &str) -> Result<Option<Row>, Failure> {
         for page in 0.. {
@@ -94,24 +107,29 @@ impl Evolux {
         }
         Ok(None)
     }
+}
 
-    fn reading(&self, report: &str, query: &ReportQuery, from: usize) -> Result<Reading, Failure> {
-        if report == DIALER.name {
-            Ok(Reading {
-                exchange: dialer(query, from, self.settings.contact_status),
-                row: wire::dialer_row,
-                shape: documented::DIALER,
-            })
-        } else if report == QUEUE.name {
-            Ok(Reading {
-                exchange: queue(query, from),
-                row: wire::queue_row,
-                shape: documented::QUEUE,
-            })
-        } else {
-            Err(refused(Refusal::Unsupported, READ_DIALER, "there is no such report"))
-        }
+fn reading(report: &str, query: &ReportQuery, (from, contact_status): (usize, bool)) -> Result<Reading, Failure> {
+    if report == DIALER.name {
+        Ok(Reading {
+            exchange: dialer(query, from, contact_status),
+            row: wire::dialer_row,
+            shape: documented::DIALER,
+        })
+    } else if report == QUEUE.name {
+        Ok(Reading {
+            exchange: queue(query, from),
+            row: wire::queue_row,
+            shape: documented::QUEUE,
+        })
+    } else {
+        Err(refused(Refusal::Unsupported, READ_DIALER, "there is no such report"))
     }
+}
+
+fn refuses_contact_status(failure: &Failure) -> bool {
+    let message = failure.message.as_deref().unwrap_or_default();
+    failure.kind == FailureKind::Refused(Refusal::Invalid) && message.contains("contact_status")
 }
 
 /// The dialler's report. Naming campaigns is what makes it tell their own fields.

@@ -5,7 +5,8 @@
 //!
 //! * A report that takes **instants** is asked for what is not newer than the oldest row read, and always for the first
 //!   page of it: what comes in above moves nothing. How many rows the next page must tell of is known; fewer mean that
-//!   newer ones stand further down, and the instants of the page before are read again.
+//!   newer ones stand further down, and the instants of the page before are read again. (Only where the first page is newest
+//!   first, a later one is not, and an old row is listed between the two, is a newer row hidden by that number.)
 //! * A report of whole **days** is read by offset, each page from the last row of the page before. Where that row is not
 //!   found again the list has become shorter above it, and the page is read again from further up.
 //! * A page that is **not newest first** ends this: the rest of the window is read before anything more of it is given,
@@ -55,8 +56,8 @@ pub(in crate::usecases) struct Stretch {
     tail: Vec<String>,
     /// How many rows the next page must tell of at least.
     expected: Option<u64>,
-    /// Instants that are to be read again, and how far they are.
-    again: Option<(Window, usize)>,
+    /// Instants that are to be read again.
+    again: Option<Again>,
     /// Where the window ended before it was cut to what is not read.
     cut_from: Timestamp,
     finished: bool,
@@ -99,7 +100,8 @@ impl Stretch {
 
     /// What is to be asked for next: a window, and after how many of its rows.
     pub(in crate::usecases) fn ask(&self) -> (Window, usize) {
-        self.again.unwrap_or((self.window, self.from))
+        let again = self.again.map(|again| (again.window, again.from));
+        again.unwrap_or((self.window, self.from))
     }
 
     /// Takes a page, and tells of each row whether it may never have been given though it stands above the walk's place;
@@ -134,6 +136,11 @@ impl Stretch {
     /// Whether nothing of it may be given before all of it is read.
     pub(in crate::usecases) fn is_whole(&self) -> bool {
         self.whole
+    }
+
+    /// Whether nothing of it may be given now: what is to come may be newer than what is read.
+    pub(in crate::usecases) fn holds_back(&self) -> bool {
+        !self.finished && (self.whole || self.again.is_some())
     }
 
     /// Whether the report has proved to be in another order than newest first.
@@ -213,11 +220,16 @@ impl Stretch {
                 return None;
             }
             if !self.whole && self.cut_from > self.window.until {
-                let read = Window {
-                    since: self.window.until,
-                    until: self.cut_from,
-                };
-                self.again = Some((read, 0));
+                // Down to the instant at which it was cut: behind a row of that, a newer one is out of order.
+                let since = Timestamp::from_millis(self.window.until.as_millis() - 1);
+                self.again = Some(Again {
+                    window: Window {
+                        since,
+                        until: self.cut_from,
+                    },
+                    from: 0,
+                    oldest: self.cut_from,
+                });
                 return None;
             }
         }
@@ -249,16 +261,23 @@ impl Stretch {
         self.fruitless = 0;
     }
 
-    /// Reads instants again of which rows seem to have been passed over. Those that were not among the rows read may never
-    /// have been given.
-    fn take_again(&mut self, (window, from): (Window, usize), page: Listed<'_>) -> Option<Vec<bool>> {
-        let unseen: Vec<_> = page.rows.iter().map(|(id, _)| !self.tail.contains(id)).collect();
-        if unseen.contains(&true) {
-            self.disordered = true;
-            self.whole = true;
+    /// Reads instants again of which rows seem to have been passed over. One that stands behind all of those that were
+    /// read, and is newer than one of them, may never have been given; one in its order was not there before.
+    fn take_again(&mut self, mut again: Again, page: Listed<'_>) -> Option<Vec<bool>> {
+        let known = page.rows.iter().rposition(|(id, _)| self.tail.contains(id));
+        let mut late = Vec::with_capacity(page.rows.len());
+        for (index, (_, at)) in page.rows.iter().enumerate() {
+            let behind = known.is_none_or(|known| index > known);
+            late.push(behind && *at > again.oldest);
+            again.oldest = again.oldest.min(*at);
         }
-        self.again = page.more.then_some((window, from + page.count));
-        Some(unseen)
+        if late.contains(&true) {
+            (self.disordered, self.whole) = (true, true);
+        }
+        self.tail.extend(page.rows.iter().map(|(id, _)| id.clone()));
+        again.from += page.count;
+        self.again = page.more.then_some(again);
+        Some(late)
     }
 
     /// Where a page is not newest first; from then on the window is read as a whole.
@@ -291,6 +310,14 @@ impl Stretch {
     }
 }
 
+/// Instants that are read again, and how far.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Again {
+    window: Window,
+    from: usize,
+    oldest: Timestamp,
+}
+
 /// What is checked while pages are read; a test that must fail leaves something out.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::usecases) struct Checks {
@@ -312,3 +339,7 @@ fn last(rows: &[(String, Timestamp)], count: usize) -> Vec<String> {
     let tail = &rows[rows.len().saturating_sub(count)..];
     tail.iter().map(|(id, _)| id.clone()).collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod model;

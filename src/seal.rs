@@ -17,16 +17,19 @@ pub enum Purpose {
     Address,
     /// Bodies of requests under an idempotency key.
     Fingerprint,
+    /// Records of the history that wait in the store.
+    History,
 }
 
 impl Purpose {
-    const ALL: [Self; 3] = [Self::Cursor, Self::Address, Self::Fingerprint];
+    const ALL: [Self; 4] = [Self::Cursor, Self::Address, Self::Fingerprint, Self::History];
 
     const fn label(self) -> &'static [u8] {
         match self {
             Self::Cursor => b"switchboard cursor",
             Self::Address => b"switchboard address",
             Self::Fingerprint => b"switchboard fingerprint",
+            Self::History => b"switchboard history",
         }
     }
 }

@@ -29,7 +29,7 @@ words! {
 }
 
 /// Instants from `since` (included) to `until` (excluded).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// The first instant.
     pub since: Timestamp,

@@ -70,6 +70,12 @@ pub fn idempotency(tenant: impl Display, digest: impl Display) -> Key {
     Key(format!("sb:idempotency:{tenant}:{digest}"))
 }
 
+/// What a walk over the history has read and not given: sealed JSON of records, or of where its sources stand; 24 h; reading
+/// the history.
+pub fn history_kept(name: impl Display) -> Key {
+    Key(format!("sb:history-kept:{name}"))
+}
+
 /// How often something happened in a fixed window: counter; the window of the rule; whoever enforces `rule`.
 pub fn counter(rule: impl Display, digest: impl Display) -> Key {
     Key(format!("sb:counter:{rule}:{digest}"))
@@ -205,6 +211,7 @@ mod tests {
             recording_of_event("a").to_string(),
             raw_of_call("a").to_string(),
             idempotency("a", "b").to_string(),
+            history_kept("a").to_string(),
             counter("a", "b").to_string(),
             lease("a").to_string(),
             position("a").to_string(),

@@ -230,7 +230,7 @@ impl Gateway {
     ) -> Result<(), Stopped> {
         let query = around(&sought);
         for index in 0..MOST_PAGES {
-            let page = history.page(report.name, &query, index).await?;
+            let page = history.page(report.name, &query, index * report.page_size).await?;
             for row in page.rows {
                 if binding::choose(&row.facts, sought.iter().copied()).is_none() {
                     continue;

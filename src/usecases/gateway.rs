@@ -1,16 +1,19 @@
 //! What every use case works with.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio_util::task::TaskTracker;
+use tokio::sync::Semaphore;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::accounts::Balances;
 use super::delivery_ledger::DeliveryLedger;
+use super::history_source::stretch::Checks;
 use super::publish::Publisher;
 use super::read_events::Tail;
 use super::take_webhook::PassOn;
@@ -36,6 +39,9 @@ pub struct Gateway {
     pub(super) tail: Tail,
     pub(super) pass_on: Option<Arc<dyn PassOn>>,
     pub(super) balances: Balances,
+    /// What is checked of the providers' lists; tests that must fail leave something out.
+    pub(super) history_checks: Checks,
+    history_places: BTreeMap<AccountName, Arc<Semaphore>>,
     unfinished: TaskTracker,
 }
 
@@ -48,6 +54,11 @@ impl Gateway {
         sealer: Sealer,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let places = |entry: &Entry| Arc::new(Semaphore::new((entry.config.concurrent as usize / 2).max(1)));
+        let history_places = accounts
+            .iter()
+            .map(|(name, entry)| (name.clone(), places(entry)))
+            .collect();
         let instance = Uuid::now_v7().simple().to_string();
         Self {
             config,
@@ -60,6 +71,8 @@ impl Gateway {
             tail: Tail::new(),
             pass_on: None,
             balances: Balances::default(),
+            history_checks: Checks::ALL,
+            history_places,
             unfinished: TaskTracker::new(),
         }
     }
@@ -101,6 +114,21 @@ impl Gateway {
             work: Some(Box::pin(work)),
             unfinished: self.unfinished.clone(),
         }
+    }
+
+    /// Starts work that ends when nobody waits for it any more, or by itself.
+    pub(super) fn start_aside<F>(&self, work: F) -> AbortOnDropHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        AbortOnDropHandle::new(self.unfinished.spawn(work.in_current_span()))
+    }
+
+    /// The places of an account that reading its history may take: half of them, so that calls are never kept waiting.
+    pub(super) fn history_places(&self, account: &AccountName) -> Arc<Semaphore> {
+        let places = self.history_places.get(account);
+        places.cloned().unwrap_or_else(|| Arc::new(Semaphore::new(1)))
     }
 
     /// Waits for everything that [`Gateway::see_through`] still runs in the background.

@@ -31,6 +31,23 @@ pub(super) struct Walk {
     pub(super) late: Vec<(usize, Option<Place>)>,
     /// The last record given.
     pub(super) last: Option<Place>,
+    /// The sources that list in another order than newest first.
+    pub(super) unordered: Vec<usize>,
+    /// What became of the records that came to light above the walk's place.
+    pub(super) aside: Aside,
+    /// Under what name it is kept where the sources stand.
+    pub(super) kept: Option<[u8; 16]>,
+}
+
+/// What became of the records that came to light above a walk's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aside {
+    /// There are none.
+    None,
+    /// They are kept to be given in the end.
+    Kept,
+    /// They are being given.
+    Giving,
 }
 
 /// What names a source in the identifiers of its records.
@@ -39,13 +56,16 @@ pub(super) type SourceKey = (AccountName, u8);
 impl Walk {
     /// The walk in bytes; nothing where a place is of none of the sources.
     ///
-    /// Three instants, the last place, a bit per source for the active and one for the late, then the different places at
-    /// which sources begin and for each of those sources which one.
+    /// Three instants, what is kept, the last place, a bit per source for the active, one for the late and one for those in
+    /// no order, then the different places at which sources begin and for each of those sources which one.
     pub(super) fn pack(&self, sources: &[SourceKey]) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         for at in [self.as_of, self.since, self.until] {
             bytes.extend(at.as_millis().to_be_bytes());
         }
+        bytes.push(self.aside as u8);
+        bytes.push(self.kept.is_some().into());
+        bytes.extend(self.kept.iter().flatten());
         bytes.push(self.last.is_some().into());
         if let Some(last) = &self.last {
             pack_place(&mut bytes, last, sources)?;
@@ -58,6 +78,11 @@ impl Walk {
             }
             bytes.extend(bits);
         }
+        let mut bits = vec![0u8; sources.len().div_ceil(8)];
+        for index in &self.unordered {
+            *bits.get_mut(index / 8)? |= 1 << (index % 8);
+        }
+        bytes.extend(bits);
         let mut places: Vec<&Place> = members.iter().filter_map(|member| member.2).collect();
         places.sort();
         places.dedup();
@@ -81,6 +106,16 @@ impl Walk {
     pub(super) fn unpack(bytes: &[u8], sources: &[SourceKey]) -> Option<Self> {
         let mut rest = Unread(bytes);
         let (as_of, since, until) = (rest.instant()?, rest.instant()?, rest.instant()?);
+        let aside = match rest.byte()? {
+            0 => Aside::None,
+            1 => Aside::Kept,
+            2 => Aside::Giving,
+            _ => return None,
+        };
+        let kept = match rest.byte()? {
+            0 => None,
+            _ => Some(rest.array()?),
+        };
         let last = match rest.byte()? {
             0 => None,
             _ => Some(rest.place(sources)?),
@@ -91,6 +126,9 @@ impl Walk {
             let set = |index: &usize| bits[index / 8] & (1 << (index % 8)) != 0;
             members.extend((0..sources.len()).filter(set).map(|index| (index, late)));
         }
+        let bits = rest.take(sources.len().div_ceil(8))?;
+        let unordered = (0..sources.len()).filter(|index| bits[index / 8] & (1 << (index % 8)) != 0);
+        let unordered = unordered.collect();
         let count = rest.byte()?;
         let places: Vec<Place> = (0..count).map(|_| rest.place(sources)).collect::<Option<_>>()?;
         let mut walk = Self {
@@ -100,6 +138,9 @@ impl Walk {
             active: Vec::new(),
             late: Vec::new(),
             last,
+            unordered,
+            aside,
+            kept,
         };
         for (index, late) in members {
             let number = if places.is_empty() { 0 } else { rest.byte()? };
@@ -226,6 +267,9 @@ mod tests {
                 (49, Some(place(&sources, 3, 30))),
             ],
             last: Some(place(&sources, 11, 60)),
+            unordered: vec![3, 41],
+            aside: Aside::Kept,
+            kept: Some([7; 16]),
         };
         let bytes = walk.pack(&sources).unwrap();
         assert!(bytes.len() < 300, "{}", bytes.len());
@@ -246,6 +290,9 @@ mod tests {
             active: vec![(0, Some(place(&sources, 0, 5))), (1, None)],
             late: Vec::new(),
             last: Some(place(&sources, 1, 6)),
+            unordered: Vec::new(),
+            aside: Aside::None,
+            kept: None,
         };
         let read = Walk::unpack(&walk.pack(&sources).unwrap(), &sources).unwrap();
         assert_eq!(read.active, [(0, None), (1, None)]);

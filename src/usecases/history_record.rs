@@ -175,6 +175,14 @@ fn row_record(entry: &Entry, report: u8, found: (Row, Option<Call>, String), raw
     record.call_id = ours.as_ref().map(|call| call.id);
     if let Some(ours) = ours {
         record.tag = ours.tag.or(record.tag);
+        // What webhooks told and reports do not.
+        record.ringing_at = record.ringing_at.or(ours.ringing_at);
+        record.ring_seconds = record.ring_seconds.or(ours.ring_seconds);
+        record.answered_at = record.answered_at.or(ours.answered_at);
+        record.ended_at = record.ended_at.or(ours.ended_at);
+        record.answered_by = record.answered_by.or(ours.answered_by);
+        record.digits = record.digits.or(ours.digits);
+        record.from = record.from.or(ours.from);
         record.request_id = ours.request_id;
         record.routing = ours.routing;
         record.attempts = ours.attempts;

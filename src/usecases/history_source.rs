@@ -1,28 +1,32 @@
 //! One source of the history: a provider's report, or the journal of what webhooks told.
 
 mod absent;
-mod rows;
+mod campaigns;
+mod journal;
+pub(super) mod reading;
+pub(super) mod shelf;
+pub(super) mod stretch;
+
+use campaigns::Campaigns;
+use reading::Ahead;
+use serde::{Deserialize, Serialize};
+use shelf::{Chunk, Shelf};
+use stretch::Stretch;
 
 use super::gateway::Gateway;
 use super::history_cursor::{Place, SourceKey};
-use super::history_record::matches;
 use super::record_id::{self, is_of};
-use super::records;
-use super::requests::{HistoryQuery, SourceState};
+use super::requests::SourceState;
 use crate::domain::account::AccountName;
 use crate::domain::call::CallKind;
-use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Failure, Problem};
 use crate::domain::history::{Record, Window};
 use crate::domain::time::Timestamp;
 use crate::providers::port::{Filter, Report};
 use crate::providers::registry::Entry;
-use crate::store::{Order, Range, keys};
 
-/// How many days a window grows to while nothing is found.
+/// How many days a window grows to while little is found.
 const LONGEST_DAYS: i32 = 32;
-/// How many calls of the journal are read per round trip.
-const BATCH: usize = 500;
 
 /// A source and how far it is read.
 pub(super) struct Source {
@@ -32,11 +36,19 @@ pub(super) struct Source {
     zone: jiff::tz::TimeZone,
     window: Option<Window>,
     below: Option<Place>,
-    /// Records read and not taken, the newest last.
-    read: Vec<Record>,
+    /// Records read and not taken.
+    pub(super) shelf: Shelf,
+    /// Records that came to light above the walk's place.
+    pub(super) late: Vec<Record>,
     /// Everything from here on is read.
-    read_from: Timestamp,
+    frontier: Place,
     days: i32,
+    stretch: Option<Stretch>,
+    campaigns: Campaigns,
+    /// The page that is asked for before it is needed.
+    ahead: Option<Ahead>,
+    /// Whether the report is known to be in another order than newest first.
+    pub(super) unordered: bool,
     failure: Option<Failure>,
     /// How the provider said that the account does not have the report.
     absent: Option<Failure>,
@@ -48,6 +60,17 @@ pub(super) struct Source {
     unreadable: usize,
 }
 
+/// How far a source is read, as it is kept between two pages.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Kept {
+    frontier: Place,
+    days: i32,
+    stretch: Option<Stretch>,
+    campaigns: Campaigns,
+    pub(super) chunks: Vec<Chunk>,
+    pruned: bool,
+}
+
 impl Source {
     /// The sources of an account: its provider's reports, or the journal where it has none.
     pub(super) fn of(entry: &Entry, gateway: &Gateway) -> Vec<Self> {
@@ -57,9 +80,14 @@ impl Source {
             zone: gateway.config.history.time_zone.clone(),
             window: None,
             below: None,
-            read: Vec::new(),
-            read_from: Timestamp::from_millis(0),
+            shelf: Shelf::default(),
+            late: Vec::new(),
+            frontier: (Timestamp::from_millis(0), String::new()),
             days: 1,
+            stretch: None,
+            campaigns: Campaigns::default(),
+            ahead: None,
+            unordered: false,
             failure: None,
             absent: None,
             vouched: false,
@@ -74,14 +102,44 @@ impl Source {
 
     /// Starts a walk of `window` below a place.
     pub(super) fn start(&mut self, window: Window, below: Option<Place>) {
-        let newest = below.as_ref().map_or(window.until, |(at, id)| {
-            window
-                .until
-                .min(Timestamp::from_millis(at.as_millis() + i64::from(!id.is_empty())))
-        });
-        self.read_from = newest;
+        let end = (window.until, String::new());
+        self.frontier = below.clone().map_or(end.clone(), |below| below.min(end));
         self.window = Some(window);
         self.below = below;
+        self.shelf = Shelf::default();
+        self.stretch = None;
+        self.ahead = None;
+        self.failure = None;
+    }
+
+    /// Goes on with a walk as it was [kept](Source::kept).
+    pub(super) fn resume(&mut self, window: Window, below: Option<Place>, kept: Kept) {
+        self.start(window, below);
+        self.frontier = kept.frontier;
+        self.days = kept.days;
+        self.stretch = kept.stretch;
+        self.campaigns = kept.campaigns;
+        self.shelf = Shelf::of(kept.chunks, kept.pruned);
+    }
+
+    /// Goes on with what was read of it taken away: all of it is read again.
+    pub(super) fn restart(&mut self, last: Option<&Place>) {
+        if let Some(window) = self.window {
+            let below = lowest(self.below.clone(), last.cloned());
+            self.start(window, below);
+        }
+    }
+
+    /// How far it is read, its records in these chunks.
+    pub(super) fn kept(&self, chunks: Vec<Chunk>) -> Kept {
+        Kept {
+            frontier: self.frontier.clone(),
+            days: self.days,
+            stretch: self.stretch.clone(),
+            campaigns: self.campaigns.clone(),
+            chunks,
+            pruned: self.shelf.is_pruned(),
+        }
     }
 
     /// The account.
@@ -116,25 +174,19 @@ impl Source {
     }
 
     /// The place of the next record, if one is read.
-    pub(super) fn head(&self) -> Option<Place> {
-        self.read.last().map(|record| (record.created_at, record.id.clone()))
+    pub(super) fn head(&self) -> Option<&Place> {
+        self.shelf.head().filter(|_| self.failure.is_none())
     }
 
     /// Takes the next record.
     pub(super) fn take(&mut self) -> Option<Record> {
-        self.read.pop()
+        self.shelf.take()
     }
 
-    /// Whether what was read is taken and more can be read.
-    pub(super) fn is_drained(&self) -> bool {
-        self.read.is_empty()
-            && self.failure.is_none()
-            && self.window.is_some_and(|window| self.read_from > window.since)
-    }
-
-    /// Whether what is not read yet may hold a record as new as `at`.
-    pub(super) fn may_hold(&self, at: Timestamp) -> bool {
-        self.read_from > at
+    /// Whether it is walked and what is not read yet may hold a record as new as `best`; any record, where there is none.
+    pub(super) fn may_hold(&self, best: Option<&Place>) -> bool {
+        let more = self.failure.is_none() && self.window.is_some_and(|window| self.frontier.0 > window.since);
+        more && (self.holds_back() || best.is_none_or(|best| *best < self.frontier))
     }
 
     /// How many rows were read of it for this request.
@@ -142,9 +194,23 @@ impl Source {
         self.rows
     }
 
-    /// Everything from here on is read.
-    pub(super) fn read_from(&self) -> Timestamp {
-        self.read_from
+    /// Everything from here on is read; nothing where that cannot be told.
+    pub(super) fn frontier(&self) -> Option<&Place> {
+        Some(&self.frontier).filter(|_| !self.holds_back())
+    }
+
+    fn holds_back(&self) -> bool {
+        self.stretch.as_ref().is_some_and(Stretch::holds_back)
+    }
+
+    /// Whether nothing of it may be given before more is read.
+    pub(super) fn is_whole(&self) -> bool {
+        self.stretch.as_ref().is_some_and(Stretch::is_whole)
+    }
+
+    /// Whether it is a report, whose rows come from afar.
+    pub(super) fn is_report(&self) -> bool {
+        self.report.is_some()
     }
 
     /// Whether it failed.
@@ -152,10 +218,20 @@ impl Source {
         self.failure.is_some()
     }
 
-    /// Where a source that failed is to be gone on with: it was read on only when all that was read of it was taken.
-    pub(super) fn reached(&self) -> Place {
-        let boundary = (self.read_from, String::new());
-        self.below.clone().map_or(boundary.clone(), |below| below.min(boundary))
+    /// Fails it.
+    pub(super) fn fail(&mut self, failure: Failure) {
+        self.failure = Some(failure);
+    }
+
+    /// Where a source that failed is to be gone on with: it was read on only when all that might be given was taken.
+    pub(super) fn reached(&self, last: Option<&Place>) -> Option<Place> {
+        lowest(self.below.clone(), self.frontier().or(last).cloned())
+    }
+
+    /// Begins to count what one request reads.
+    pub(super) fn begin_request(&mut self) {
+        self.rows = 0;
+        self.unreadable = 0;
     }
 
     /// What a caller is told where a source may not be missing.
@@ -186,102 +262,29 @@ impl Source {
         }
     }
 
-    /// Reads the next window back in time; a failing provider is remembered, not returned.
-    ///
-    /// # Errors
-    /// Where our own store fails.
-    pub(super) async fn read_on(
-        &mut self,
-        gateway: &Gateway,
-        caller: &Caller,
-        query: &HistoryQuery,
-    ) -> Result<(), Error> {
-        let Some(whole) = self.window else { return Ok(()) };
-        let window = Window {
-            since: self.start_of_days().max(whole.since),
-            until: self.read_from,
-        };
-        let (found, records) = match self.report {
-            None => gateway.journal_records(caller, &self.entry, window, query.raw).await?,
-            Some(report) => match self.rows(&report, query, window).await {
-                Ok(rows) => {
-                    let (found, rows) = (rows.len(), self.readable(&report, rows));
-                    let records = gateway.report_records(caller, &self.entry, (report, rows), query.raw);
-                    (found, records.await?)
-                }
-                Err(failure) => {
-                    self.failure = Some(failure);
-                    return Ok(());
-                }
-            },
-        };
-        self.rows += found;
-        self.days = if found == 0 {
-            (self.days * 2).min(LONGEST_DAYS)
-        } else {
-            1
-        };
-        self.read_from = window.since;
-        let below = |record: &Record| {
-            self.below
-                .as_ref()
-                .is_none_or(|(at, id)| (record.created_at, &record.id) < (*at, id))
-        };
-        self.read = records
-            .into_iter()
-            .filter(|record| window.contains(record.created_at) && below(record) && matches(record, query))
-            .collect();
-        self.read
-            .sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
-        Ok(())
-    }
-
     /// Midnight, `days` local days before what is read: reports that know only whole days are then read once.
     fn start_of_days(&self) -> Timestamp {
-        let last = Timestamp::from_millis(self.read_from.as_millis() - 1)
+        let until = until(&self.frontier);
+        let last = Timestamp::from_millis(until.as_millis() - 1)
             .to_jiff()
             .to_zoned(self.zone.clone())
             .date();
         let first = last.checked_sub(jiff::Span::new().days(self.days - 1)).unwrap_or(last);
         first
             .to_zoned(self.zone.clone())
-            .map_or(self.read_from, |start| Timestamp::from(start.timestamp()))
+            .map_or(until, |start| Timestamp::from(start.timestamp()))
     }
 }
 
-impl Gateway {
-    /// The calls of an account that only webhooks told of; also how many there are, whoever may see them.
-    async fn journal_records(
-        &self,
-        caller: &Caller,
-        entry: &Entry,
-        window: Window,
-        raw: bool,
-    ) -> Result<(usize, Vec<Record>), Error> {
-        let set = keys::calls_of_account(&entry.config.name);
-        let scores = window.since.as_millis()..=window.until.as_millis() - 1;
-        let mut after = None;
-        let (mut found, mut records) = (0, Vec::new());
-        loop {
-            let range = Range {
-                scores: scores.clone(),
-                order: Order::Descending,
-                after,
-                limit: BATCH,
-            };
-            let members = self.store.range(&set, range).await?;
-            found += members.len();
-            let keys: Vec<_> = members.iter().map(|member| keys::call(&member.member)).collect();
-            let stored = self.store.get_many(&keys).await?;
-            let calls = stored
-                .iter()
-                .flatten()
-                .filter_map(|stored| records::read_call(&stored.value));
-            records.extend(self.journal_records_of(caller, entry, calls.collect(), raw).await?);
-            match members.last() {
-                Some(last) if members.len() == BATCH => after = Some((last.score, last.member.clone())),
-                _ => return Ok((found, records)),
-            }
-        }
+/// The first instant after everything that is not read.
+fn until((at, id): &Place) -> Timestamp {
+    Timestamp::from_millis(at.as_millis() + i64::from(!id.is_empty()))
+}
+
+/// The lower of two places.
+pub(super) fn lowest(one: Option<Place>, other: Option<Place>) -> Option<Place> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

@@ -17,7 +17,7 @@ const BATCH: usize = 200;
 /// How many members one request looks at before it gives a short page.
 const MOST_SEEN: usize = 4_000;
 /// How long a cursor is good for.
-const CURSOR_SECONDS: i64 = 24 * 3600;
+pub(super) const CURSOR_SECONDS: i64 = 24 * 3600;
 
 /// Where a list goes on, as its cursor carries it.
 #[derive(Serialize, Deserialize)]

@@ -1,16 +1,17 @@
 //! One list of past calls over every account, newest first.
 //!
-//! The walk goes back in time. Every source is read window by window, each window whole, because no provider promises an
-//! order; rows are dropped by identifier, sorted, and merged. A page begins below the last record of the page before, so a
-//! cursor holds no provider's position and any instance can continue it.
-
-use futures_util::future::join_all;
+//! A cursor holds the walk's place and nothing of a provider's, so any instance continues it, whatever became of the store.
+//! What was read beyond the end of a page waits [in the store](super::history_kept), so that each page of a report is read
+//! about once. How a report is read without passing over rows is said in [`super::history_source::stretch`].
 
 use super::accounts::sees;
 use super::follow_call::{allows, named, recording_failed};
 use super::gateway::Gateway;
-use super::history_cursor::{MAX_LENGTH, Place, SourceKey, Walk};
+use super::history_cursor::{MAX_LENGTH, Walk};
+use super::history_kept::Owner;
+use super::history_merge::{Deadline, Merge, begin};
 use super::history_source::Source;
+use super::history_source::reading::Reader;
 use super::record_id::RecordId;
 use super::requests::{HistoryPage, HistoryQuery, Paging};
 use crate::domain::caller::Caller;
@@ -21,9 +22,6 @@ use crate::providers::port::{Filter, Recording, Target};
 use crate::providers::registry::{Entry, kinds};
 use crate::seal::plain_name;
 
-/// How many rows one request reads before it gives a short page; what is begun, a day of each source, is finished.
-const MOST_ROWS: usize = 5_000;
-
 impl Gateway {
     /// A page of the history; short where much had to be read for little.
     ///
@@ -31,43 +29,49 @@ impl Gateway {
     /// `source-unavailable` naming the source, unless a partial answer is asked for; `invalid-cursor`, `cursor-expired`;
     /// `not-supported` for a filter that no chosen source has.
     pub async fn history(&self, caller: &Caller, query: HistoryQuery, paging: Paging) -> Result<HistoryPage, Error> {
-        let mut sources = self.sources(caller, &query)?;
-        let name = walk_name(&query, &sources);
-        let keys: Vec<SourceKey> = sources.iter().map(Source::key).collect();
-        let mut walk = self.begin_or_continue(caller, &query, &name, (&paging, &keys))?;
-        for (index, place) in &walk.active {
-            let below = lowest(place.clone(), walk.last.clone());
-            sources[*index].start(
-                Window {
-                    since: walk.since,
-                    until: walk.until.min(after(walk.as_of)),
-                },
-                below,
-            );
-        }
-        let Merged {
-            data,
-            exhausted,
-            complete,
-        } = self
-            .merge(caller, &query, (&mut sources, &mut walk), paging.limit)
-            .await?;
-        let sources = sources.iter().map(|source| source.state(&data)).collect();
-        if exhausted {
-            walk.active = std::mem::take(&mut walk.late);
-            walk.last = None;
-        }
-        let next_cursor = match walk.active.is_empty() {
-            true => None,
-            false => Some(self.walk_cursor(caller, &name, (&walk, &keys))?),
+        let deadline = Deadline::within(self.config.server.request_timeout);
+        let (mut merge, name) = self.open_walk(caller, &query, paging.cursor.as_deref()).await?;
+        let reader = Reader {
+            gateway: self,
+            caller,
+            query: &query,
+            checks: self.history_checks,
+            ahead: false,
         };
-        Ok(HistoryPage {
-            data,
-            next_cursor,
-            as_of: walk.as_of,
-            complete,
-            sources,
-        })
+        let owner = Owner { caller, walk: &name };
+        let mut page = merge.page(reader, owner, (paging.limit, Some(deadline))).await?;
+        let (before, spent) = (merge.walk.kept, std::mem::take(&mut merge.spent));
+        if !merge.is_over() {
+            merge.walk.kept = merge.keep(self, owner, before).await?;
+            page.next_cursor = Some(self.walk_cursor(caller, &name, &merge)?);
+        }
+        self.forget_spent(&spent).await;
+        Ok(page)
+    }
+
+    /// A walk over the sources that the caller may see and the query chooses, and its name.
+    pub(super) async fn open_walk(
+        &self,
+        caller: &Caller,
+        query: &HistoryQuery,
+        cursor: Option<&str>,
+    ) -> Result<(Merge, String), Error> {
+        let sources = self.sources(caller, query)?;
+        let name = walk_name(query, &sources);
+        let window = query.window.meant.unwrap_or_else(|| self.today());
+        let mut merge = begin(window, self.now(), sources);
+        let mut kept = None;
+        if let Some(cursor) = cursor {
+            merge.walk = self.open_cursor(caller, (&name, cursor), |plain| {
+                let walk = Walk::unpack(plain, &merge.keys)?;
+                Some((walk.as_of, walk))
+            })?;
+            if let Some(left) = merge.walk.kept {
+                kept = self.kept_walk(Owner { caller, walk: &name }, left).await?;
+            }
+        }
+        merge.start(kept)?;
+        Ok((merge, name))
     }
 
     /// One record by its identifier, read from its provider again.
@@ -106,119 +110,12 @@ impl Gateway {
             .map_err(|failure| recording_failed(&failure, entry))
     }
 
-    /// Takes records off the active sources, newest first, until `limit` or until enough rows were read for them.
-    async fn merge(
-        &self,
-        caller: &Caller,
-        query: &HistoryQuery,
-        state: (&mut [Source], &mut Walk),
-        limit: usize,
-    ) -> Result<Merged, Error> {
-        let (sources, walk) = state;
-        let mut data = Vec::with_capacity(limit);
-        let mut exhausted = false;
-        while data.len() < limit && !exhausted {
-            match self.newest(caller, query, sources).await? {
-                Next::Record(index) => {
-                    let Some(record) = sources[index].take() else { break };
-                    walk.last = Some((record.created_at, record.id.clone()));
-                    data.push(record);
-                }
-                Next::After(boundary) => {
-                    walk.last = Some((boundary, String::new()));
-                    break;
-                }
-                Next::None => exhausted = true,
-            }
-        }
-        let failed: Vec<_> = sources
-            .iter()
-            .enumerate()
-            .filter(|(_, source)| source.failed())
-            .map(|(index, _)| index)
-            .collect();
-        for index in &failed {
-            walk.late.push((*index, Some(sources[*index].reached())));
-            walk.active.retain(|(active, _)| active != index);
-        }
-        Ok(Merged {
-            data,
-            exhausted,
-            complete: failed.is_empty() && walk.late.is_empty(),
-        })
-    }
-
-    /// What comes next: the newest record of all. Reads on wherever a newer one could still hide.
-    async fn newest(&self, caller: &Caller, query: &HistoryQuery, sources: &mut [Source]) -> Result<Next, Error> {
-        loop {
-            let best = sources
-                .iter()
-                .enumerate()
-                .filter_map(|(index, source)| source.head().map(|head| (head, index)))
-                .max_by(|one, other| one.0.cmp(&other.0));
-            let hides = |source: &Source| best.as_ref().is_none_or(|((at, _), _)| source.may_hold(*at));
-            let reading: Vec<_> = sources
-                .iter()
-                .map(|source| source.is_drained() && hides(source))
-                .collect();
-            if !reading.contains(&true) {
-                return Ok(best.map_or(Next::None, |(_, index)| Next::Record(index)));
-            }
-            if sources.iter().map(Source::rows_read).sum::<usize>() >= MOST_ROWS {
-                let unread = sources.iter().zip(&reading).filter(|(_, reading)| **reading);
-                return Ok(unread
-                    .map(|(source, _)| source.read_from())
-                    .max()
-                    .map_or(Next::None, Next::After));
-            }
-            let reads = sources
-                .iter_mut()
-                .zip(&reading)
-                .filter(|(_, reading)| **reading)
-                .map(|(source, _)| source.read_on(self, caller, query));
-            for read in join_all(reads).await {
-                read?;
-            }
-            Self::fail_disabled(sources).await;
-            if let Some(source) = sources.iter().find(|source| source.failed() && !query.partial) {
-                return Err(source.unavailable());
-            }
-        }
-    }
-
-    fn begin_or_continue(
-        &self,
-        caller: &Caller,
-        query: &HistoryQuery,
-        name: &str,
-        place: (&Paging, &[SourceKey]),
-    ) -> Result<Walk, Error> {
-        let (paging, sources) = place;
-        if let Some(cursor) = &paging.cursor {
-            return self.open_cursor(caller, (name, cursor), |plain| {
-                let walk = Walk::unpack(plain, sources)?;
-                Some((walk.as_of, walk))
-            });
-        }
-        let as_of = self.now();
-        let window = query.window.meant.unwrap_or_else(|| self.today());
-        let active = (0..sources.len()).map(|index| (index, None)).collect();
-        Ok(Walk {
-            since: window.since,
-            until: window.until,
-            as_of,
-            active,
-            late: Vec::new(),
-            last: None,
-        })
-    }
-
     /// # Errors
     /// `source-unavailable` where sources failed at so many different places that no cursor holds them.
-    fn walk_cursor(&self, caller: &Caller, name: &str, walk: (&Walk, &[SourceKey])) -> Result<String, Error> {
-        let (walk, sources) = walk;
-        let packed = walk
-            .pack(sources)
+    pub(super) fn walk_cursor(&self, caller: &Caller, name: &str, merge: &Merge) -> Result<String, Error> {
+        let packed = merge
+            .walk
+            .pack(&merge.keys)
             .ok_or_else(|| Error::new(Problem::Internal, "A place in the history cannot be written."))?;
         let cursor = self.seal_cursor(caller, name, &packed)?;
         if cursor.len() > MAX_LENGTH {
@@ -269,25 +166,6 @@ impl Gateway {
     }
 }
 
-/// What a merge came to.
-struct Merged {
-    data: Vec<Record>,
-    /// Whether the active sources have no more.
-    exhausted: bool,
-    /// Whether every source answered.
-    complete: bool,
-}
-
-/// What a merge takes next.
-enum Next {
-    /// The next record of this source.
-    Record(usize),
-    /// Nothing more for this request, which has read enough: everything from here on is given.
-    After(Timestamp),
-    /// Nothing: every source is at its end.
-    None,
-}
-
 /// Keeps the sources that have a field for every filter used that only providers know of. The label of a call placed here
 /// is known whatever its report tells.
 fn having_the_filters(sources: Vec<Source>, query: &HistoryQuery) -> Result<Vec<Source>, Error> {
@@ -320,21 +198,9 @@ fn having_the_filters(sources: Vec<Source>, query: &HistoryQuery) -> Result<Vec<
 }
 
 /// Names a walk by its query and its sources, so that a cursor continues only the walk it came from.
-fn walk_name(query: &HistoryQuery, sources: &[Source]) -> String {
+pub(super) fn walk_name(query: &HistoryQuery, sources: &[Source]) -> String {
     let names: Vec<_> = sources.iter().map(Source::name).collect();
     plain_name(&[&named(query), &names.join(" ")])
-}
-
-/// The first instant after `at`: a window that ends there still holds what happened at it.
-fn after(at: Timestamp) -> Timestamp {
-    Timestamp::from_millis(at.as_millis() + 1)
-}
-
-fn lowest(one: Option<Place>, other: Option<Place>) -> Option<Place> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
 }
 
 /// The account behind a source, for those who need its provider.

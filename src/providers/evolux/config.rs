@@ -26,6 +26,8 @@ pub(super) const DIALER: Report = Report {
         Filter::ExternalId,
     ],
     page_size: 50,
+    instants: true,
+    fields_by_campaign: true,
 };
 
 /// The calls of queues and agents.
@@ -35,6 +37,8 @@ pub(super) const QUEUE: Report = Report {
     kinds: &[CallKind::Queue],
     filters: &[Filter::From, Filter::To, Filter::Number, Filter::AgentId],
     page_size: 50,
+    instants: true,
+    fields_by_campaign: false,
 };
 
 const REPORT: Format<Report> = Format {

@@ -21,16 +21,16 @@ impl History for Evolux {
         &self.settings.reports
     }
 
-    async fn page(&self, report: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure> {
-        let Reading { exchange, row, shape } = self.reading(report, query, page)?;
-        let read = self
-            .exchange(exchange, shape, |answer| {
-                judge::read(answer, |envelope| envelope.page(row))
-            })
-            .await;
+    async fn page(&self, report: &str, query: &ReportQuery, from: usize) -> Result<ReportPage, Failure> {
+        let knows = self.settings.contact_status;
+        let read = match self.ask(report, query, (from, knows)).await {
+            // Servers before 6.77 do not know it, and whether they ignore it or refuse it is not documented.
+            Err(failure) if knows && refuses_contact_status(&failure) => self.ask(report, query, (from, false)).await,
+            read => read,
+        };
         match read {
             // Servers before 6.16 have no queue report.
-            Err(failure) if page == 0 && failure.kind == FailureKind::Refused(Refusal::NotFound) => Ok(ReportPage {
+            Err(failure) if from == 0 && failure.kind == FailureKind::Refused(Refusal::NotFound) => Ok(ReportPage {
                 absent: Some(failure),
                 ..ReportPage::default()
             }),
@@ -55,14 +55,16 @@ impl History for Evolux {
             campaign_ids: Vec::new(),
             external_ids: Vec::new(),
         };
-        for page in 0.. {
-            let ReportPage { rows, more, .. } = self.page(report, &query, page).await?;
-            if let Some(row) = rows.into_iter().find(|row| row.id == id) {
+        if let Some(row) = self.find(report, &query, id).await? {
+            let Some(campaign) = row.campaign.as_ref().and_then(|campaign| campaign.id.clone()) else {
                 return Ok(row);
-            }
-            if !more {
-                break;
-            }
+            };
+            // Only a report of the campaign tells the campaign's own fields.
+            let named = ReportQuery {
+                campaign_ids: vec![campaign],
+                ..query
+            };
+            return Ok(self.find(report, &named, id).await?.unwrap_or(row));
         }
         if report == QUEUE.name {
             return self.queue_call(Some(id)).await;
@@ -79,31 +81,63 @@ struct Reading {
 }
 
 impl Evolux {
-    fn reading(&self, report: &str, query: &ReportQuery, page: usize) -> Result<Reading, Failure> {
-        if report == DIALER.name {
-            Ok(Reading {
-                exchange: dialer(query, page, self.settings.contact_status),
-                row: wire::dialer_row,
-                shape: documented::DIALER,
-            })
-        } else if report == QUEUE.name {
-            Ok(Reading {
-                exchange: queue(query, page),
-                row: wire::queue_row,
-                shape: documented::QUEUE,
-            })
-        } else {
-            Err(refused(Refusal::Unsupported, READ_DIALER, "there is no such report"))
+    async fn ask(
+        &self,
+        report: &str,
+        query: &ReportQuery,
+        (from, contact_status): (usize, bool),
+    ) -> Result<ReportPage, Failure> {
+        let Reading { exchange, row, shape } = reading(report, query, (from, contact_status))?;
+        self.exchange(exchange, shape, |answer| {
+            judge::read(answer, |envelope| envelope.page(row))
+        })
+        .await
+    }
+
+    /// Looks for a row in a report, page by page.
+    async fn find(&self, report: &str, query: &ReportQuery, id: &str) -> Result<Option<Row>, Failure> {
+        for page in 0.. {
+            let ReportPage { rows, more, .. } = self.page(report, query, page * DIALER.page_size).await?;
+            if let Some(row) = rows.into_iter().find(|row| row.id == id) {
+                return Ok(Some(row));
+            }
+            if !more {
+                break;
+            }
         }
+        Ok(None)
     }
 }
 
+fn reading(report: &str, query: &ReportQuery, (from, contact_status): (usize, bool)) -> Result<Reading, Failure> {
+    if report == DIALER.name {
+        Ok(Reading {
+            exchange: dialer(query, from, contact_status),
+            row: wire::dialer_row,
+            shape: documented::DIALER,
+        })
+    } else if report == QUEUE.name {
+        Ok(Reading {
+            exchange: queue(query, from),
+            row: wire::queue_row,
+            shape: documented::QUEUE,
+        })
+    } else {
+        Err(refused(Refusal::Unsupported, READ_DIALER, "there is no such report"))
+    }
+}
+
+fn refuses_contact_status(failure: &Failure) -> bool {
+    let message = failure.message.as_deref().unwrap_or_default();
+    failure.kind == FailureKind::Refused(Refusal::Invalid) && message.contains("contact_status")
+}
+
 /// The dialler's report. Naming campaigns is what makes it tell their own fields.
-fn dialer(query: &ReportQuery, page: usize, contact_status: bool) -> Exchange {
+fn dialer(query: &ReportQuery, from: usize, contact_status: bool) -> Exchange {
     let mut exchange = windowed(
         Exchange::get(READ_DIALER, "/api/v1/dialer/calls_history"),
         query.window,
-        page,
+        from,
     );
     if contact_status {
         // Left to itself the report hides every dial that failed.
@@ -117,25 +151,25 @@ fn dialer(query: &ReportQuery, page: usize, contact_status: bool) -> Exchange {
 
 /// The report of queues and agents, all of them unless agents are named. Its `phone_number` is that of the person outside,
 /// so a number is left to the gateway: it may be the one that was called.
-fn queue(query: &ReportQuery, page: usize) -> Exchange {
+fn queue(query: &ReportQuery, from: usize) -> Exchange {
     let exchange = windowed(
         Exchange::get(READ_QUEUE, "/api/v1/report/calls_history"),
         query.window,
-        page,
+        from,
     )
     .query("call_type", "both");
     each(exchange, "agent_id", &query.agent_ids)
 }
 
 /// Pages are counted here from 1: the links in the answers name hosts that are not the account's.
-fn windowed(exchange: Exchange, window: Window, page: usize) -> Exchange {
+fn windowed(exchange: Exchange, window: Window, from: usize) -> Exchange {
     // The end is included there; without both the report covers the current UTC day.
     let last = Timestamp::from_millis(window.until.as_millis() - 1);
     exchange
         .query("start_date", window.since.to_string())
         .query("end_date", last.to_string())
         .query("limit", DIALER.page_size.to_string())
-        .query("page", (page + 1).to_string())
+        .query("page", (from / DIALER.page_size + 1).to_string())
 }
 
 fn each(exchange: Exchange, name: &'static str, values: &[String]) -> Exchange {
@@ -192,10 +226,10 @@ mod tests {
             ("limit", "50"),
             ("page", "3"),
         ];
-        let dialer = dialer(&query(), 2, true);
+        let dialer = dialer(&query(), 100, true);
         assert_eq!(sent(&dialer)[..4], expected);
         assert_eq!(sent(&dialer)[4..], [("contact_status", "both")]);
-        let queue = queue(&query(), 2);
+        let queue = queue(&query(), 100);
         assert_eq!(sent(&queue)[..4], expected);
         assert_eq!(sent(&queue)[4..], [("call_type", "both")]);
     }

@@ -40,6 +40,10 @@ pub struct Report {
     pub filters: &'static [Filter],
     /// Most rows on one page.
     pub page_size: usize,
+    /// Whether it takes a window of instants; else it gives every row of the days that a window touches.
+    pub instants: bool,
+    /// Whether rows tell their campaign's own fields only where the campaigns are named.
+    pub fields_by_campaign: bool,
 }
 
 /// What a report is asked for. A provider applies what it can; the gateway applies the whole query again.
@@ -78,13 +82,15 @@ pub trait History: Send + Sync {
     /// The reports this account has.
     fn reports(&self) -> &[Report];
 
-    /// Reads page `page` (from 0) of a report. The list may move between two pages.
+    /// Reads a page of a report that begins after `from` rows. The list may move between two pages.
+    ///
+    /// A report of numbered pages gives the page that holds the row after `from`.
     ///
     /// A report this account does not have answers an empty first page that says so. A row that cannot be read is counted.
     ///
     /// # Errors
     /// As every exchange.
-    async fn page(&self, report: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure>;
+    async fn page(&self, report: &str, query: &ReportQuery, from: usize) -> Result<ReportPage, Failure>;
 
     /// Reads one row again by its identifier.
     ///

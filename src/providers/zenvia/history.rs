@@ -26,14 +26,14 @@ impl History for Zenvia {
         &self.settings.reports
     }
 
-    async fn page(&self, report: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure> {
+    async fn page(&self, report: &str, query: &ReportQuery, from: usize) -> Result<ReportPage, Failure> {
         let resource = find(report)?;
         let limit = resource.report.page_size;
         let (first, last) = days(query.window);
         let exchange = Exchange::get(resource.list, path(resource.list))
             .query("data_inicio", first)
             .query("data_fim", last)
-            .query("posicao", page.saturating_mul(limit).to_string())
+            .query("posicao", from.to_string())
             .query("limite", limit.to_string());
         let read = |data: Option<&RawValue>| read_page(resource, data);
         let documented = documented::report(resource.kind);
@@ -41,7 +41,7 @@ impl History for Zenvia {
             .exchange(exchange, documented, |answer| judge::with_data(answer, read))
             .await
         {
-            Err(failure) if page == 0 && is_absent(&failure) => Ok(ReportPage {
+            Err(failure) if from == 0 && is_absent(&failure) => Ok(ReportPage {
                 absent: Some(failure),
                 ..ReportPage::default()
             }),

@@ -60,6 +60,9 @@ const fn report(name: &'static str, code: u8, kinds: &'static [CallKind], filter
         kinds,
         filters,
         page_size: 200,
+        // Days are the only dates that every client sends.
+        instants: false,
+        fields_by_campaign: false,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::domain::call::{CallKind, LegSide, ProviderRef};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::domain::facts::CallFacts;
-use crate::domain::history::Row;
+use crate::domain::history::{Row, Window};
 use crate::domain::ids::CallId;
 use crate::domain::money::Money;
 use crate::domain::phone::{PhoneNumber, Region};
@@ -51,6 +51,8 @@ pub struct Scripted {
     pages: Mutex<usize>,
     /// How often it was asked for its credit.
     pub balances: Mutex<usize>,
+    /// Whether it tells how many rows there are.
+    pub tells_total: AtomicBool,
     /// Its reports, which all list the same rows.
     pub reports: Mutex<&'static [Report]>,
     /// The reports it does not have after all.
@@ -81,6 +83,14 @@ const REPORT: &[Report] = &[Report {
     kinds: &[CallKind::Say],
     filters: &[Filter::To],
     page_size: 7,
+    instants: true,
+    fields_by_campaign: false,
+}];
+
+/// A report that knows only whole days.
+pub const DAYS_REPORT: &[Report] = &[Report {
+    instants: false,
+    ..REPORT[0]
 }];
 
 /// A report of long pages.
@@ -122,6 +132,7 @@ impl Scripted {
             unreported: AtomicBool::default(),
             failing: Mutex::default(),
             pages: Mutex::default(),
+            tells_total: AtomicBool::default(),
             reports: Mutex::new(REPORT),
             absent: Mutex::default(),
             unreadable: Mutex::default(),
@@ -323,7 +334,7 @@ impl History for Scripted {
         *self.reports.lock().unwrap()
     }
 
-    async fn page(&self, report: &str, query: &ReportQuery, page: usize) -> Result<ReportPage, Failure> {
+    async fn page(&self, report: &str, query: &ReportQuery, from: usize) -> Result<ReportPage, Failure> {
         *self.pages.lock().unwrap() += 1;
         *self.asked.lock().unwrap() = Some(query.clone());
         if self.absent.lock().unwrap().contains(&report) {
@@ -337,18 +348,36 @@ impl History for Scripted {
             *failing -= 1;
             return Err(failed(FailureKind::Interrupted));
         }
-        let size = self.reports()[0].page_size;
+        let Report {
+            page_size, instants, ..
+        } = self.reports()[0];
         let rows = self.rows.lock().unwrap();
-        let inside: Vec<_> = rows
-            .iter()
-            .filter(|row| row.facts.created_at.is_none_or(|at| query.window.contains(at)))
-            .cloned()
-            .collect();
-        let page: Vec<_> = inside.iter().skip(page * size).take(size).cloned().collect();
+        let window = if instants {
+            query.window
+        } else {
+            whole_days(query.window)
+        };
+        let named = &query.campaign_ids;
+        let inside = || {
+            let rows = rows
+                .iter()
+                .filter(|row| row.facts.created_at.is_none_or(|at| window.contains(at)));
+            rows.filter(|row| {
+                let campaign = row.campaign.as_ref().and_then(|campaign| campaign.id.as_ref());
+                named.is_empty() || campaign.is_some_and(|campaign| named.contains(campaign))
+            })
+        };
+        let mut page: Vec<_> = inside().skip(from).take(page_size).cloned().collect();
+        if named.is_empty() {
+            page.iter_mut().for_each(|row| row.custom_fields = None);
+        }
         Ok(ReportPage {
-            more: page.len() == size,
+            more: page.len() == page_size,
             rows: page,
-            total: None,
+            total: self
+                .tells_total
+                .load(Ordering::Relaxed)
+                .then(|| inside().count() as u64),
             unreadable: *self.unreadable.lock().unwrap(),
             absent: None,
         })
@@ -383,6 +412,17 @@ impl Webhooks for Scripted {
         let raw = String::from_utf8(webhook.body.to_vec()).unwrap();
         let notice = |news| Notice { news, raw: raw.clone() };
         Ok(self.news.lock().unwrap().iter().cloned().map(notice).collect())
+    }
+}
+
+/// The days of São Paulo that a window touches.
+fn whole_days(window: Window) -> Window {
+    const MIDNIGHT: i64 = 3 * 3_600_000;
+    const DAY: i64 = 86_400_000;
+    let begins = |at: i64| (at - MIDNIGHT).div_euclid(DAY) * DAY + MIDNIGHT;
+    Window {
+        since: Timestamp::from_millis(begins(window.since.as_millis())),
+        until: Timestamp::from_millis(begins(window.until.as_millis() - 1) + DAY),
     }
 }
 
@@ -433,21 +473,45 @@ pub fn bed_over(providers: &[&Arc<Scripted>], more: &str, between: impl FnOnce(S
         &config.accounts.values().next().unwrap().keys,
         Timestamp::from_millis(NOON),
     );
+    let gateway = instance(providers, Arc::new(config), (store, sealer), shared);
+    Bed { gateway, clock }
+}
+
+fn instance(
+    providers: &[&Arc<Scripted>],
+    config: Arc<Config>,
+    (store, sealer): (SharedStore, Sealer),
+    clock: Arc<dyn Clock>,
+) -> Arc<Gateway> {
     let entries = providers.iter().map(|provider| {
-        let account = Arc::new(config.accounts[&provider.name].clone());
-        (
-            provider.name.clone(),
-            Entry {
-                config: account,
-                provider: Arc::clone(*provider) as Arc<dyn Provider>,
-            },
-        )
+        let entry = Entry {
+            config: Arc::new(config.accounts[&provider.name].clone()),
+            provider: Arc::clone(*provider) as Arc<dyn Provider>,
+        };
+        (provider.name.clone(), entry)
     });
     let accounts = Accounts::of(entries.collect::<BTreeMap<_, _>>());
-    let gateway = Gateway::new(Arc::new(config), store, accounts, sealer, shared);
-    Bed {
-        gateway: Arc::new(gateway),
-        clock,
+    Arc::new(Gateway::new(config, store, accounts, sealer, clock))
+}
+
+impl Bed {
+    /// Another instance over the same store whose ring begins with a new key; or over an empty store.
+    pub fn another(&self, providers: &[&Arc<Scripted>], flushed: bool) -> Arc<Gateway> {
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let store = match flushed {
+            true => store::open("memory:", Arc::clone(&clock)).unwrap(),
+            false => Arc::clone(&self.gateway.store),
+        };
+        let ring = Config::from_toml_with(
+            "[auth]\nissuer = \"i\"\naudience = \"a\"\nkeys = [ { id = \"1\", alg = \"HS256\", secret = \"env::OLD\" } ]\n\
+             [secrets]\nkeys = [ { id = \"2\", secret = \"env::NEW\" }, { id = \"1\", secret = \"env::OLD\" } ]\n",
+            &[
+                ("OLD", "a secret of at least thirty-two bytes"),
+                ("NEW", "another secret of at least thirty-two bytes"),
+            ],
+        );
+        let sealer = Sealer::new(&ring.unwrap().secrets, Timestamp::from_millis(NOON));
+        instance(providers, Arc::clone(&self.gateway.config), (store, sealer), clock)
     }
 }
 

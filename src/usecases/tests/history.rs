@@ -14,7 +14,7 @@ use crate::domain::place::NewCall;
 use crate::domain::time::Timestamp;
 use crate::usecases::requests::{AskedWindow, HistoryQuery, Paging, PlaceCall};
 
-fn row(id: usize, minutes_ago: i64) -> Row {
+pub fn row(id: usize, minutes_ago: i64) -> Row {
     Row {
         id: id.to_string(),
         facts: CallFacts {
@@ -43,7 +43,7 @@ fn meant(window: Window) -> AskedWindow {
     }
 }
 
-fn query() -> HistoryQuery {
+pub fn query() -> HistoryQuery {
     HistoryQuery {
         window: meant(week()),
         ..HistoryQuery::default()

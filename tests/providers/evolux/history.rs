@@ -20,7 +20,7 @@ async fn walk(evolux: &Evolux, report: &str, query: &ReportQuery) -> (Vec<Row>, 
     let history = evolux.provider.history().unwrap();
     let mut rows = Vec::new();
     for page in 0.. {
-        let read = history.page(report, query, page).await.unwrap();
+        let read = history.page(report, query, page * 50).await.unwrap();
         rows.extend(read.rows);
         if !read.more {
             assert_eq!(evolux.provider.drift(), []);
@@ -224,7 +224,10 @@ async fn a_row_is_read_again_near_its_time() {
         let rows = walk(&evolux, report, &query(SINCE, UNTIL)).await.0;
         let row = rows.last().unwrap();
         let near = row.facts.created_at.unwrap();
-        assert_eq!(history.row(report, &row.id, near).await.unwrap(), *row);
+        let again = history.row(report, &row.id, near).await.unwrap();
+        assert_eq!(again.facts, row.facts);
+        let fields = again.custom_fields.map(|fields| fields["type"].clone());
+        assert_eq!(fields.is_some(), report == "dialer", "its campaign is named");
         let unknown = history.row(report, "77", near).await;
         assert_eq!(kind(unknown), FailureKind::Refused(Refusal::NotFound));
     }
@@ -248,5 +251,21 @@ async fn links_to_recordings_are_named_as_not_to_be_shown() {
             .redacted_fields()
             .iter()
             .any(|field| shown[field].as_str().unwrap().contains("recording"))
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_contact_status_is_asked_without_it() {
+    let evolux = Evolux::start().await;
+    evolux.sim.post("rows", dialer_rows(3)).await;
+    let refusal = r#"{"meta":{"status":400,"message":"Unknown param contact_status."}}"#;
+    let effect = json!({ "status": { "code": 400, "body": refusal } });
+    evolux.sim.fault(1, effect).await;
+    let history = evolux.provider.history().unwrap();
+    let page = history.page("dialer", &query(SINCE, UNTIL), 0).await.unwrap();
+    assert_eq!(
+        page.rows.len(),
+        2,
+        "without it the failed one is hidden, which is what such a server can tell"
     );
 }

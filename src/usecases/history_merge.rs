@@ -1,0 +1,409 @@
+//! Several sources merged into one list, newest first.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, timeout_at};
+
+use super::gateway::Gateway;
+use super::history_cursor::{Aside, Place, SourceKey, Walk};
+use super::history_kept::{KeptWalk, Owner, new_name, written};
+use super::history_source::reading::{Reader, too_slow};
+use super::history_source::shelf::Shelf;
+use super::history_source::{Source, lowest};
+use super::requests::{HistoryPage, HistoryQuery};
+use crate::domain::error::{Error, Problem};
+use crate::domain::history::{Record, Window};
+use crate::domain::time::Timestamp;
+
+/// How many rows one request reads before it gives a short page.
+const MOST_ROWS: usize = 5_000;
+
+/// Until when a page may be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline {
+    /// Then what there is is given.
+    enough: Instant,
+    /// A source that has not answered by then has failed.
+    last: Instant,
+}
+
+impl Deadline {
+    /// So that an answer can be given before a request of this length is over.
+    pub(super) fn within(request: Duration) -> Self {
+        let now = Instant::now();
+        let margin = (request / 10).min(Duration::from_millis(500));
+        Self {
+            enough: now + request / 2,
+            last: now + (request - margin),
+        }
+    }
+}
+
+/// A walk and its sources.
+pub(super) struct Merge {
+    pub(super) sources: Vec<Source>,
+    pub(super) keys: Vec<SourceKey>,
+    pub(super) walk: Walk,
+    /// Records that came to light above the walk's place: given in the end.
+    pub(super) aside: Shelf,
+    /// What nobody needs any more once this page is given.
+    pub(super) spent: Vec<String>,
+}
+
+/// What a merge takes next.
+enum Next {
+    /// The next record of this source.
+    Record(usize),
+    /// Nothing more for this request, which has read enough: everything from here on is given.
+    After(Option<Place>),
+    /// Nothing: every source is at its end.
+    None,
+}
+
+impl Merge {
+    /// Starts the active sources, each as it was kept or from the walk's place.
+    pub(super) fn start(&mut self, kept: Option<KeptWalk>) -> Result<(), Error> {
+        let KeptWalk {
+            mut sources,
+            aside,
+            spent,
+        } = match kept {
+            Some(kept) => kept,
+            None if self.walk.aside != Aside::None => {
+                return Err(Error::new(
+                    Problem::CursorExpired,
+                    "What was kept of this walk is gone, and a source lists in no order; start again.",
+                ));
+            }
+            None => KeptWalk::default(),
+        };
+        (self.aside, self.spent) = (Shelf::of(aside, false), spent);
+        let window = self.window();
+        for (index, place) in &self.walk.active {
+            let below = lowest(place.clone(), self.walk.last.clone());
+            let source = &mut self.sources[*index];
+            source.unordered = self.walk.unordered.contains(index);
+            match sources.iter().position(|(kept, _)| kept == index) {
+                Some(at) => source.resume(window, below, sources.swap_remove(at).1),
+                None => source.start(window, below),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes records off, newest first, until `limit` or until enough was read for them.
+    pub(super) async fn page(
+        &mut self,
+        reader: Reader<'_>,
+        owner: Owner<'_>,
+        (limit, deadline): (usize, Option<Deadline>),
+    ) -> Result<HistoryPage, Error> {
+        for source in &mut self.sources {
+            source.begin_request();
+        }
+        let mut data = Vec::with_capacity(limit);
+        let mut exhausted = false;
+        while data.len() < limit && !exhausted {
+            let next = match self.walk.aside {
+                Aside::Giving => self.newest_aside(reader, owner).await?,
+                _ => self.newest(reader, owner, deadline).await,
+            };
+            match next {
+                Ok(Next::Record(index)) => {
+                    let Some(record) = self.take(index) else { break };
+                    self.walk.last = Some((record.created_at, record.id.clone()));
+                    data.push(record);
+                }
+                Ok(Next::After(boundary)) => {
+                    self.walk.last = lowest(self.walk.last.take(), boundary);
+                    break;
+                }
+                Ok(Next::None) => exhausted = true,
+                // What is taken is given; whoever comes for more meets the failure again.
+                Err(_) if !data.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.set_aside()?;
+        let failed = self.retire_failed();
+        let sources = self.sources.iter().map(|source| source.state(&data)).collect();
+        let complete = !failed && self.walk.late.is_empty();
+        if exhausted {
+            self.advance();
+        }
+        Ok(HistoryPage {
+            data,
+            next_cursor: None,
+            as_of: self.walk.as_of,
+            complete,
+            sources,
+        })
+    }
+
+    /// Whether there is nothing more.
+    pub(super) fn is_over(&self) -> bool {
+        self.walk.active.is_empty() && self.walk.aside != Aside::Giving
+    }
+
+    /// Leaves in the store what was read and not given; nothing where the store does not take it, unless it cannot be read
+    /// again.
+    pub(super) async fn keep(
+        &mut self,
+        gateway: &Gateway,
+        owner: Owner<'_>,
+        before: Option<[u8; 16]>,
+    ) -> Result<Option<[u8; 16]>, Error> {
+        match self.try_keep(gateway, owner, before).await {
+            Ok(name) => Ok(Some(name)),
+            Err(error) if self.walk.aside == Aside::None => {
+                tracing::warn!(%error, "what a walk has read could not be kept and is read again");
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn try_keep(
+        &mut self,
+        gateway: &Gateway,
+        owner: Owner<'_>,
+        before: Option<[u8; 16]>,
+    ) -> Result<[u8; 16], crate::store::StoreError> {
+        let mut kept = KeptWalk::default();
+        kept.spent.extend(before.map(written));
+        for (index, _) in &self.walk.active {
+            let source = &self.sources[*index];
+            if source.is_report() {
+                let (chunks, spent) = gateway.keep_shelf(owner, &source.shelf).await?;
+                kept.spent.extend(spent);
+                kept.sources.push((*index, source.kept(chunks)));
+            }
+        }
+        let (aside, spent) = gateway.keep_shelf(owner, &self.aside).await?;
+        kept.aside = aside;
+        kept.spent.extend(spent);
+        let name = new_name();
+        gateway.keep_walk(owner, name, &kept).await?;
+        Ok(name)
+    }
+
+    fn window(&self) -> Window {
+        let Walk {
+            since, until, as_of, ..
+        } = self.walk;
+        Window {
+            since,
+            until: until.min(Timestamp::from_millis(as_of.as_millis() + 1)),
+        }
+    }
+
+    fn take(&mut self, index: usize) -> Option<Record> {
+        match self.walk.aside {
+            Aside::Giving => self.aside.take(),
+            _ => self.sources[index].take(),
+        }
+    }
+
+    /// What comes next: the newest record of all. Reads on wherever a newer one could still hide.
+    async fn newest(
+        &mut self,
+        reader: Reader<'_>,
+        owner: Owner<'_>,
+        deadline: Option<Deadline>,
+    ) -> Result<Next, Error> {
+        loop {
+            self.open_chunks(reader, owner).await?;
+            let heads = self.sources.iter().enumerate();
+            let best = heads
+                .filter_map(|(index, source)| Some((source.head()?, index)))
+                .max_by(|one, other| one.0.cmp(other.0));
+            let place = best.map(|(place, _)| place.clone());
+            let best = best.map(|(_, index)| index);
+            let unread = || self.sources.iter().filter(|source| source.may_hold(place.as_ref()));
+            if unread().next().is_none() {
+                return Ok(best.map_or(Next::None, Next::Record));
+            }
+            let boundaries: Option<Vec<_>> = unread().map(Source::frontier).collect();
+            let boundary = boundaries.and_then(|boundaries| boundaries.into_iter().max().cloned());
+            if self.has_read_enough(deadline) {
+                return Ok(Next::After(boundary));
+            }
+            self.read_on(reader, (place.as_ref(), deadline)).await?;
+        }
+    }
+
+    fn has_read_enough(&self, deadline: Option<Deadline>) -> bool {
+        let rows: usize = self.sources.iter().map(Source::rows_read).sum();
+        let late = || deadline.is_some_and(|deadline| Instant::now() >= deadline.enough);
+        rows >= MOST_ROWS || (rows > 0 && late())
+    }
+
+    /// Reads on in every source that may hold something newer than `best`, all at the same time.
+    async fn read_on(
+        &mut self,
+        reader: Reader<'_>,
+        (best, deadline): (Option<&Place>, Option<Deadline>),
+    ) -> Result<(), Error> {
+        let last = self.walk.last.as_ref();
+        let unread = self.sources.iter_mut().filter(|source| source.may_hold(best));
+        let reads = unread.map(async |source| {
+            let Some(deadline) = deadline else {
+                return source.read_on(reader, last).await;
+            };
+            match timeout_at(deadline.last, source.read_on(reader, last)).await {
+                Ok(read) => read,
+                Err(_) => {
+                    source.fail(too_slow());
+                    Ok(())
+                }
+            }
+        });
+        for read in join_all(reads).await {
+            read?;
+        }
+        Gateway::fail_disabled(&mut self.sources).await;
+        let failed = self.sources.iter().find(|source| source.failed());
+        if let Some(source) = failed.filter(|_| !reader.query.partial) {
+            let error = source.unavailable();
+            for source in self.sources.iter_mut().filter(|source| source.failed()) {
+                source.restart(last);
+            }
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Opens the chunks that may hold the next record. A source of which one is gone is read again.
+    async fn open_chunks(&mut self, reader: Reader<'_>, owner: Owner<'_>) -> Result<(), Error> {
+        loop {
+            let wanted: Vec<(usize, String)> = self
+                .sources
+                .iter()
+                .enumerate()
+                .flat_map(|(index, source)| {
+                    let names = source.shelf.wanted(source.is_whole());
+                    names.into_iter().map(move |name| (index, name))
+                })
+                .collect();
+            if wanted.is_empty() {
+                return Ok(());
+            }
+            let names: Vec<_> = wanted.iter().map(|(_, name)| name.clone()).collect();
+            let read = reader.gateway.kept_records(owner, &names).await?;
+            let last = self.walk.last.clone();
+            for ((index, name), records) in wanted.into_iter().zip(read) {
+                let source = &mut self.sources[index];
+                match records {
+                    Some(records) => source.shelf.open(&name, records, last.as_ref()),
+                    None => source.restart(last.as_ref()),
+                }
+            }
+        }
+    }
+
+    async fn newest_aside(&mut self, reader: Reader<'_>, owner: Owner<'_>) -> Result<Result<Next, Error>, Error> {
+        loop {
+            let names = self.aside.wanted(false);
+            if names.is_empty() {
+                let next = self.aside.head().map_or(Next::None, |_| Next::Record(0));
+                return Ok(Ok(next));
+            }
+            let read = reader.gateway.kept_records(owner, &names).await?;
+            for (name, records) in names.iter().zip(read) {
+                let records = records.ok_or_else(|| {
+                    Error::new(
+                        Problem::CursorExpired,
+                        "What was kept of this walk is gone; start again.",
+                    )
+                })?;
+                self.aside.open(name, records, self.walk.last.as_ref());
+            }
+        }
+    }
+
+    /// Puts aside what came to light too late.
+    fn set_aside(&mut self) -> Result<(), Error> {
+        for source in &mut self.sources {
+            for record in source.late.drain(..) {
+                self.aside.put(record);
+                if self.walk.aside == Aside::None {
+                    self.walk.aside = Aside::Kept;
+                }
+            }
+        }
+        if self.aside.is_pruned() {
+            return Err(Error::new(
+                Problem::SourceUnavailable,
+                "A source lists its rows in no order, and more of them than can be kept.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes the sources that failed out of the walk; they come later.
+    fn retire_failed(&mut self) -> bool {
+        let mut any = false;
+        for (index, source) in self.sources.iter().enumerate() {
+            if source.failed() {
+                any = true;
+                self.walk.late.push((index, source.reached(self.walk.last.as_ref())));
+                self.walk.active.retain(|(active, _)| *active != index);
+            }
+            if source.unordered && !self.walk.unordered.contains(&index) {
+                self.walk.unordered.push(index);
+            }
+        }
+        any
+    }
+
+    /// Goes on with the sources that failed, and in the end with what came too late.
+    fn advance(&mut self) {
+        self.walk.active = std::mem::take(&mut self.walk.late);
+        self.walk.last = None;
+        let done = self.walk.active.is_empty();
+        self.walk.aside = match self.walk.aside {
+            Aside::Kept if done => Aside::Giving,
+            Aside::Giving => Aside::None,
+            other => other,
+        };
+        let window = self.window();
+        for (index, place) in &self.walk.active {
+            self.sources[*index].start(window, place.clone());
+        }
+    }
+}
+
+/// What a walk over `sources` reads for.
+pub(super) fn begin(window: Window, as_of: Timestamp, sources: Vec<Source>) -> Merge {
+    Merge {
+        keys: sources.iter().map(Source::key).collect(),
+        walk: Walk {
+            since: window.since,
+            until: window.until,
+            as_of,
+            active: (0..sources.len()).map(|index| (index, None)).collect(),
+            late: Vec::new(),
+            last: None,
+            unordered: Vec::new(),
+            aside: Aside::None,
+            kept: None,
+        },
+        sources,
+        aside: Shelf::default(),
+        spent: Vec::new(),
+    }
+}
+
+/// Whether a query may be read by the page alone: nothing is left out of what the providers list.
+pub(super) fn is_unfiltered(query: &HistoryQuery) -> bool {
+    let bare = HistoryQuery {
+        window: query.window.clone(),
+        account: query.account.clone(),
+        provider: query.provider.clone(),
+        partial: query.partial,
+        raw: query.raw,
+        ..HistoryQuery::default()
+    };
+    serde_json::to_value(&bare).ok() == serde_json::to_value(query).ok()
+}

@@ -1,0 +1,155 @@
+//! Records that were read and not yet given: in order, some of them left in the store until they are needed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::history::Record;
+use crate::usecases::history_cursor::Place;
+
+/// The most records of one source that memory holds.
+pub(in crate::usecases) const CAPACITY: usize = 2_500;
+
+/// A chunk of records in the store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::usecases) struct Chunk {
+    /// The end of its key.
+    pub(in crate::usecases) name: String,
+    /// Its newest record that was not given when it was last written of.
+    pub(in crate::usecases) newest: Place,
+}
+
+/// What of a chunk is in memory.
+#[derive(Debug)]
+struct Opened {
+    chunk: Chunk,
+    /// How many of its records are on the shelf; none while it is in the store only.
+    here: Option<usize>,
+}
+
+/// Records of one source.
+#[derive(Debug, Default)]
+pub(in crate::usecases) struct Shelf {
+    records: BTreeMap<Place, (Record, Option<usize>)>,
+    chunks: Vec<Opened>,
+    /// Whether older records were left out because memory does not hold them.
+    pruned: bool,
+}
+
+impl Shelf {
+    /// A shelf of which everything is in the store.
+    pub(in crate::usecases) fn of(chunks: Vec<Chunk>, pruned: bool) -> Self {
+        let opened = |chunk| Opened { chunk, here: None };
+        Self {
+            records: BTreeMap::new(),
+            chunks: chunks.into_iter().map(opened).collect(),
+            pruned,
+        }
+    }
+
+    /// Puts a record where it belongs, once; leaves the oldest out where there are too many.
+    pub(in crate::usecases) fn put(&mut self, record: Record) {
+        self.place(record, None);
+    }
+
+    fn place(&mut self, record: Record, chunk: Option<usize>) {
+        let place = (record.created_at, record.id.clone());
+        if self.records.contains_key(&place) {
+            return;
+        }
+        if let Some(here) = chunk.and_then(|chunk| self.chunks[chunk].here.as_mut()) {
+            *here += 1;
+        }
+        self.records.insert(place, (record, chunk));
+        if self.records.len() > CAPACITY {
+            self.pruned = true;
+            if let Some((_, (_, chunk))) = self.records.pop_first() {
+                self.leaves(chunk);
+            }
+        }
+    }
+
+    /// The newest record's place; the chunks that may hold a newer one must be [opened](Shelf::wanted) before.
+    pub(in crate::usecases) fn head(&self) -> Option<&Place> {
+        self.records.last_key_value().map(|(place, _)| place)
+    }
+
+    /// The oldest record's place, where older ones were left out.
+    pub(in crate::usecases) fn cut(&self) -> Option<&Place> {
+        self.records
+            .first_key_value()
+            .map(|(place, _)| place)
+            .filter(|_| self.pruned)
+    }
+
+    /// Forgets that something was left out: it is read again.
+    pub(in crate::usecases) fn begin_again(&mut self) {
+        self.pruned = false;
+    }
+
+    /// Takes the newest record.
+    pub(in crate::usecases) fn take(&mut self) -> Option<Record> {
+        let (_, (record, chunk)) = self.records.pop_last()?;
+        self.leaves(chunk);
+        Some(record)
+    }
+
+    /// How many records are in memory.
+    pub(in crate::usecases) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// The names of the chunks that are needed now: all of them, or those that may hold the newest record.
+    pub(in crate::usecases) fn wanted(&self, all: bool) -> Vec<String> {
+        let unopened = || self.chunks.iter().filter(|opened| opened.here.is_none());
+        let newest = unopened().map(|opened| &opened.chunk.newest).max();
+        let first = match (self.head(), newest) {
+            (Some(head), Some(newest)) => head.max(newest),
+            (None, Some(newest)) => newest,
+            (_, None) => return Vec::new(),
+        };
+        let needed = unopened().filter(|opened| all || opened.chunk.newest >= *first);
+        needed.map(|opened| opened.chunk.name.clone()).collect()
+    }
+
+    /// Puts the records of a chunk here that come below a place.
+    pub(in crate::usecases) fn open(&mut self, name: &str, records: Vec<Record>, below: Option<&Place>) {
+        let Some(chunk) = self.chunks.iter().position(|opened| opened.chunk.name == name) else {
+            return;
+        };
+        self.chunks[chunk].here = Some(0);
+        for record in records {
+            let given = below.is_some_and(|(at, id)| (record.created_at, &record.id) >= (*at, id));
+            if !given {
+                self.place(record, Some(chunk));
+            }
+        }
+    }
+
+    /// The records that stand in no chunk, newest first, and the number of those that do.
+    pub(in crate::usecases) fn loose(&self) -> Vec<&Record> {
+        let loose = self.records.values().rev().filter(|(_, chunk)| chunk.is_none());
+        loose.map(|(record, _)| record).collect()
+    }
+
+    /// The chunks that still hold something, and the names of those that do not.
+    pub(in crate::usecases) fn chunks(&self) -> (Vec<Chunk>, Vec<String>) {
+        let (kept, spent): (Vec<_>, Vec<_>) = self.chunks.iter().partition(|opened| opened.here != Some(0));
+        let name = |opened: &Opened| opened.chunk.name.clone();
+        (
+            kept.into_iter().map(|opened| opened.chunk.clone()).collect(),
+            spent.into_iter().map(name).collect(),
+        )
+    }
+
+    /// Whether older records were left out.
+    pub(in crate::usecases) fn is_pruned(&self) -> bool {
+        self.pruned
+    }
+
+    fn leaves(&mut self, chunk: Option<usize>) {
+        if let Some(here) = chunk.and_then(|chunk| self.chunks[chunk].here.as_mut()) {
+            *here = here.saturating_sub(1);
+        }
+    }
+}

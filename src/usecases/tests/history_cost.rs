@@ -1,0 +1,167 @@
+//! What a page costs: each page of a report is read about once, and the thousandth costs what the second costs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::bed::{Bed, DAYS_REPORT, NOON, SAY, Scripted, bed, caller};
+use super::history::{query, row};
+use crate::domain::history::{Named, Record, Row};
+use crate::domain::time::Timestamp;
+use crate::providers::port::Report;
+use crate::usecases::requests::{HistoryPage, Paging};
+
+const LIMIT: usize = 5;
+const ROWS: usize = 5_100;
+
+/// Rows newest first, a second apart, all of one day.
+fn busy_day(rows: usize) -> Arc<Scripted> {
+    let one = Scripted::new("one", SAY);
+    let at = |index: usize| Timestamp::from_millis(NOON - 1_000 * index as i64);
+    *one.rows.lock().unwrap() = (0..rows)
+        .map(|index| {
+            let mut row = row(index, 0);
+            row.facts.created_at = Some(at(index));
+            row
+        })
+        .collect();
+    one.tells_total.store(true, Ordering::Relaxed);
+    one
+}
+
+async fn page(bed: &Bed, cursor: Option<String>) -> HistoryPage {
+    let paging = Paging { limit: LIMIT, cursor };
+    bed.gateway.history(&caller("owner"), query(), paging).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_thousandth_page_costs_what_the_second_costs() {
+    const LONG: &[Report] = &[Report {
+        page_size: 200,
+        ..DAYS_REPORT[0]
+    }];
+    const NUMBERED: &[Report] = &[Report {
+        page_size: 50,
+        instants: true,
+        ..DAYS_REPORT[0]
+    }];
+    for (reports, page_size) in [(LONG, 199), (NUMBERED, 50)] {
+        let one = busy_day(ROWS);
+        *one.reports.lock().unwrap() = reports;
+        let bed = bed(&[&one], "");
+        let mut first = page(&bed, None).await;
+        let mut costs = vec![one.pages()];
+        let mut rows = first.data.len();
+        while let Some(cursor) = first.next_cursor {
+            let before = one.pages();
+            first = page(&bed, Some(cursor)).await;
+            rows += first.data.len();
+            costs.push(one.pages() - before);
+        }
+        assert_eq!(rows, ROWS);
+        assert!(costs.len() > 1_000);
+        assert!(costs[1..1_000].iter().all(|cost| *cost <= 1), "{costs:?}");
+        let least = ROWS.div_ceil(page_size);
+        assert!(
+            one.pages() <= least + least / 40 + 5,
+            "{} pages, {least} at least",
+            one.pages()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_walk_within_the_process_gives_the_same_and_reads_each_page_once() {
+    let one = busy_day(300);
+    let bed = bed(&[&one], "");
+    let mut whole = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = page(&bed, cursor).await;
+        whole.extend(page.data);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let before = one.pages();
+    let mut walk = bed.gateway.walk_history(&caller("owner"), query(), None).await.unwrap();
+    assert_eq!(walk.total().await, Some(300));
+    let mut walked: Vec<Record> = Vec::new();
+    let mut resume = None;
+    while let Some(page) = walk.next(70).await.unwrap() {
+        walked.extend(page.data);
+        resume = resume.or(page.next_cursor);
+    }
+    assert_eq!(walked, whole);
+    assert!(
+        one.pages() - before <= 300_usize.div_ceil(6) + 8,
+        "{}",
+        one.pages() - before
+    );
+    let mut rest = bed
+        .gateway
+        .walk_history(&caller("owner"), query(), resume.as_deref())
+        .await
+        .unwrap();
+    let mut resumed = whole[..70].to_vec();
+    while let Some(page) = rest.next(500).await.unwrap() {
+        resumed.extend(page.data);
+    }
+    assert_eq!(resumed, whole, "a cursor of its pages goes on with it");
+}
+
+#[tokio::test]
+async fn a_walk_within_the_process_goes_on_after_a_failure() {
+    let one = busy_day(100);
+    let bed = bed(&[&one], "");
+    let mut walk = bed.gateway.walk_history(&caller("owner"), query(), None).await.unwrap();
+    let mut walked = 0;
+    let mut failures = 0;
+    loop {
+        *one.failing.lock().unwrap() = usize::from(failures < 3 && walked > 20);
+        match walk.next(9).await {
+            Ok(Some(page)) => walked += page.data.len(),
+            Ok(None) => break,
+            Err(_) => failures += 1,
+        }
+    }
+    assert_eq!(walked, 100);
+    assert!(failures > 0);
+}
+
+/// Rows of several campaigns, whose fields are told only where the campaigns are named.
+#[tokio::test]
+async fn the_fields_of_campaigns_come_though_no_campaign_is_asked_for() {
+    const BY_CAMPAIGN: &[Report] = &[Report {
+        fields_by_campaign: true,
+        page_size: 50,
+        instants: true,
+        ..DAYS_REPORT[0]
+    }];
+    let one = busy_day(1_000);
+    *one.reports.lock().unwrap() = BY_CAMPAIGN;
+    for (index, row) in one.rows.lock().unwrap().iter_mut().enumerate() {
+        let campaign = if index > 700 { "7" } else { ["1", "2"][index % 2] };
+        *row = Row {
+            campaign: Some(Named {
+                id: Some(campaign.into()),
+                name: None,
+            }),
+            custom_fields: Some(BTreeMap::from([("campaign".into(), campaign.into())])),
+            ..row.clone()
+        };
+    }
+    let bed = bed(&[&one], "");
+    let mut walk = bed.gateway.walk_history(&caller("owner"), query(), None).await.unwrap();
+    let mut rows = 0;
+    while let Some(page) = walk.next(500).await.unwrap() {
+        for record in page.data {
+            let campaign = record.campaign.unwrap().id.unwrap();
+            assert_eq!(record.custom_fields.unwrap()["campaign"], campaign);
+            rows += 1;
+        }
+    }
+    assert_eq!(rows, 1_000);
+    assert!(one.pages() < 45, "{}", one.pages());
+}

@@ -9,8 +9,9 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::accounts::Balances;
+use super::accounts::{Balances, LastWebhooks};
 use super::delivery_ledger::DeliveryLedger;
+use super::permissions::Permissions;
 use super::publish::Publisher;
 use super::read_events::Tail;
 use super::take_webhook::PassOn;
@@ -36,6 +37,8 @@ pub struct Gateway {
     pub(super) tail: Tail,
     pub(super) pass_on: Option<Arc<dyn PassOn>>,
     pub(super) balances: Balances,
+    pub(super) permissions: Permissions,
+    pub(super) last_webhooks: LastWebhooks,
     unfinished: TaskTracker,
 }
 
@@ -60,6 +63,8 @@ impl Gateway {
             tail: Tail::new(),
             pass_on: None,
             balances: Balances::default(),
+            permissions: Permissions::default(),
+            last_webhooks: LastWebhooks::default(),
             unfinished: TaskTracker::new(),
         }
     }

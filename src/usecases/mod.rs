@@ -18,6 +18,7 @@ mod idempotent;
 mod learn;
 mod lease;
 mod list;
+mod permissions;
 mod place_call;
 mod publish;
 mod raw;
@@ -36,6 +37,7 @@ mod take_webhook;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 pub(crate) mod tests;
 mod verify;
+mod watch_accounts;
 mod work;
 
 pub use crate::providers::port::{MonitorMode, Recording};

@@ -115,6 +115,7 @@ impl Gateway {
             };
             self.store.append(&keys::inbox(), encode(&taken)?).await?;
         }
+        self.last_webhooks.note(&name, kind.unwrap_or("all"), now);
         metrics::counter!("switchboard_webhooks_total", "account" => name.to_string(), "outcome" => outcome)
             .increment(1);
         let stamp = metrics::gauge!(

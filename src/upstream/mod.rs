@@ -31,5 +31,11 @@ pub use link::{Found, Link};
 pub use outbound::{Letter, Outbound, OutboundError, Reply};
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods
+)]
 mod tests;

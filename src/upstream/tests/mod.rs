@@ -1,10 +1,14 @@
 //! What a client promises, proven on real sockets.
 
+mod breaker;
+mod bulkhead;
+mod condition;
 mod credentials;
 mod fate;
 mod limits;
 mod links;
 mod outbound;
+mod pace;
 mod provider;
 mod requests;
 mod streams;

@@ -345,3 +345,45 @@ pub fn capabilities(provider: &dyn Provider) -> Capabilities {
             }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_000_000;
+
+    /// A key that was last sent, and accepted, so many seconds ago.
+    fn key(id: &str, used: Option<i64>, accepted: Option<i64>) -> KeyUsage {
+        let ago = |seconds: i64| Timestamp::from_seconds(NOW - seconds);
+        KeyUsage {
+            id: id.to_owned(),
+            fingerprint: String::new(),
+            last_used: used.map(ago),
+            last_accepted: accepted.map(ago),
+            last_rejected: None,
+        }
+    }
+
+    #[test]
+    fn a_key_is_needless_once_another_was_accepted_and_it_was_not_sent_for_ten_minutes() {
+        let new = key("new", Some(1), Some(1));
+        for (old, needless) in [
+            (key("old", Some(600), Some(600)), true),
+            (key("old", None, None), true),
+            (key("old", Some(599), Some(599)), false),
+        ] {
+            let ring = [new.clone(), old.clone()];
+            let now = Timestamp::from_seconds(NOW);
+            assert_eq!(is_needless(&old, &ring, (&["new", "old"], now)), needless);
+            assert!(
+                !is_needless(&new, &ring, (&["new", "old"], now)),
+                "the first one is used"
+            );
+            assert!(!is_needless(&old, &ring, (&["old", "new"], now)), "now it is the first");
+            assert!(!is_needless(&old, &ring, (&["old"], now)), "the other is not valid");
+        }
+        let unproven = [key("new", None, None), key("old", Some(700), Some(700))];
+        let now = Timestamp::from_seconds(NOW);
+        assert!(!is_needless(&unproven[1], &unproven, (&["new", "old"], now)));
+    }
+}

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tower::retry::budget::TpsBudget;
 
-/// The smallest part of an account's timeout with which an exchange is begun.
-const LEAST_PART: u32 = 64;
+/// With less time than this no exchange is begun.
+const LEAST: Duration = Duration::from_millis(40);
 
 /// The time one exchange has.
 ///
@@ -32,7 +32,7 @@ impl Budget {
         let mut part = timeout;
         while part > left {
             part /= 2;
-            if part < timeout / LEAST_PART {
+            if part < LEAST {
                 return None;
             }
         }

@@ -49,7 +49,7 @@ impl Budget {
 }
 
 /// The repetitions an account allows: 8 in a hundred exchanges of the last 10 s, and one a second for those who ask
-/// seldom. Together that is less than one in ten from five exchanges a second on.
+/// seldom. Together that is less than one in ten from fifty exchanges a second on.
 pub(super) fn repetitions() -> TpsBudget {
     TpsBudget::new(Duration::from_secs(10), 1, 0.08)
 }

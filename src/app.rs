@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use futures_util::FutureExt as _;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +21,10 @@ use crate::seal::Sealer;
 use crate::store;
 use crate::telemetry;
 use crate::usecases::Gateway;
+
+/// How long the other side of a connection may take nothing of what is sent to it before the connection is closed.
+#[cfg(target_os = "linux")]
+const SLOWEST_READER: Duration = Duration::from_secs(30);
 
 /// Says why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -159,9 +165,32 @@ fn own_secrets(config: &Config) -> Result<KeyRing, StartError> {
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).map_err(|error| StartError::Listen { address, error })
+    let failed = |error| StartError::Listen { address, error };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    // Its connections inherit it. Only the kernel can tell that nothing is taken any more: a server that waits for room
+    // to write is not asked for more of the answer, so nothing of ours runs that could look at the time.
+    #[cfg(target_os = "linux")]
+    SockRef::from(&listener)
+        .set_tcp_user_timeout(Some(SLOWEST_READER))
+        .map_err(failed)?;
+    Ok(listener)
 }
 
 fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
     listener.local_addr().map_err(StartError::Server)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_connection_is_closed_whose_reader_takes_nothing() {
+        let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
+        let _reader = std::net::TcpStream::connect(local(&listener).unwrap()).unwrap();
+        let (connection, _) = listener.accept().unwrap();
+        let limit = SockRef::from(&connection).tcp_user_timeout();
+        assert_eq!(limit.unwrap(), Some(SLOWEST_READER));
+    }
 }

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 tokio::task_local! {
     static TOTALS: Arc<Totals>;
+    static DEADLINE: Option<Instant>;
 }
 
 #[derive(Default)]
@@ -38,6 +41,16 @@ pub fn scope<F: Future>(future: F) -> impl Future<Output = F::Output> {
 pub fn inherit<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let totals = TOTALS.try_with(Arc::clone).unwrap_or_default();
     TOTALS.scope(totals, future)
+}
+
+/// Runs a future whose answer nobody waits for after `deadline`, if there is one.
+pub fn until<F: Future>(deadline: Option<Instant>, future: F) -> impl Future<Output = F::Output> {
+    DEADLINE.scope(deadline, future)
+}
+
+/// Until when whoever asked waits for the answer; nothing where nobody said.
+pub fn deadline() -> Option<Instant> {
+    DEADLINE.try_with(|deadline| *deadline).ok().flatten()
 }
 
 /// Adds time waited for a provider; does nothing outside a scope.

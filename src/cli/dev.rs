@@ -156,6 +156,8 @@ verifications = ["zenvia-br"]
 [accounts.zenvia-br]
 provider = "zenvia"
 owner = "acme"
+concurrent = 1000
+per_second = 100000
 base_url = "http://{zenvia}"
 keys = [ {{ id = "dev", secret = "env::SIMULATED_ZENVIA_TOKEN" }} ]
 webhook_keys = [ {{ id = "dev", secret = "{webhooks}" }} ]
@@ -163,12 +165,16 @@ webhook_keys = [ {{ id = "dev", secret = "{webhooks}" }} ]
 [accounts.evolux-natal]
 provider = "evolux"
 owner = "acme"
+concurrent = 1000
+per_second = 100000
 base_url = "http://{evolux}"
 keys = [ {{ id = "dev", secret = "env::SIMULATED_EVOLUX_TOKEN" }} ]
 
 [accounts.whatsapp]
 provider = "positus"
 owner = "acme"
+concurrent = 1000
+per_second = 100000
 base_url = "http://{positus}/v2"
 number_id = "{number_id}"
 number = "{number}"

@@ -63,6 +63,19 @@ pub enum FailureKind {
     Broken,
 }
 
+/// Why the gateway itself did not send a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withheld {
+    /// What was asked for keeps failing at this account.
+    Failing,
+    /// The provider asked to be left alone.
+    Paused,
+    /// Too many requests to the account are under way, or were started within this second.
+    Full,
+    /// Whoever asked would not have waited for the answer.
+    TooLate,
+}
+
 /// One failed exchange with a provider.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{operation}: {kind:?}")]
@@ -75,8 +88,10 @@ pub struct Failure {
     pub code: Option<String>,
     /// The provider's own message, free of numbers and codes.
     pub message: Option<String>,
-    /// How long the provider asks to wait.
+    /// How long the provider, or the gateway where it did not send the request, asks to wait.
     pub retry_after: Option<Duration>,
+    /// Why the gateway did not send the request, where that was its own choice; it is `NotSent` then.
+    pub withheld: Option<Withheld>,
 }
 
 impl Failure {
@@ -88,6 +103,16 @@ impl Failure {
             code: None,
             message: None,
             retry_after: None,
+            withheld: None,
+        }
+    }
+
+    /// A request that the gateway did not send, and when it may be asked for again.
+    pub fn withheld(why: Withheld, operation: &'static str, wait: Duration) -> Self {
+        Self {
+            retry_after: Some(wait),
+            withheld: Some(why),
+            ..Self::new(FailureKind::NotSent, operation)
         }
     }
 
@@ -317,6 +342,7 @@ impl Error {
     /// What a caller is told of a provider's failure that had no effect.
     pub fn from_failure(failure: &Failure, account: &AccountName, provider: &str) -> Self {
         let (problem, detail) = match failure.kind {
+            FailureKind::NotSent if failure.withheld.is_some() => withheld_problem(failure.withheld),
             FailureKind::NotSent => (Problem::ProviderUnavailable, "The provider could not be reached."),
             FailureKind::Busy => (Problem::ProviderUnavailable, "The provider is too busy."),
             FailureKind::Interrupted => (Problem::ProviderUnavailable, "The provider did not answer in time."),
@@ -329,7 +355,25 @@ impl Error {
         error.context.retry_after = failure.retry_after.or_else(|| {
             matches!(failure.kind, FailureKind::Busy | FailureKind::NotSent).then(|| Duration::from_secs(1))
         });
+        if problem == Problem::ProviderOutOfCredit {
+            error.context.retry_after.get_or_insert(TOP_UP);
+        }
         error
+    }
+}
+
+/// When to try again where only a person can help.
+const TOP_UP: Duration = Duration::from_secs(60);
+
+fn withheld_problem(why: Option<Withheld>) -> (Problem, &'static str) {
+    match why {
+        Some(Withheld::Full) => (Problem::Overloaded, "Too many requests wait for the account."),
+        Some(Withheld::TooLate) => (Problem::Overloaded, "There was no time left to ask the provider."),
+        Some(Withheld::Paused) => (Problem::ProviderUnavailable, "The provider asked to be left alone."),
+        Some(Withheld::Failing) | None => (
+            Problem::ProviderUnavailable,
+            "The provider keeps failing, and is left alone for a while.",
+        ),
     }
 }
 

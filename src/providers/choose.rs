@@ -1,6 +1,11 @@
 //! Which account takes this request, and why.
+//!
+//! One that is left alone because it keeps failing is passed over. One that asked to wait, or said that it has no credit,
+//! is passed over where another can do it, else asked all the same: it may have been topped up, and a refusal costs nothing.
 
-use super::port::{Codes, Offer};
+use std::time::Duration;
+
+use super::port::{Codes, Obstacle, Offer};
 use super::registry::{Accounts, Entry};
 use crate::config::Mode;
 use crate::domain::account::AccountName;
@@ -55,10 +60,9 @@ pub fn for_call(accounts: &Accounts, order: &[AccountName], tenant: &str, call: 
         what: operation,
     };
     choose(accounts, &asked, |entry| {
-        let Some(calls) = entry.provider.calls() else {
-            return Err(vec![operation]);
-        };
-        missing(calls.offers(), operation, &options)
+        let calls = entry.provider.calls().ok_or_else(|| vec![operation])?;
+        missing(calls.offers(), operation, &options)?;
+        Ok(calls.operation(call))
     })
 }
 
@@ -86,15 +90,15 @@ pub fn for_code(
             what,
         },
         |entry| {
-            let offered = entry.provider.codes().map(Codes::channels).unwrap_or_default();
-            if offered.contains(&channel) {
-                Ok(())
-            } else {
-                Err(vec![what])
-            }
+            let codes = entry.provider.codes();
+            let able = codes.filter(|codes| codes.channels().contains(&channel));
+            able.map(Codes::operation).ok_or_else(|| vec![what])
         },
     )
 }
+
+/// Tells the operation that an account has for the request, or what it lacks.
+type Ability = Result<&'static str, Vec<Capability>>;
 
 struct Asked<'a> {
     order: &'a [AccountName],
@@ -103,11 +107,7 @@ struct Asked<'a> {
     what: Capability,
 }
 
-fn choose(
-    accounts: &Accounts,
-    asked: &Asked<'_>,
-    can: impl Fn(&Entry) -> Result<(), Vec<Capability>>,
-) -> Result<Choice, Error> {
+fn choose(accounts: &Accounts, asked: &Asked<'_>, can: impl Fn(&Entry) -> Ability) -> Result<Choice, Error> {
     let order = match asked.named {
         Some(name) => std::slice::from_ref(name),
         None => asked.order,
@@ -118,6 +118,8 @@ fn choose(
         named: asked.named.is_some(),
     };
     let mut lacking = Vec::new();
+    let mut unlikely = Vec::new();
+    let mut failing: Option<Duration> = None;
     for name in order {
         let Some(entry) = accounts.get(name).filter(|entry| entry.config.serves(asked.tenant)) else {
             if asked.named.is_some() {
@@ -132,15 +134,44 @@ fn choose(
                     .push(skip(name, format!("does not support: {}", words(&missing))));
                 lacking.extend(missing);
             }
-            (Mode::On, Ok(())) => choice.candidates.push((name.clone(), entry.clone())),
-            (Mode::Drain | Mode::Off, Ok(())) => choice.skipped.push(skip(name, "takes no new requests".to_owned())),
+            (Mode::Drain | Mode::Off, Ok(_)) => choice.skipped.push(skip(name, "takes no new requests".to_owned())),
+            (Mode::On, Ok(operation)) => match entry.provider.obstacle(operation) {
+                None => choice.candidates.push((name.clone(), entry.clone())),
+                Some(obstacle @ Obstacle::Failing(wait)) => {
+                    choice.skipped.push(skip(name, reason(obstacle)));
+                    failing = Some(failing.map_or(wait, |sooner| sooner.min(wait)));
+                }
+                Some(obstacle) => unlikely.push((name, entry, obstacle)),
+            },
         }
     }
     if choice.candidates.is_empty() {
-        Err(nobody(accounts, asked, &choice, lacking, can))
+        let asked_all_the_same = unlikely
+            .iter()
+            .map(|(name, entry, _)| ((*name).clone(), (*entry).clone()));
+        choice.candidates.extend(asked_all_the_same);
     } else {
-        Ok(choice)
+        let skipped = unlikely.iter().map(|(name, _, obstacle)| skip(name, reason(*obstacle)));
+        choice.skipped.extend(skipped);
     }
+    match failing {
+        _ if !choice.candidates.is_empty() => Ok(choice),
+        Some(wait) => Err(Error::new(
+            Problem::ProviderUnavailable,
+            "Every account that can do this keeps failing, and is left alone for a while.",
+        )
+        .retry_after(wait.max(Duration::from_secs(1)))),
+        None => Err(nobody(accounts, asked, &choice, lacking, can)),
+    }
+}
+
+fn reason(obstacle: Obstacle) -> String {
+    match obstacle {
+        Obstacle::Failing(_) => "keeps failing",
+        Obstacle::Paused(_) => "asked to wait",
+        Obstacle::NoCredit => "has no credit",
+    }
+    .to_owned()
 }
 
 fn missing(offers: &[Offer], operation: Capability, options: &[Capability]) -> Result<(), Vec<Capability>> {
@@ -160,7 +191,7 @@ fn nobody(
     asked: &Asked<'_>,
     choice: &Choice,
     mut lacking: Vec<Capability>,
-    can: impl Fn(&Entry) -> Result<(), Vec<Capability>>,
+    can: impl Fn(&Entry) -> Ability,
 ) -> Error {
     let visible = || accounts.iter().filter(|(_, entry)| entry.config.serves(asked.tenant));
     if visible()

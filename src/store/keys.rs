@@ -86,6 +86,11 @@ pub fn lease(name: impl Display) -> Key {
     Key(format!("sb:lease:{name}"))
 }
 
+/// What was told of how an account fares: JSON; none; whoever watches the accounts.
+pub fn account_told(account: impl Display) -> Key {
+    Key(format!("sb:account-told:{account}"))
+}
+
 /// How far a consumer has read its log: a position as text; none; the consumer.
 pub fn position(consumer: impl Display) -> Key {
     Key(format!("sb:position:{consumer}"))

@@ -1,8 +1,12 @@
-//! How the time of one exchange is spent.
+//! How the time of one exchange is spent, and how many are repeated.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tower::retry::budget::TpsBudget;
+
+/// With less time than this no exchange is begun.
+const LEAST: Duration = Duration::from_millis(40);
 
 /// The time one exchange has.
 ///
@@ -18,18 +22,36 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) fn new(timeout: Duration) -> Self {
-        let deadline = Instant::now() + timeout;
-        Self {
-            deadline,
-            last_start: deadline - timeout / 3,
-            connect: timeout / 4,
+    /// The time until `timeout` is over, or until `end` if that is sooner; nothing where that is too short for a try.
+    ///
+    /// Shorter times are halves of the timeout, halves of those and so on, since each makes connections of its own.
+    pub(super) fn new(timeout: Duration, end: Option<Instant>) -> Option<Self> {
+        let now = Instant::now();
+        let deadline = end.map_or(now + timeout, |end| end.min(now + timeout));
+        let left = deadline.saturating_duration_since(now);
+        let mut part = timeout;
+        while part > left {
+            part /= 2;
+            if part < LEAST {
+                return None;
+            }
         }
+        Some(Self {
+            deadline,
+            last_start: deadline - part / 3,
+            connect: part / 4,
+        })
     }
 
     pub(super) fn allows_a_try_after(&self, pause: Duration) -> bool {
         Instant::now() + pause <= self.last_start
     }
+}
+
+/// The repetitions an account allows: 8 in a hundred exchanges of the last 10 s, and one a second for those who ask
+/// seldom. Together that is less than one in ten from fifty exchanges a second on.
+pub(super) fn repetitions() -> TpsBudget {
+    TpsBudget::new(Duration::from_secs(10), 1, 0.08)
 }
 
 /// Returns 20 to 83 milliseconds at random, so that exchanges that failed together do not return together.

@@ -5,22 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::SharedString;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep, timeout_at};
+use tower::retry::budget::{Budget as _, TpsBudget};
 use url::Url;
 
-use super::budget::{Budget, pause};
+use super::budget::{Budget, pause, repetitions};
+use super::bulkhead::{Bulkhead, Place};
+use super::condition::{Condition, Health, Obstacle};
 use super::credentials::{Credentials, HeldKey, KeyUsage};
 use super::drift::{Drift, DriftCount, Drifts};
-use super::exchange::{Answer, Credential, Exchange, Rejection, Streamed};
+use super::exchange::{Answer, Credential, Exchange, Rejection, Streamed, Urgency};
 use super::link::{Finding, Found, Link};
+use super::pace::Pace;
 use super::reading::{Opening, Reading, Whole};
 use super::wire::{self, Connecting, Fault, Outgoing};
 use crate::clock::Clock;
-use crate::config::{Account, KeyRing};
+use crate::config::{Account, Breaker, KeyRing};
 use crate::domain::account::AccountName;
 use crate::domain::call::AttemptOutcome;
-use crate::domain::error::{Failure, FailureKind, Refusal};
+use crate::domain::error::{Failure, FailureKind, Refusal, Withheld};
 use crate::domain::time::Timestamp;
 use crate::telemetry::metric;
 use crate::timing;
@@ -40,6 +43,10 @@ pub struct Settings {
     pub timeout: Duration,
     /// The most exchanges under way at once.
     pub concurrent: u32,
+    /// The most requests started in one second.
+    pub per_second: u32,
+    /// When what fails is left alone.
+    pub breaker: Breaker,
 }
 
 impl Settings {
@@ -52,20 +59,29 @@ impl Settings {
             credential,
             timeout: account.timeout,
             concurrent: account.concurrent,
+            per_second: account.per_second,
+            breaker: account.breaker,
         }
     }
 }
 
+/// When a request that was not sent may be asked for again, where nothing tells.
+const SOON: Duration = Duration::from_secs(1);
+
 /// The guarded way to one account at a provider.
 ///
-/// An exchange dropped before its end leaves nothing behind: its connection is closed and its place is free.
+/// An exchange dropped before its end leaves nothing behind: its connection is closed, its place is free, and nothing
+/// is thought of its provider.
 pub struct Upstream {
     account: SharedString,
     base_url: Url,
     credentials: Credentials,
     credential: Credential,
     timeout: Duration,
-    places: Semaphore,
+    places: Bulkhead,
+    pace: Pace,
+    condition: Condition,
+    repetitions: TpsBudget,
     drifts: Drifts,
     clock: Arc<dyn Clock>,
 }
@@ -81,7 +97,10 @@ impl Upstream {
             credentials: Credentials::new(&settings.keys, settings.credential),
             credential: settings.credential,
             timeout: settings.timeout,
-            places: Semaphore::new(settings.concurrent as usize),
+            places: Bulkhead::new(settings.concurrent),
+            pace: Pace::new(settings.per_second),
+            condition: Condition::new(settings.breaker),
+            repetitions: repetitions(),
             clock,
         }
     }
@@ -90,11 +109,11 @@ impl Upstream {
     ///
     /// Sends it once more, after a moment, if it was surely not sent, and also after an
     /// [interrupted](FailureKind::Interrupted) or [broken](FailureKind::Broken) answer if it is
-    /// [repeatable](Exchange::repeatable). Sends it once more with the next valid key if `judge` says that the
+    /// [repeatable](Exchange::repeatable), unless too much is repeated already. Sends it once more with the next valid key if `judge` says that the
     /// credential was refused; that key then comes first.
     ///
     /// # Errors
-    /// Returns the failure of the last try. `Busy` also means that no place was free in time.
+    /// Returns the failure of the last try, or that of a request that was [withheld](Failure::withheld).
     pub async fn exchange<T: Send>(
         &self,
         exchange: Exchange,
@@ -139,8 +158,8 @@ impl Upstream {
     /// `NoRecording` where the link gives none; else as [`Upstream::open`].
     pub async fn open_link(&self, link: Link) -> Result<Streamed, Failure> {
         let operation = link.operation;
-        let budget = Budget::new(self.timeout);
-        let _place = self.enter(operation, &budget).await?;
+        let budget = self.budget(operation)?;
+        let _place = self.enter(operation, Urgency::Usual, &budget).await?;
         let opening = link.open(budget.connect, self.timeout, self.now());
         let late = || Fault::new(FailureKind::Interrupted, operation, "no answer in time");
         let opened = timeout_at(budget.deadline, opening).await;
@@ -156,6 +175,25 @@ impl Upstream {
         self.credentials.usage()
     }
 
+    /// Tells how the account fares.
+    pub fn health(&self) -> Health {
+        self.condition.health(Instant::now())
+    }
+
+    /// Tells what keeps the account from being asked for `operation` now.
+    pub fn obstacle(&self, operation: &str) -> Option<Obstacle> {
+        let now = Instant::now();
+        let failing = self.condition.wait(operation, now).map(Obstacle::Failing);
+        let paused = || self.pace.paused_until(now).map(|until| Obstacle::Paused(until - now));
+        let no_credit = || self.condition.has_no_credit(now).then_some(Obstacle::NoCredit);
+        failing.or_else(paused).or_else(no_credit)
+    }
+
+    /// Notes that the account has no credit, where its provider tells.
+    pub fn note_no_credit(&self) {
+        self.condition.note_no_credit(Instant::now());
+    }
+
     /// Counts how a message of `endpoint`, an operation or a kind of webhook, differs from its documentation.
     pub fn note_drift(&self, endpoint: &'static str, drift: &Drift) {
         self.drifts.note(endpoint, drift);
@@ -167,7 +205,8 @@ impl Upstream {
     }
 
     async fn run<R: Reading>(&self, exchange: Exchange, reading: R) -> Result<R::Output, Failure> {
-        let budget = Budget::new(self.timeout);
+        let budget = self.budget(exchange.operation)?;
+        let urgency = exchange.urgency;
         let plan = Plan {
             operation: exchange.operation,
             repeatable: exchange.repeatable,
@@ -177,12 +216,17 @@ impl Upstream {
             },
             outgoing: Outgoing::new(&self.base_url, exchange),
             deadline: budget.deadline,
+            last_start: budget.last_start,
             reading,
         };
-        let _place = self.enter(plan.operation, &budget).await?;
+        if let Some(wait) = self.condition.wait(plan.operation, Instant::now()) {
+            return Err(Failure::withheld(Withheld::Failing, plan.operation, wait));
+        }
+        let _place = self.enter(plan.operation, urgency, &budget).await?;
+        self.repetitions.deposit();
         let mut keys = self.credentials.candidates(self.now()).into_iter().take(2);
         let mut key = keys.next().ok_or_else(|| self.no_key(plan.operation))?;
-        let mut repeated = false;
+        let mut earlier: Option<Failure> = None;
         loop {
             let failure = match self.attempt(&plan, key).await {
                 Ok(output) => return Ok(output),
@@ -193,29 +237,39 @@ impl Upstream {
                 key = next.ok_or(failure)?;
             } else {
                 let pause = pause();
-                let worthwhile = plan.may_be_repeated_after(failure.kind) && budget.allows_a_try_after(pause);
-                if repeated || !worthwhile {
-                    return Err(failure);
+                let worthwhile = plan.may_be_repeated_after(&failure) && budget.allows_a_try_after(pause);
+                if earlier.is_some() || !worthwhile || !self.repetitions.withdraw() {
+                    // A first try that may have been read is not undone by a second one that was not sent.
+                    let not_sent = failure.kind == FailureKind::NotSent;
+                    return Err(earlier.filter(|_| not_sent).unwrap_or(failure));
                 }
-                repeated = true;
+                earlier = Some(failure);
                 sleep(pause).await;
             }
         }
     }
 
-    /// Waits for a place among the exchanges under way.
-    async fn enter(&self, operation: &'static str, budget: &Budget) -> Result<SemaphorePermit<'_>, Failure> {
-        match timeout_at(budget.last_start, self.places.acquire()).await {
-            Ok(Ok(place)) => Ok(place),
-            _ => {
-                tracing::warn!(account = %self.account, operation, "no place among the exchanges under way");
-                Err(Failure::new(FailureKind::Busy, operation))
-            }
-        }
+    /// The time an exchange has that begins now: the account's, and no longer than whoever asks for it waits.
+    fn budget(&self, operation: &'static str) -> Result<Budget, Failure> {
+        let budget = Budget::new(self.timeout, timing::deadline());
+        budget.ok_or_else(|| Failure::withheld(Withheld::TooLate, operation, SOON))
     }
 
-    /// Sends a request once and notes how that went.
+    /// Waits for a place among the exchanges under way.
+    async fn enter(&self, operation: &'static str, urgency: Urgency, budget: &Budget) -> Result<Place<'_>, Failure> {
+        self.places.enter(urgency, budget.last_start).await.ok_or_else(|| {
+            tracing::warn!(account = %self.account, operation, "no place among the exchanges under way");
+            Failure::withheld(Withheld::Full, operation, SOON)
+        })
+    }
+
+    /// Waits for the request's turn, sends it once, and notes how that went.
     async fn attempt<R: Reading>(&self, plan: &Plan<R>, key: &HeldKey) -> Result<R::Output, Failure> {
+        let operation = plan.operation;
+        let too_soon = |(why, wait)| Failure::withheld(why, operation, wait);
+        self.pace.turn(plan.last_start).await.map_err(too_soon)?;
+        let begun = self.condition.begin(operation, Instant::now());
+        let begun = begun.map_err(|wait| Failure::withheld(Withheld::Failing, operation, wait))?;
         let started = Instant::now();
         let late = || Fault::new(FailureKind::Interrupted, plan.operation, "no answer in time");
         let result = timeout_at(plan.deadline, self.send(plan, key))
@@ -227,6 +281,11 @@ impl Upstream {
             fault.failure
         });
         timing::add_upstream(elapsed);
+        let failure = result.as_ref().err();
+        begun.end(failure, self.now());
+        if let Some(busy) = failure.filter(|failure| failure.kind == FailureKind::Busy) {
+            self.pace.pause(busy.retry_after, Instant::now());
+        }
         key.note(result.as_ref().err(), self.now());
         let outcome = result.as_ref().err().map(Failure::outcome);
         metrics::histogram!(
@@ -290,13 +349,14 @@ struct Plan<R> {
     connecting: Connecting,
     outgoing: Outgoing,
     deadline: Instant,
+    last_start: Instant,
     reading: R,
 }
 
 impl<R> Plan<R> {
-    fn may_be_repeated_after(&self, kind: FailureKind) -> bool {
-        match kind {
-            FailureKind::NotSent => true,
+    fn may_be_repeated_after(&self, failure: &Failure) -> bool {
+        match failure.kind {
+            FailureKind::NotSent => failure.withheld.is_none(),
             FailureKind::Interrupted | FailureKind::Broken => self.repeatable,
             FailureKind::Busy | FailureKind::Refused(_) => false,
         }

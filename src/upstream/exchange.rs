@@ -36,6 +36,19 @@ pub struct Exchange {
     pub fresh: bool,
     /// A `Range` header to pass on.
     pub range: Option<String>,
+    /// Who goes first where places are scarce.
+    pub urgency: Urgency,
+}
+
+/// Who goes first where an account has few places left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody waits to log in: codes sent and checked.
+    First,
+    /// Anything else.
+    Usual,
+    /// What may wait: reading history.
+    Last,
 }
 
 impl fmt::Debug for Exchange {
@@ -73,6 +86,7 @@ impl Exchange {
             repeatable: true,
             fresh: false,
             range: None,
+            urgency: Urgency::Usual,
         }
     }
 
@@ -90,6 +104,13 @@ impl Exchange {
     #[must_use]
     pub fn fresh(mut self) -> Self {
         self.fresh = true;
+        self
+    }
+
+    /// The same exchange, ahead of the others or after them.
+    #[must_use]
+    pub fn urgency(mut self, urgency: Urgency) -> Self {
+        self.urgency = urgency;
         self
     }
 
@@ -191,6 +212,7 @@ impl Rejection {
             code: self.code,
             message: self.message,
             retry_after: answer.retry_after,
+            withheld: None,
         }
     }
 }

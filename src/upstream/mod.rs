@@ -4,8 +4,11 @@
 //! What a request's fate allows is decided here, once: a request that was surely not sent may be sent again, one that may
 //! have been acted on never is unless it is [`Exchange::repeatable`].
 
+mod breaker;
 mod budget;
+mod bulkhead;
 mod client;
+mod condition;
 mod credentials;
 mod download;
 mod drift;
@@ -13,19 +16,28 @@ mod exchange;
 mod guard;
 mod link;
 mod outbound;
+mod pace;
 mod reading;
+mod tally;
 mod wire;
 
 pub use client::{Settings, Upstream};
+pub use condition::{Health, HealthStatus, Obstacle};
 pub use credentials::KeyUsage;
 pub use download::{Download, DownloadError};
 pub use drift::{Drift, DriftCount, DriftKind};
 pub use reqwest::Method;
 
-pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed};
+pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed, Urgency};
 pub use link::{Found, Link};
 pub use outbound::{Letter, Outbound, OutboundError, Reply};
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods
+)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What is configured, and how it fares.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -17,7 +17,7 @@ use crate::domain::money::Money;
 use crate::domain::place::Capability;
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
-use crate::providers::port::{Codes, DriftCount, DriftKind, KeyUsage, Offer, Provider};
+use crate::providers::port::{Codes, DriftCount, DriftKind, Health, HealthStatus, KeyUsage, Offer, Provider};
 use crate::providers::registry::Entry;
 
 /// One account as its users see it.
@@ -37,10 +37,60 @@ pub struct AccountView {
     pub limits: AccountLimits,
     /// The credit left, up to a minute old, where the provider tells; null to those who do not own the account.
     pub balance: Option<Money>,
+    /// How it fares, as far as this gateway knows from its own requests.
+    pub health: HealthView,
     /// Its credentials, the preferred one first; never their values. Empty to those who do not own the account.
     pub keys: Vec<KeyView>,
     /// How often its provider's messages differed from the documentation since this gateway started, where they did.
     pub drift: Vec<DriftView>,
+    /// When this gateway last took a webhook of each kind since it started. Empty to those who do not own the account.
+    pub last_webhooks: Vec<LastWebhook>,
+}
+
+/// How an account fares.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct HealthView {
+    /// `healthy`; `unhealthy`: something keeps failing and is not sent for a while; `probing`: the next request shows
+    /// whether it works again.
+    pub status: HealthStatus,
+    /// What keeps failing: the provider's operations, or `connect`.
+    #[schema(example = json!(["POST /tts"]))]
+    pub failing: Vec<&'static str>,
+    /// The share of requests that failed of late, from 0 to 1; null where there were none.
+    pub error_ratio: Option<f64>,
+    /// When the provider last did what was asked.
+    pub last_success: Option<Timestamp>,
+}
+
+/// When a webhook of one kind was last taken.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LastWebhook {
+    /// The kind; `all` where one URL serves all.
+    #[schema(example = "call-end")]
+    pub kind: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// When a webhook of each kind was last taken, by account.
+#[derive(Default)]
+pub(super) struct LastWebhooks(Mutex<BTreeMap<(AccountName, &'static str), Timestamp>>);
+
+impl LastWebhooks {
+    pub(super) fn note(&self, account: &AccountName, kind: &'static str, at: Timestamp) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.insert((account.clone(), kind), at);
+    }
+
+    fn of(&self, account: &AccountName) -> Vec<LastWebhook> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = last.iter().filter(|((of, _), _)| of == account);
+        own.map(|((_, kind), at)| LastWebhook {
+            kind: (*kind).to_owned(),
+            at: *at,
+        })
+        .collect()
+    }
 }
 
 /// How often messages of one endpoint differed in one way.
@@ -129,7 +179,13 @@ pub struct KeyView {
     pub last_accepted: Option<Timestamp>,
     /// When the provider last refused it.
     pub last_rejected: Option<Timestamp>,
+    /// Whether this gateway does without it: another key comes first, the provider took another one since this one was
+    /// last sent, and that was ten minutes ago or more. Ask every gateway before you revoke a key.
+    pub safe_to_revoke: bool,
 }
+
+/// How long a key must not have been sent to be thought needless, in seconds.
+const UNUSED_SECONDS: i64 = 600;
 
 impl Gateway {
     /// The accounts the caller may use, all of them without a caller.
@@ -175,6 +231,11 @@ impl Gateway {
             balance,
             keys: if owned { self.keys(entry) } else { Vec::new() },
             drift: drift(entry.provider.as_ref()),
+            health: entry.provider.health().into(),
+            last_webhooks: match owned {
+                true => self.last_webhooks.of(&entry.config.name),
+                false => Vec::new(),
+            },
         }
     }
 
@@ -193,18 +254,49 @@ impl Gateway {
     }
 
     fn keys(&self, entry: &Entry) -> Vec<KeyView> {
-        let now = self.now().to_jiff();
+        let now = self.now();
         let usage = entry.provider.key_usage();
-        let valid = |id: &str| entry.config.keys.valid(now).any(|key| key.id == id);
-        let view = |key: KeyUsage| KeyView {
-            valid: valid(&key.id),
+        let valid: Vec<&str> = entry
+            .config
+            .keys
+            .valid(now.to_jiff())
+            .map(|key| key.id.as_str())
+            .collect();
+        let needless: Vec<bool> = usage
+            .iter()
+            .map(|key| is_needless(key, &usage, (&valid, now)))
+            .collect();
+        let view = |(key, safe_to_revoke): (KeyUsage, bool)| KeyView {
+            safe_to_revoke,
+            valid: valid.contains(&key.id.as_str()),
             id: key.id,
             fingerprint: key.fingerprint,
             last_used: key.last_used,
             last_accepted: key.last_accepted,
             last_rejected: key.last_rejected,
         };
-        usage.into_iter().map(view).collect()
+        usage.into_iter().zip(needless).map(view).collect()
+    }
+}
+
+/// Whether a key can be revoked as far as this gateway is concerned; `valid` are the keys valid `now`, the first one first.
+fn is_needless(key: &KeyUsage, ring: &[KeyUsage], (valid, now): (&[&str], Timestamp)) -> bool {
+    let comes_first = valid.first() == Some(&key.id.as_str());
+    let unused = key.last_used.is_none_or(|at| at.plus_seconds(UNUSED_SECONDS) <= now);
+    let replaced = |other: &KeyUsage| {
+        other.id != key.id && valid.contains(&other.id.as_str()) && other.last_accepted > key.last_used
+    };
+    !comes_first && unused && ring.iter().any(replaced)
+}
+
+impl From<Health> for HealthView {
+    fn from(health: Health) -> Self {
+        Self {
+            status: health.status,
+            failing: health.failing,
+            error_ratio: health.error_ratio,
+            last_success: health.last_success,
+        }
     }
 }
 
@@ -251,5 +343,47 @@ pub fn capabilities(provider: &dyn Provider) -> Capabilities {
                 [] => vec!["all".to_owned()],
                 kinds => kinds.iter().map(|kind| (*kind).to_owned()).collect(),
             }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_000_000;
+
+    /// A key that was last sent, and accepted, so many seconds ago.
+    fn key(id: &str, used: Option<i64>, accepted: Option<i64>) -> KeyUsage {
+        let ago = |seconds: i64| Timestamp::from_seconds(NOW - seconds);
+        KeyUsage {
+            id: id.to_owned(),
+            fingerprint: String::new(),
+            last_used: used.map(ago),
+            last_accepted: accepted.map(ago),
+            last_rejected: None,
+        }
+    }
+
+    #[test]
+    fn a_key_is_needless_once_another_was_accepted_and_it_was_not_sent_for_ten_minutes() {
+        let new = key("new", Some(1), Some(1));
+        for (old, needless) in [
+            (key("old", Some(600), Some(600)), true),
+            (key("old", None, None), true),
+            (key("old", Some(599), Some(599)), false),
+        ] {
+            let ring = [new.clone(), old.clone()];
+            let now = Timestamp::from_seconds(NOW);
+            assert_eq!(is_needless(&old, &ring, (&["new", "old"], now)), needless);
+            assert!(
+                !is_needless(&new, &ring, (&["new", "old"], now)),
+                "the first one is used"
+            );
+            assert!(!is_needless(&old, &ring, (&["old", "new"], now)), "now it is the first");
+            assert!(!is_needless(&old, &ring, (&["old"], now)), "the other is not valid");
+        }
+        let unproven = [key("new", None, None), key("old", Some(700), Some(700))];
+        let now = Timestamp::from_seconds(NOW);
+        assert!(!is_needless(&unproven[1], &unproven, (&["new", "old"], now)));
     }
 }

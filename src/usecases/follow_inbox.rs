@@ -305,7 +305,7 @@ impl Message {
 }
 
 /// The event of what is not about a call; it is the account owner's.
-fn owners_event(entry: &Entry, id: EventId, kind: EventType, data: &impl Serialize) -> Result<Event, Error> {
+pub(super) fn owners_event(entry: &Entry, id: EventId, kind: EventType, data: &impl Serialize) -> Result<Event, Error> {
     let account = &entry.config.name;
     let data = to_raw_value(data).map_err(|_| Error::new(Problem::Internal, "An event cannot be written."))?;
     Ok(Event {

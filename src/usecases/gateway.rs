@@ -11,9 +11,10 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::accounts::Balances;
+use super::accounts::{Balances, LastWebhooks};
 use super::delivery_ledger::DeliveryLedger;
 use super::history_source::stretch::Checks;
+use super::permissions::Permissions;
 use super::publish::Publisher;
 use super::read_events::Tail;
 use super::take_webhook::PassOn;
@@ -42,6 +43,8 @@ pub struct Gateway {
     /// What is checked of the providers' lists; tests that must fail leave something out.
     pub(super) history_checks: Checks,
     history_places: BTreeMap<AccountName, Arc<Semaphore>>,
+    pub(super) permissions: Permissions,
+    pub(super) last_webhooks: LastWebhooks,
     unfinished: TaskTracker,
 }
 
@@ -73,6 +76,8 @@ impl Gateway {
             balances: Balances::default(),
             history_checks: Checks::ALL,
             history_places,
+            permissions: Permissions::default(),
+            last_webhooks: LastWebhooks::default(),
             unfinished: TaskTracker::new(),
         }
     }

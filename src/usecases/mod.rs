@@ -22,6 +22,7 @@ mod idempotent;
 mod learn;
 mod lease;
 mod list;
+mod permissions;
 mod place_call;
 mod publish;
 mod raw;
@@ -43,6 +44,7 @@ mod take_webhook;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 pub(crate) mod tests;
 mod verify;
+mod watch_accounts;
 mod work;
 
 pub use crate::providers::port::{MonitorMode, Recording};

@@ -13,7 +13,6 @@ use super::records::Change;
 use super::requests::{Accepted, PermissionState, PlaceCall, Preview, Would};
 use super::settle::FIRST_LOOK_MS;
 use crate::domain::account::AccountName;
-use crate::domain::address::Address;
 use crate::domain::call::{
     Attempt, AttemptOutcome, Call, CallStatus, Direction, ProviderRef, RecordingState, SettledBy, Skipped,
 };
@@ -22,7 +21,6 @@ use crate::domain::caller::Caller;
 use crate::domain::error::{Effect, Error, Failure, Problem};
 use crate::domain::place::{ActionKind, NewCall, Script};
 use crate::providers::choose::{self, Choice};
-use crate::providers::port::Permission;
 use crate::providers::registry::Entry;
 use crate::store::{Expect, Set, keys};
 
@@ -118,33 +116,6 @@ impl Gateway {
         choose::for_call(&self.accounts, &self.config.routing.calls, &caller.tenant, call)
     }
 
-    /// A permission that cannot be read is not a refusal: the provider itself refuses a call that is not permitted.
-    async fn permission(&self, entry: &Entry, call: &NewCall) -> Option<Option<Permission>> {
-        let (Address::Whatsapp(user), Some(consent)) = (&call.to, entry.provider.consent()) else {
-            return None;
-        };
-        Some(consent.permission(user).await.ok())
-    }
-
-    async fn permitted(&self, entry: &Entry, call: &NewCall) -> Result<(), Error> {
-        match self.permission(entry, call).await {
-            Some(Some(permission)) if !permission.allowed => {
-                let detail = match permission.resets_at {
-                    Some(at) => format!("The called user may not be called before {at}."),
-                    None => "The called user has not allowed calls.".to_owned(),
-                };
-                let wait = permission
-                    .resets_at
-                    .map(|at| std::time::Duration::from_secs(at.seconds_since(self.now())));
-                let mut error =
-                    Error::new(Problem::CallPermissionRequired, detail).at(&entry.config.name, entry.provider.kind());
-                error.context.retry_after = wait;
-                Err(error)
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn intent(&self, caller: &Caller, request: &PlaceCall, choice: &Choice, chosen: (usize, &Earlier)) -> Call {
         let new = &request.call;
         let mut call = Call::new(
@@ -191,6 +162,7 @@ impl Gateway {
             return Err(Error::new(Problem::NotSupported, "The account places no calls."));
         };
         self.write_intent(&call).await?;
+        self.forget_permission(entry, new);
         let began = Instant::now();
         let placed = calls.place(new).await;
         let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -119,6 +119,7 @@ impl Gateway {
             };
             self.store.append(&keys::inbox(), encode(&taken)?).await?;
         }
+        self.last_webhooks.note(&name, shown, now);
         let account = SharedString::from_shared(name.shared());
         metrics::counter!("switchboard_webhooks_total", "account" => account.clone(), "outcome" => outcome)
             .increment(1);

@@ -17,6 +17,7 @@ impl Gateway {
             self.publish(stop.clone()),
             self.tail_events(stop.clone()),
             self.retain(stop.clone()),
+            self.watch_accounts(stop.clone()),
             self.live(stop.clone()),
         );
     }

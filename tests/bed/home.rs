@@ -169,7 +169,7 @@ fn zenvia(path: &Path, name: &str, url: &str) -> String {
     )
 }
 
-/// An account of which the gateway may ask as much as it can.
+/// An account of which the gateway may ask as much as it can, however often it fails.
 fn account(path: &Path, name: &str, provider: &str, url: &str) -> String {
     format!(
         r#"
@@ -179,6 +179,7 @@ owner = "acme"
 base_url = "{url}"
 concurrent = 1000
 per_second = 100000
+breaker = {{ error_ratio = 1.0, min_requests = 100000, window_seconds = 30, open_seconds = 15 }}
 keys = [ {{ id = "1", secret = "file::{dir}/provider" }} ]
 "#,
         dir = path.display()

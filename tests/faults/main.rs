@@ -25,3 +25,4 @@ mod site;
 mod smoke;
 mod store_away;
 mod two_gateways;
+mod upstream;

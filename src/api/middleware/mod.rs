@@ -1,6 +1,7 @@
-//! What surrounds every request: its id, its bounds, its note in log and metrics, and the last resort.
+//! What surrounds every request: its id, its bounds, its deadline, its note in log and metrics, and the last resort.
 
 mod bounds;
+mod load;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -13,15 +14,19 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
+use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpResponse};
 use futures_util::FutureExt;
+use tokio::time::Instant;
 use tracing::Instrument;
 
+use super::Api;
 use super::edge::Visit;
 use super::headers::{self, REQUEST_ID, SERVER_TIMING};
 use super::problem;
 use crate::domain::error::{Error, Problem};
 use crate::timing;
+use load::{Class, Load};
 use report::Report;
 
 /// Answers a request whatever becomes of it, and notes it.
@@ -36,7 +41,9 @@ pub async fn around<B: MessageBody + 'static>(
     request.extensions_mut().insert(Rc::clone(&visit));
     let report = Report::begin(request.method());
     let span = tracing::info_span!("request", request_id = visit.request_id);
+    let deadline = deadline(&request);
     let work = timing::scope(async { (answer(request, next, &visit).await, timing::read()) });
+    let work = timing::until(deadline, work);
     let (mut answer, timing) = work.instrument(span).await;
     let response = answer
         .as_mut()
@@ -47,15 +54,27 @@ pub async fn around<B: MessageBody + 'static>(
     answer.map_err(|response| InternalError::from_response("the handler broke off", response).into())
 }
 
+/// Until when the caller waits. A page of history may take longer, as streams may.
+fn deadline(request: &ServiceRequest) -> Option<Instant> {
+    if Class::of(request.method(), request.path()) == Class::Last {
+        return None;
+    }
+    let time = request.app_data::<Data<Api>>()?.gateway.config().server.request_timeout;
+    Some(Instant::now() + time + headers::wait(request.headers()).unwrap_or_default())
+}
+
 /// The handler's answer, its error rendered; without the request where the handler panicked.
 async fn answer<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
     visit: &Visit,
 ) -> Result<ServiceResponse<BoxBody>, HttpResponse> {
-    if let Err(error) = bounds::check(&request) {
-        return Ok(request.into_response(problem::response(&error, &visit.request_id)));
-    }
+    let class = Class::of(request.method(), request.path());
+    let begun = bounds::check(&request).and_then(|()| Load::here().begin(class));
+    let _under_way = match begun {
+        Ok(under_way) => under_way,
+        Err(error) => return Ok(request.into_response(problem::response(&error, &visit.request_id))),
+    };
     match AssertUnwindSafe(async { next.call(request).await })
         .catch_unwind()
         .await

@@ -96,3 +96,23 @@ async fn a_head_has_its_bounds() {
         431
     );
 }
+
+#[actix_web::test]
+async fn who_comes_when_too_many_are_under_way_is_told_when_to_come_again() {
+    let load = Load::here();
+    let under_way: Vec<_> = std::iter::from_fn(|| load.begin(Class::Usual).ok())
+        .take(5_000)
+        .collect();
+    let refused = send(get("/ok")).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(header(&refused, "retry-after"), "1");
+    assert_eq!(body(refused).await["type"], "/problems/overloaded");
+    let urgent = send(TestRequest::post().uri("/verifications/ver_1/check")).await;
+    assert_eq!(
+        urgent.status(),
+        StatusCode::NOT_FOUND,
+        "it is let in, and there is no such route here"
+    );
+    drop(under_way);
+    assert_eq!(send(get("/ok")).await.status(), StatusCode::OK);
+}

@@ -10,7 +10,7 @@ use crate::domain::history::{Row, Window};
 use crate::domain::time::Timestamp;
 use crate::providers::port::{History, Report, ReportPage, ReportQuery};
 use crate::providers::shape::Shape;
-use crate::upstream::Exchange;
+use crate::upstream::{Exchange, Urgency};
 
 const READ_DIALER: &str = "GET /api/v1/dialer/calls_history";
 const READ_QUEUE: &str = "GET /api/v1/report/calls_history";
@@ -170,6 +170,7 @@ fn windowed(exchange: Exchange, window: Window, from: usize) -> Exchange {
         .query("end_date", last.to_string())
         .query("limit", DIALER.page_size.to_string())
         .query("page", (from / DIALER.page_size + 1).to_string())
+        .urgency(Urgency::Last)
 }
 
 fn each(exchange: Exchange, name: &'static str, values: &[String]) -> Exchange {

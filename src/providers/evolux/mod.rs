@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use config::{CREDENTIAL, Settings};
 
-use super::port::{Calls, Control, DriftCount, History, KeyUsage, Lookup, Provider, Recordings};
+use super::port::{Calls, Control, DriftCount, Health, History, KeyUsage, Lookup, Obstacle, Provider, Recordings};
 use super::shape::Shape;
 use crate::clock::Clock;
 use crate::config::{Account, Faults};
@@ -72,6 +72,14 @@ impl Provider for Evolux {
 
     fn key_usage(&self) -> Vec<KeyUsage> {
         self.upstream.key_usage()
+    }
+
+    fn health(&self) -> Health {
+        self.upstream.health()
+    }
+
+    fn obstacle(&self, operation: &str) -> Option<Obstacle> {
+        self.upstream.obstacle(operation)
     }
 
     fn drift(&self) -> Vec<DriftCount> {

@@ -20,7 +20,7 @@ pub use webhooks::{Authentic, News, Notice, Signal, Unreadable, Webhooks};
 use crate::domain::account::AccountName;
 use crate::domain::error::Failure;
 use crate::domain::money::Money;
-pub use crate::upstream::{DriftCount, DriftKind, KeyUsage};
+pub use crate::upstream::{DriftCount, DriftKind, Health, HealthStatus, KeyUsage, Obstacle};
 
 /// One configured account at a provider and the roles it plays.
 pub trait Provider: Send + Sync {
@@ -32,6 +32,17 @@ pub trait Provider: Send + Sync {
 
     /// How the account's credentials fared, in the order of its ring.
     fn key_usage(&self) -> Vec<KeyUsage>;
+
+    /// How the account fares.
+    fn health(&self) -> Health {
+        Health::default()
+    }
+
+    /// What keeps the account from being asked for one of its operations now, such as `POST /tts`.
+    fn obstacle(&self, operation: &str) -> Option<Obstacle> {
+        let _ = operation;
+        None
+    }
 
     /// How often its messages differed from their documentation; nothing where it has none to compare them with.
     fn drift(&self) -> Vec<DriftCount> {

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use config::{CREDENTIAL, Settings};
 
-use super::port::{Calls, Consent, Control, DriftCount, Inbound, KeyUsage, Provider, Target, Webhooks};
+use super::port::{
+    Calls, Consent, Control, DriftCount, Health, Inbound, KeyUsage, Obstacle, Provider, Target, Webhooks,
+};
 use crate::clock::Clock;
 use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
@@ -79,6 +81,14 @@ impl Provider for Positus {
 
     fn key_usage(&self) -> Vec<KeyUsage> {
         self.upstream.key_usage()
+    }
+
+    fn health(&self) -> Health {
+        self.upstream.health()
+    }
+
+    fn obstacle(&self, operation: &str) -> Option<Obstacle> {
+        self.upstream.obstacle(operation)
     }
 
     fn drift(&self) -> Vec<DriftCount> {

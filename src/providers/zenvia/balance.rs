@@ -1,6 +1,7 @@
 //! Tells the account's credit.
 
 use async_trait::async_trait;
+use rust_decimal::Decimal;
 
 use super::{Zenvia, documented, judge, path};
 use crate::domain::error::Failure;
@@ -15,6 +16,10 @@ impl Balance for Zenvia {
     async fn balance(&self) -> Result<Money, Failure> {
         let exchange = Exchange::get(BALANCE, path(BALANCE));
         let read = |answer: &Answer| judge::object(answer, |data| data.money("saldo"));
-        self.exchange(exchange, documented::BALANCE, read).await
+        let balance: Money = self.exchange(exchange, documented::BALANCE, read).await?;
+        if balance.amount <= Decimal::ZERO {
+            self.upstream.note_no_credit();
+        }
+        Ok(balance)
     }
 }

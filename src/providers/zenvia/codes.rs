@@ -9,7 +9,7 @@ use crate::domain::call::ProviderRef;
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::domain::verification::Channel;
 use crate::providers::port::{Code, Codes, NewCode};
-use crate::upstream::{Answer, Body, Exchange, Rejection};
+use crate::upstream::{Answer, Body, Exchange, Rejection, Urgency};
 
 const SEND: &str = "POST /verificacao";
 const CHECK: &str = "GET /verificacao";
@@ -32,7 +32,7 @@ impl Codes for Zenvia {
             "tamanho": code.length,
             "tts": code.channel == Channel::Voice,
         });
-        let exchange = Exchange::post(SEND, path(SEND), Body::Json(body.to_string()));
+        let exchange = Exchange::post(SEND, path(SEND), Body::Json(body.to_string())).urgency(Urgency::First);
         self.exchange(exchange, documented::CREATED, judge::created).await
     }
 
@@ -40,7 +40,8 @@ impl Codes for Zenvia {
         let id = reference.id.as_deref().unwrap_or_default();
         let exchange = Exchange::get(CHECK, path(CHECK))
             .query("id", id)
-            .query("pin", code.expose());
+            .query("pin", code.expose())
+            .urgency(Urgency::First);
         self.exchange(exchange, documented::VERDICT, verdict).await
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::error::{Failure, FailureKind};
 use crate::domain::history::{Row, Window};
 use crate::domain::time::Timestamp;
 use crate::providers::port::{History, Report, ReportPage, ReportQuery};
-use crate::upstream::Exchange;
+use crate::upstream::{Exchange, Urgency};
 
 /// `motivo` codes of a report that the account does not have: no permission, not implemented, not found, no such path.
 const ABSENT: [&str; 4] = ["8", "30", "60", "90"];
@@ -34,7 +34,8 @@ impl History for Zenvia {
             .query("data_inicio", first)
             .query("data_fim", last)
             .query("posicao", from.to_string())
-            .query("limite", limit.to_string());
+            .query("limite", limit.to_string())
+            .urgency(Urgency::Last);
         let read = |data: Option<&RawValue>| read_page(resource, data);
         let documented = documented::report(resource.kind);
         match self

@@ -28,7 +28,9 @@ use crate::domain::call::ProviderRef;
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::providers::port;
 use crate::providers::shape::Shape;
-use crate::upstream::{self, Answer, Credential, DriftCount, Exchange, KeyUsage, Rejection, Upstream};
+use crate::upstream::{
+    self, Answer, Credential, DriftCount, Exchange, Health, KeyUsage, Obstacle, Rejection, Upstream,
+};
 
 pub use voices::VOICES;
 
@@ -90,6 +92,14 @@ impl port::Provider for Zenvia {
 
     fn key_usage(&self) -> Vec<KeyUsage> {
         self.upstream.key_usage()
+    }
+
+    fn health(&self) -> Health {
+        self.upstream.health()
+    }
+
+    fn obstacle(&self, operation: &str) -> Option<Obstacle> {
+        self.upstream.obstacle(operation)
     }
 
     fn drift(&self) -> Vec<DriftCount> {

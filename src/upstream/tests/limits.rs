@@ -2,6 +2,7 @@
 
 use super::provider::{Act, Provider, answer};
 use super::*;
+use crate::domain::error::Withheld;
 
 fn one_place(provider: &Provider) -> Upstream {
     start(Settings {
@@ -29,7 +30,7 @@ async fn who_finds_no_place_in_time_is_told_so_and_sends_nothing() {
     // The second does not wait to its deadline but only as long as a try could still be made: it ends first.
     tokio::select! {
         _ = upstream.exchange(act(), judge) => panic!("the provider says nothing"),
-        second = second => assert_eq!(second.kind, FailureKind::Busy),
+        second = second => assert_eq!(second.withheld, Some(Withheld::Full)),
     }
     assert_eq!(provider.requests().len(), 1);
 }

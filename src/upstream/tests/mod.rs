@@ -1,10 +1,14 @@
 //! What a client promises, proven on real sockets.
 
+mod breaker;
+mod bulkhead;
+mod condition;
 mod credentials;
 mod fate;
 mod limits;
 mod links;
 mod outbound;
+mod pace;
 mod provider;
 mod requests;
 mod streams;
@@ -14,7 +18,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::config::{Config, KeyRing, Secret};
+use crate::config::{Breaker, Config, KeyRing, Secret};
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::domain::time::Timestamp;
 
@@ -35,6 +39,13 @@ fn settings(url: &str) -> Settings {
         },
         timeout: Duration::from_secs(30),
         concurrent: 8,
+        per_second: 10_000,
+        breaker: Breaker {
+            error_ratio: 0.5,
+            min_requests: 20,
+            window: Duration::from_secs(30),
+            open: Duration::from_secs(15),
+        },
     }
 }
 

@@ -22,8 +22,9 @@ use crate::domain::place::{Action, ActionKind, Capability, NewCall, Script};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
 use crate::providers::port::{
-    Authentic, Balance, Calls, Code, Codes, Control, Filter, History, KeyUsage, Lookup, MonitorMode, NewCode, News,
-    Notice, Offer, Provider, Report, ReportPage, ReportQuery, Target, Unreadable, Webhooks,
+    Authentic, Balance, Calls, Code, Codes, Consent, Control, Filter, Health, History, KeyUsage, Lookup, MonitorMode,
+    NewCode, News, Notice, Obstacle, Offer, Permission, Provider, Report, ReportPage, ReportQuery, Target, Unreadable,
+    Webhooks,
 };
 use crate::providers::registry::{Accounts, Entry};
 use crate::seal::Sealer;
@@ -68,6 +69,15 @@ pub struct Scripted {
     fetched: Mutex<usize>,
     /// Whether it can be asked about calls.
     answers: bool,
+    /// What keeps it from being asked.
+    pub obstacle: Mutex<Option<Obstacle>>,
+    /// How it fares.
+    pub health: Mutex<Health>,
+    /// When its one key was last accepted, and when rejected.
+    pub key: Mutex<(Option<Timestamp>, Option<Timestamp>)>,
+    /// Whether a WhatsApp user may be called, if it can tell.
+    pub permission: Mutex<Option<Permission>>,
+    permissions_read: Mutex<usize>,
 }
 
 /// The account that every tenant owns.
@@ -143,6 +153,11 @@ impl Scripted {
             state: Mutex::default(),
             fetched: Mutex::default(),
             answers,
+            obstacle: Mutex::default(),
+            health: Mutex::default(),
+            key: Mutex::default(),
+            permission: Mutex::default(),
+            permissions_read: Mutex::default(),
         }
     }
 
@@ -181,6 +196,11 @@ impl Scripted {
         *self.fetched.lock().unwrap()
     }
 
+    /// How often it was asked whether a user may be called.
+    pub fn permissions_read(&self) -> usize {
+        *self.permissions_read.lock().unwrap()
+    }
+
     pub fn pages(&self) -> usize {
         *self.pages.lock().unwrap()
     }
@@ -204,13 +224,30 @@ impl Provider for Scripted {
     }
 
     fn key_usage(&self) -> Vec<KeyUsage> {
+        let (last_accepted, last_rejected) = *self.key.lock().unwrap();
         vec![KeyUsage {
             id: "1".into(),
             fingerprint: "f".into(),
             last_used: None,
-            last_accepted: None,
-            last_rejected: None,
+            last_accepted,
+            last_rejected,
         }]
+    }
+
+    fn health(&self) -> Health {
+        self.health.lock().unwrap().clone()
+    }
+
+    fn obstacle(&self, _: &str) -> Option<Obstacle> {
+        *self.obstacle.lock().unwrap()
+    }
+
+    fn consent(&self) -> Option<&dyn Consent> {
+        self.permission
+            .lock()
+            .unwrap()
+            .is_some()
+            .then_some(self as &dyn Consent)
     }
 
     fn balance(&self) -> Option<&dyn Balance> {
@@ -256,6 +293,15 @@ impl Calls for Scripted {
     async fn place(&self, call: &NewCall) -> Result<Option<ProviderRef>, Failure> {
         self.placed.lock().unwrap().push(call.clone());
         self.places.lock().unwrap().pop_front().unwrap_or(Ok(None))
+    }
+}
+
+#[async_trait]
+impl Consent for Scripted {
+    async fn permission(&self, _: &PhoneNumber) -> Result<Permission, Failure> {
+        *self.permissions_read.lock().unwrap() += 1;
+        let permission = self.permission.lock().unwrap().clone();
+        permission.ok_or_else(|| failed(FailureKind::Broken))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::phone::{PhoneNumber, Region};
 use crate::domain::verification::{Channel, SendStatus, VerificationStatus};
 use crate::usecases::requests::NewVerification;
 
-fn new() -> NewVerification {
+pub(super) fn new() -> NewVerification {
     NewVerification {
         id: VerificationId::generate(),
         to: number(),

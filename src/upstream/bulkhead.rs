@@ -1,0 +1,59 @@
+//! The places among the exchanges under way, and who may wait for one.
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
+
+use super::exchange::Urgency;
+
+/// The part of the places that only what is urgent may take: an eighth.
+const KEPT_FREE: usize = 8;
+/// The part of the places that reading history may take: a quarter.
+const HISTORY: usize = 4;
+/// How many may wait for each place.
+const WAITING: usize = 2;
+
+/// As many places as exchanges may be under way.
+///
+/// What is less urgent has a share of them, so it never takes the last ones. Those who wait are so few that each had a
+/// chance.
+pub(super) struct Bulkhead {
+    places: Semaphore,
+    usual: Semaphore,
+    last: Semaphore,
+    queues: [Semaphore; 3],
+}
+
+/// A place, free again when this is dropped.
+pub(super) type Place<'a> = Vec<SemaphorePermit<'a>>;
+
+impl Bulkhead {
+    pub(super) fn new(places: u32) -> Self {
+        let places = places as usize;
+        let queue = || Semaphore::new(places * WAITING);
+        Self {
+            places: Semaphore::new(places),
+            usual: Semaphore::new(places - places / KEPT_FREE),
+            last: Semaphore::new((places / HISTORY).max(1)),
+            queues: [queue(), queue(), queue()],
+        }
+    }
+
+    /// Waits for a place; nothing if too many wait already, or none is free in time.
+    pub(super) async fn enter(&self, urgency: Urgency, until: Instant) -> Option<Place<'_>> {
+        let (shares, queue): (&[&Semaphore], _) = match urgency {
+            Urgency::First => (&[&self.places], &self.queues[0]),
+            Urgency::Usual => (&[&self.usual, &self.places], &self.queues[1]),
+            Urgency::Last => (&[&self.last, &self.usual, &self.places], &self.queues[2]),
+        };
+        let free: Option<Place<'_>> = shares.iter().map(|share| share.try_acquire().ok()).collect();
+        if free.is_some() {
+            return free;
+        }
+        let _waiting = queue.try_acquire().ok()?;
+        let mut place = Vec::with_capacity(shares.len());
+        for share in shares {
+            place.push(timeout_at(until, share.acquire()).await.ok()?.ok()?);
+        }
+        Some(place)
+    }
+}

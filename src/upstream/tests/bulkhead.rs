@@ -1,0 +1,48 @@
+//! Who gets a place, with the time standing still.
+
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
+
+use super::*;
+use crate::upstream::bulkhead::{Bulkhead, Place};
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(1)
+}
+
+/// Takes places until one would have to wait.
+fn fill(bulkhead: &Bulkhead, urgency: Urgency) -> Vec<Place<'_>> {
+    std::iter::from_fn(|| bulkhead.enter(urgency, soon()).now_or_never().flatten()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn history_takes_a_quarter_and_only_what_is_urgent_the_last_eighth() {
+    let bulkhead = Bulkhead::new(64);
+    let history = fill(&bulkhead, Urgency::Last);
+    let usual = fill(&bulkhead, Urgency::Usual);
+    let first = fill(&bulkhead, Urgency::First);
+    assert_eq!((history.len(), usual.len(), first.len()), (16, 40, 8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_place_serves_everybody_in_turn() {
+    let bulkhead = Bulkhead::new(1);
+    for urgency in [Urgency::Last, Urgency::Usual, Urgency::First] {
+        assert_eq!(fill(&bulkhead, urgency).len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_as_twice_the_places_may_wait_and_none_longer_than_it_may() {
+    let bulkhead = Bulkhead::new(1);
+    let taken = fill(&bulkhead, Urgency::Usual);
+    let began = Instant::now();
+    let until = soon();
+    let enter = || bulkhead.enter(Urgency::Usual, until);
+    let (one, two, too_many) = tokio::join!(enter(), enter(), async { (enter().await.is_none(), began.elapsed()) });
+    assert!(one.is_none() && two.is_none());
+    assert_eq!(began.elapsed(), Duration::from_secs(1));
+    assert_eq!(too_many, (true, Duration::ZERO), "it is told at once");
+    drop(taken);
+    assert_eq!(fill(&bulkhead, Urgency::Usual).len(), 1);
+}

@@ -1,0 +1,238 @@
+//! Watching how the accounts fare: metrics, and an event for each change.
+//!
+//! Every instance judges by its own exchanges. What was told stands in the store, so that of several who notice the same
+//! one tells it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::follow_inbox::owners_event;
+use super::gateway::Gateway;
+use super::records::encode;
+use crate::domain::account::AccountName;
+use crate::domain::error::Error;
+use crate::domain::event::{Event, EventType};
+use crate::domain::ids::EventId;
+use crate::domain::time::Timestamp;
+use crate::providers::port::{Health, HealthStatus, KeyUsage};
+use crate::providers::registry::Entry;
+use crate::store::{Expect, Put, keys};
+use crate::telemetry::metric;
+
+/// How often the accounts are looked at.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// What this instance knows of an account.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Known {
+    /// Nothing, until it did or failed something.
+    healthy: Option<bool>,
+    /// Whether each key that was used was refused when it was last told.
+    refused: BTreeMap<String, bool>,
+}
+
+impl Known {
+    fn of(health: &Health, keys: &[KeyUsage]) -> Self {
+        let healthy = match health.status {
+            HealthStatus::Healthy => health.last_success.map(|_| true),
+            HealthStatus::Unhealthy | HealthStatus::Probing => Some(false),
+        };
+        let refused = keys.iter().filter_map(|key| {
+            let told = key.last_accepted.is_some() || key.last_rejected.is_some();
+            told.then(|| (key.id.clone(), key.last_rejected > key.last_accepted))
+        });
+        Self {
+            healthy,
+            refused: refused.collect(),
+        }
+    }
+}
+
+/// What was told of an account.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Told {
+    unhealthy: bool,
+    refused: BTreeSet<String>,
+}
+
+impl Told {
+    /// Takes what is known, and says what of it is news.
+    fn learn(&mut self, known: &Known) -> Vec<News> {
+        let mut news = Vec::new();
+        if let Some(unhealthy) = known.healthy.map(|healthy| !healthy)
+            && unhealthy != self.unhealthy
+        {
+            self.unhealthy = unhealthy;
+            news.push(News::Health);
+        }
+        for (key, refused) in &known.refused {
+            if *refused && self.refused.insert(key.clone()) {
+                news.push(News::Refused(key.clone()));
+            } else if !refused {
+                self.refused.remove(key);
+            }
+        }
+        news
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum News {
+    Health,
+    Refused(String),
+}
+
+/// What was seen before, and what could not be told yet.
+#[derive(Default)]
+pub(super) struct Watch {
+    known: HashMap<AccountName, Known>,
+    untold: Vec<Event>,
+}
+
+impl Gateway {
+    /// Watches the accounts until told to stop.
+    pub(super) async fn watch_accounts(&self, stop: CancellationToken) {
+        let mut watch = Watch::default();
+        while !stop.is_cancelled() {
+            self.look_at_accounts(&mut watch).await;
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Looks at every account once.
+    pub(super) async fn look_at_accounts(&self, watch: &mut Watch) {
+        for (name, entry) in self.accounts.iter() {
+            let (health, keys) = (entry.provider.health(), entry.provider.key_usage());
+            show(entry, &health, &keys);
+            let known = Known::of(&health, &keys);
+            if watch.known.get(name).is_some_and(|before| *before == known) {
+                continue;
+            }
+            match self.tell(entry, &known, (&health, &keys)).await {
+                Ok(events) => {
+                    watch.untold.extend(events);
+                    watch.known.insert(name.clone(), known);
+                }
+                Err(error) => tracing::warn!(%error, account = %name, "how an account fares could not be told"),
+            }
+        }
+        while let Some(event) = watch.untold.first() {
+            if let Err(error) = self.append_event(event).await {
+                tracing::warn!(%error, "how an account fares could not be told yet");
+                return;
+            }
+            watch.untold.remove(0);
+        }
+    }
+
+    /// Notes what is known as told; the events are those that nobody else has noted.
+    async fn tell(&self, entry: &Entry, known: &Known, seen: (&Health, &[KeyUsage])) -> Result<Vec<Event>, Error> {
+        let key = keys::account_told(&entry.config.name);
+        loop {
+            let stored = self.store.get(&key).await?;
+            let (mut told, expect) = match &stored {
+                Some(stored) => (
+                    serde_json::from_slice(&stored.value).unwrap_or_default(),
+                    Expect::Version(stored.version),
+                ),
+                None => (Told::default(), Expect::Absent),
+            };
+            let before = told.clone();
+            let news = told.learn(known);
+            if told == before {
+                return Ok(Vec::new());
+            }
+            if let Put::Stored(_) = self.store.put(&key, encode(&told)?, None, expect).await? {
+                return news.iter().map(|news| self.event_of(entry, news, seen)).collect();
+            }
+        }
+    }
+
+    fn event_of(&self, entry: &Entry, news: &News, (health, keys): (&Health, &[KeyUsage])) -> Result<Event, Error> {
+        let account = &entry.config.name;
+        let (kind, data): (_, Value) = match news {
+            News::Health => {
+                let data = json!({
+                    "account": account,
+                    "status": health.status,
+                    "failing": health.failing,
+                    "error_ratio": health.error_ratio,
+                    "last_success": health.last_success,
+                });
+                match health.status {
+                    HealthStatus::Healthy => (EventType::AccountHealthy, data),
+                    HealthStatus::Unhealthy | HealthStatus::Probing => (EventType::AccountUnhealthy, data),
+                }
+            }
+            News::Refused(id) => {
+                let fingerprint = keys.iter().find(|key| key.id == *id).map(|key| &key.fingerprint);
+                let data = json!({ "account": account, "key": id, "fingerprint": fingerprint });
+                (EventType::AccountKeyRejected, data)
+            }
+        };
+        tracing::warn!(%account, event = kind.as_str(), failing = ?health.failing, "an account fares differently");
+        Ok(Event {
+            time: self.now(),
+            ..owners_event(entry, EventId::generate(), kind, &data)?
+        })
+    }
+}
+
+/// Shows how an account fares in the metrics.
+fn show(entry: &Entry, health: &Health, keys: &[KeyUsage]) {
+    let account = entry.config.name.to_string();
+    let healthy = f64::from(u8::from(health.status == HealthStatus::Healthy));
+    metrics::gauge!(metric::ACCOUNT_HEALTHY, "account" => account.clone()).set(healthy);
+    let stamp = |name: &'static str, key: &KeyUsage, at: Option<Timestamp>| {
+        let labels = [("ring", account.clone()), ("key", key.id.clone())];
+        if let Some(at) = at {
+            let since_1970 = Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(0));
+            metrics::gauge!(name, &labels).set(since_1970.as_secs_f64());
+        }
+    };
+    for key in keys {
+        stamp(metric::KEY_LAST_ACCEPTED, key, key.last_accepted);
+        stamp(metric::KEY_LAST_REJECTED, key, key.last_rejected);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(healthy: Option<bool>, refused: &[(&str, bool)]) -> Known {
+        Known {
+            healthy,
+            refused: refused
+                .iter()
+                .map(|(id, refused)| ((*id).to_owned(), *refused))
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn each_change_is_news_once() {
+        let mut told = Told::default();
+        for (known, news) in [
+            (known(None, &[]), vec![]),
+            (known(Some(true), &[("a", false)]), vec![]),
+            (
+                known(Some(false), &[("a", true)]),
+                vec![News::Health, News::Refused("a".into())],
+            ),
+            (known(Some(false), &[("a", true)]), vec![]),
+            (known(None, &[]), vec![]),
+            (known(Some(true), &[("a", false)]), vec![News::Health]),
+            (known(Some(true), &[("a", true)]), vec![News::Refused("a".into())]),
+        ] {
+            assert_eq!(told.learn(&known), news, "{known:?}");
+        }
+    }
+}

@@ -17,16 +17,19 @@ pub enum Purpose {
     Address,
     /// Bodies of requests under an idempotency key.
     Fingerprint,
+    /// Codes that the gateway makes.
+    Code,
 }
 
 impl Purpose {
-    const ALL: [Self; 3] = [Self::Cursor, Self::Address, Self::Fingerprint];
+    const ALL: [Self; 4] = [Self::Cursor, Self::Address, Self::Fingerprint, Self::Code];
 
     const fn label(self) -> &'static [u8] {
         match self {
             Self::Cursor => b"switchboard cursor",
             Self::Address => b"switchboard address",
             Self::Fingerprint => b"switchboard fingerprint",
+            Self::Code => b"switchboard code",
         }
     }
 }

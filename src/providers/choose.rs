@@ -15,6 +15,8 @@ pub struct Choice {
     candidates: Vec<(AccountName, Entry)>,
     skipped: Vec<Skipped>,
     named: bool,
+    /// Whether they begin behind the one that was used before.
+    rotated: bool,
 }
 
 impl Choice {
@@ -23,11 +25,22 @@ impl Choice {
         &self.candidates
     }
 
+    /// The same accounts, those that follow `last` first: who was not reached through it may be through another.
+    #[must_use]
+    pub fn after(mut self, last: &AccountName) -> Self {
+        if let Some(place) = self.candidates.iter().position(|(account, _)| account == last) {
+            self.candidates.rotate_left(place + 1);
+            self.rotated = self.candidates.len() > 1;
+        }
+        self
+    }
+
     /// How the `index`-th candidate came to be chosen; `failed` says why those before it did not take the request.
     pub fn routing(&self, index: usize, failed: &[Skipped]) -> Option<Routing> {
         let (account, _) = self.candidates.get(index)?;
         let reason = match (self.named, index) {
             (true, _) => "named by the request",
+            (false, 0) if self.rotated => "next in the configured order after the one used before",
             (false, 0) => "first in the configured order that can do it",
             (false, _) => "next in the configured order after a failure that had no effect",
         };
@@ -96,6 +109,40 @@ pub fn for_code(
     )
 }
 
+/// The accounts that can speak a code that the gateway made, for `tenant`; by text message none can send one.
+///
+/// # Errors
+/// As [`for_call`].
+pub fn for_spoken_code(
+    accounts: &Accounts,
+    order: &[AccountName],
+    tenant: &str,
+    channel: Channel,
+    named: Option<&AccountName>,
+) -> Result<Choice, Error> {
+    let what = match channel {
+        Channel::Sms => Capability::VerifySms,
+        Channel::Voice => Capability::VerifyVoice,
+    };
+    let asked = Asked {
+        order,
+        tenant,
+        named,
+        what,
+    };
+    choose(accounts, &asked, |entry| {
+        let says = entry.provider.calls().is_some_and(|calls| {
+            let mut offers = calls.offers().iter();
+            offers.any(|offer| offer.operation == Capability::Say)
+        });
+        if says && channel == Channel::Voice {
+            Ok(())
+        } else {
+            Err(vec![what])
+        }
+    })
+}
+
 struct Asked<'a> {
     order: &'a [AccountName],
     tenant: &'a str,
@@ -116,6 +163,7 @@ fn choose(
         candidates: Vec::new(),
         skipped: Vec::new(),
         named: asked.named.is_some(),
+        rotated: false,
     };
     let mut lacking = Vec::new();
     for name in order {

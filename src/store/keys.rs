@@ -75,6 +75,16 @@ pub fn counter(rule: impl Display, digest: impl Display) -> Key {
     Key(format!("sb:counter:{rule}:{digest}"))
 }
 
+/// When the wrong codes of a number allow the next check: JSON; the window of the rule; checking codes.
+pub fn check_turn(digest: impl Display) -> Key {
+    Key(format!("sb:check-turn:{digest}"))
+}
+
+/// Whether an account may send codes to a prefix: JSON of its last block; a day longer than the block; whoever sends.
+pub fn prefix_block(digest: impl Display) -> Key {
+    Key(format!("sb:prefix-block:{digest}"))
+}
+
 /// Who does a job that only one instance may do: the owner's id; the length of the lease; that owner.
 pub fn lease(name: impl Display) -> Key {
     Key(format!("sb:lease:{name}"))
@@ -139,6 +149,12 @@ pub fn verifications_all() -> Set {
     Set("sb:verifications-all".to_owned())
 }
 
+/// Sends of a tenant that the guard refused: JSON of each by when (Unix ms); `[retention] verifications_hours`,
+/// self-trimming; the guard.
+pub fn blocked(tenant: impl Display) -> Set {
+    Set(format!("sb:blocked:{tenant}"))
+}
+
 /// Calls that are not over, or whose last events may not be published: call ids by when they are next looked at
 /// (Unix ms); until then; placing a call, and whoever looks after it.
 pub fn open_calls() -> Set {
@@ -195,6 +211,9 @@ mod tests {
             raw_of_call("a").to_string(),
             idempotency("a", "b").to_string(),
             counter("a", "b").to_string(),
+            check_turn("a").to_string(),
+            prefix_block("a").to_string(),
+            blocked("a").to_string(),
             lease("a").to_string(),
             position("a").to_string(),
             delivery("a").to_string(),

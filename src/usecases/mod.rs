@@ -1,11 +1,13 @@
 //! The rules, one verb per file; the only place where they meet.
 
 pub mod accounts;
+mod admit;
 mod ask;
 mod bind;
 mod check_code;
 mod control_call;
 pub mod delivery_ledger;
+mod failures;
 mod follow_call;
 mod follow_inbox;
 mod follow_verification;
@@ -17,8 +19,11 @@ mod history_source;
 mod idempotent;
 mod learn;
 mod lease;
+mod limit;
 mod list;
+mod own_code;
 mod place_call;
+mod prefix_watch;
 mod publish;
 mod raw;
 mod read_events;
@@ -30,6 +35,7 @@ mod redeliver;
 pub mod requests;
 mod resend;
 mod retain;
+mod send_code;
 mod settle;
 mod take_webhook;
 #[cfg(test)]
@@ -39,6 +45,7 @@ mod verify;
 mod work;
 
 pub use crate::providers::port::{MonitorMode, Recording};
+pub use admit::Quota;
 pub use gateway::Gateway;
 pub use read_events::{Follower, Logged};
 pub use take_webhook::PassOn;

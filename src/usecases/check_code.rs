@@ -77,32 +77,30 @@ impl Gateway {
         }
     }
 
-    /// Counts a check against its verification and its number before anything is compared; against both, or against none.
+    /// Counts a check against its verification, then its number, before anything is compared; against both, or against none.
+    ///
+    /// The verification comes first: it lets few through, so a crowd at one does not use up what its number has left.
     async fn begin_check(
         &self,
         held: Held<Ledger>,
         failures: Option<&Failures>,
     ) -> Result<(Held<Ledger>, Counted), Error> {
-        let (taken, counted) = join(self.take_attempt(held), self.count_check(failures)).await;
-        let (held, (counted, must_wait)) = match (taken, counted) {
-            (Ok(held), Ok(counted)) => (held, counted),
-            (Ok(held), Err(error)) => {
-                self.give_back_attempt(held).await;
-                return Err(error);
-            }
-            (Err(error), Ok((counted, _))) => {
-                self.give_back(counted).await;
-                return Err(error);
-            }
-            (Err(error), Err(_)) => return Err(error),
+        let held = self.take_attempt(held).await?;
+        let Some(failures) = failures else {
+            return Ok((held, Counted::default()));
         };
-        if let Some(failures) = failures.filter(|_| must_wait)
-            && let Err(error) = self.take_turn(failures).await
-        {
-            join(self.give_back_attempt(held), self.give_back(counted)).await;
-            return Err(error);
+        let (counted, refusal) = match self.count_check(failures).await {
+            Ok((counted, false)) => return Ok((held, counted)),
+            Ok((counted, true)) => (counted, self.take_turn(failures).await.err()),
+            Err(error) => (Counted::default(), Some(error)),
+        };
+        match refusal {
+            None => Ok((held, counted)),
+            Some(refusal) => {
+                join(self.give_back_attempt(held), self.give_back(counted)).await;
+                Err(refusal)
+            }
         }
-        Ok((held, counted))
     }
 
     /// An attempt that cannot be given back stays counted.

@@ -52,10 +52,10 @@ impl Gateway {
     }
 
     /// Counts a check as if its code were wrong; says also whether it has to wait for its turn.
-    pub(super) async fn count_check(&self, failures: Option<&Failures>) -> Result<(Counted, bool), Error> {
-        let Some(failures) = failures else {
-            return Ok((Counted::default(), false));
-        };
+    ///
+    /// # Errors
+    /// `store-unavailable`.
+    pub(super) async fn count_check(&self, failures: &Failures) -> Result<(Counted, bool), Error> {
         let limit = &failures.limit;
         let counter = self.store.add(&limit.counter, 1, limit.rate.per).await?;
         let mut counted = Counted::default();

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::try_join;
+use futures_util::future::{join_all, try_join};
 use serde::{Deserialize, Serialize};
 
 use super::gateway::Gateway;
@@ -120,19 +120,21 @@ impl Gateway {
         let (Some(rule), true) = (guard.prefix_block, guard.mode != GuardMode::Off) else {
             return;
         };
-        for send in &verification.sends {
-            let sending = Sending {
+        let names = verification.sends.iter().filter_map(|send| {
+            self.prefix_name(Sending {
                 tenant: &verification.tenant,
                 to: &verification.to,
                 channel: send.channel,
                 account: send.account.as_ref(),
                 client: None,
-            };
-            let Some(digest) = self.prefix_name(sending) else {
-                continue;
-            };
-            let counter = keys::counter(WATCH, digest);
-            if let Err(error) = self.store.add(&counter, VERIFIED, rule.per).await {
+            })
+        });
+        let counters: Vec<_> = names.map(|digest| keys::counter(WATCH, digest)).collect();
+        let adding = counters
+            .iter()
+            .map(|counter| self.store.add(counter, VERIFIED, rule.per));
+        for added in join_all(adding).await {
+            if let Err(error) = added {
                 tracing::warn!(%error, verification = %verification.id, "a verified send could not be counted");
             }
         }

@@ -8,7 +8,7 @@ use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::bed::{Answer, Client, Home, Process, eventually};
+use crate::bed::{Answer, Client, Home, Process, ZENVIA, eventually, http};
 use crate::races::spoken;
 use crate::site::{Site, Store, number, wrong};
 
@@ -24,6 +24,11 @@ fn by_voice(to: &str) -> Value {
 async fn code_of(site: &Site, started: &Answer) -> String {
     let reference = &started.expect(201).body["sends"][0]["provider_ref"]["id"];
     spoken(&site.providers.zenvia, reference.as_str().unwrap()).await
+}
+
+async fn metrics(site: &Site) -> String {
+    let url = format!("http://{}/metrics", site.gateway.management);
+    http().get(url).send().await.unwrap().text().await.unwrap()
 }
 
 /// A gateway for every store, two where one can be shared.
@@ -97,6 +102,26 @@ async fn of_two_hundred_starts_at_once_five_are_dialled(#[values(Store::Embedded
         );
     }
     assert_eq!((sent, site.providers.zenvia.dials().len()), (5, 5));
+    let metrics = metrics(&site).await;
+    for decision in ["allowed", "refused"] {
+        let line = format!(
+            "switchboard_guard_decisions_total{{rule=\"verification.sends_per_number\",decision=\"{decision}\"}}"
+        );
+        assert!(metrics.contains(&line), "{metrics}");
+    }
+    let log = site.gateway.log();
+    let decided = log.lines().find(|line| line.contains("the guard decided")).unwrap();
+    let decided: Value = serde_json::from_str(decided).unwrap();
+    assert_eq!(decided["rule"], "verification.sends_per_number");
+    assert_eq!(
+        (&decided["decision"], &decided["tenant"]),
+        (&json!("refused"), &json!("acme"))
+    );
+    assert_eq!(
+        (&decided["account"], &decided["prefix"]),
+        (&json!("zenvia-br"), &json!("+5511*****"))
+    );
+    assert!(!log.contains(&number(0)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -226,16 +251,14 @@ async fn a_code_is_found_nowhere(#[values(Store::Embedded, Store::Redis)] store:
         codes.push(code);
     }
     // A webhook that cannot be read, and one in another shape.
-    let hook = site
-        .home
-        .hook(site.gateway.address, crate::bed::ZENVIA, Some("tts-end"));
+    let hook = site.home.hook(site.gateway.address, ZENVIA, Some("tts-end"));
     let text = format!("Seu código é: {}.", spellings(&codes[0])[1]);
     for body in [
         json!({ "mensagem": text }).to_string(),
         format!("{{\"id\":1,\"mensagem\":\"{text}"),
         json!([{ "mensagem": text }]).to_string(),
     ] {
-        crate::bed::http().post(&hook).body(body).send().await.unwrap();
+        http().post(&hook).body(body).send().await.unwrap();
     }
     let history = "/history?account=zenvia-br&include=raw&limit=100";
     let rows = eventually("the calls are in the history", async || {
@@ -265,20 +288,12 @@ async fn a_code_is_found_nowhere(#[values(Store::Embedded, Store::Redis)] store:
             .await;
         said.push((path.to_owned(), answer.expect(200).body.to_string()));
     }
-    let metrics = format!("http://{}/metrics", site.gateway.management);
-    let metrics = crate::bed::http()
-        .get(metrics)
-        .send()
-        .await
-        .unwrap()
-        .text()
-        .await
-        .unwrap();
-    said.push(("metrics".to_owned(), metrics));
+    said.push(("metrics".to_owned(), metrics(&site).await));
     site.gateway.kill();
     let mut found: Vec<(String, Vec<u8>)> = every_file(site.home.path());
     if let Some(redis) = &site.redis {
-        found.extend(every_file(redis.path()));
+        let directory = redis.ask(&["CONFIG", "GET", "dir"]);
+        found.extend(every_file(Path::new(directory.lines().nth(1).unwrap())));
     }
     found.extend(said.into_iter().map(|(place, text)| (place, text.into_bytes())));
     let searched: usize = found.iter().map(|(_, bytes)| bytes.len()).sum();

@@ -47,11 +47,6 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Where its files are.
-    pub fn path(&self) -> &Path {
-        self.directory.path()
-    }
-
     pub fn port(&self) -> u16 {
         self.port
     }

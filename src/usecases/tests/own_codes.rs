@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::bed::{Bed, SAY, Scripted, bed, caller, failed, refused};
 use super::guarding::{number, start, to};
 use crate::domain::call::ProviderRef;
 use crate::domain::error::{Error, FailureKind, Problem, Refusal};
 use crate::domain::ids::VerificationId;
 use crate::domain::place::{ActionKind, Script};
-use crate::domain::verification::{Channel, SendStatus};
+use crate::domain::verification::{Channel, SendStatus, VerificationStatus};
 use crate::store::keys;
-use crate::usecases::requests::{CheckResult, NewVerification};
+use crate::usecases::requests::{CheckResult, Guarded, NewVerification, Once, Outcome};
 
 const GATEWAY: &str = "[verification]\ncodes = \"gateway\"";
 
@@ -205,4 +207,48 @@ async fn nobody_can_send_it_as_a_text_message() {
     assert_eq!(preview.would.account.unwrap().as_str(), "one", "the other cannot speak");
     assert_eq!(preview.would.operation, "POST /scripted");
     assert!(one.placed().is_empty());
+}
+
+/// Who asks again with the key of a check whose process died after it approved is told of the approval, and of no second one.
+#[tokio::test]
+async fn an_approval_whose_answer_was_lost_is_told_to_the_same_key_and_to_no_other() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(
+        &[&one],
+        &format!("{GATEWAY}\nsends_per_number = false\n[verification.guard]\nmode = \"off\""),
+    );
+    let acme = caller("acme");
+    for _ in 0..200 {
+        let id = start(&bed, "acme", to(&number(0, 0))).await.unwrap().id;
+        let guarded = |key: &str| Guarded {
+            key: Some(key.to_owned()),
+            operation: format!("POST /verifications/{id}/check"),
+            body: json!({ "code": code(&one) }),
+            object: id.to_string(),
+        };
+        let act = async || check(&bed, id, &code(&one)).await.and_then(answered);
+        let dies = async {
+            act().await.unwrap();
+            std::future::pending().await
+        };
+        let died = bed.gateway.once(&acme, guarded("k"), dies);
+        assert!(tokio::time::timeout(Duration::from_millis(5), died).await.is_err());
+        bed.clock.advance(Duration::from_secs(61));
+        let again = bed.gateway.once(&acme, guarded("k"), act()).await;
+        assert_eq!(again, Ok(Once::Orphaned(id.to_string())));
+        let stands = bed.gateway.verification(&acme, id).await.unwrap();
+        assert_eq!(stands.status, VerificationStatus::Approved);
+        let other = bed.gateway.once(&acme, guarded("other"), act()).await.unwrap_err();
+        assert_eq!(other.problem, Problem::VerificationClosed);
+    }
+}
+
+fn answered(checked: CheckResult) -> Result<Outcome, Error> {
+    assert!(checked.valid);
+    let body = serde_json::value::to_raw_value(&checked).unwrap();
+    Ok(Outcome {
+        status: 200,
+        body,
+        location: None,
+    })
 }

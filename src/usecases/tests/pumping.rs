@@ -37,6 +37,10 @@ struct Robot {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures are for whoever runs it with `--no-capture`"
+)]
 async fn a_flood_is_stopped_after_thirty_sends_a_prefix_and_nobody_else_is_refused() {
     let starts = if std::env::var_os("SWITCHBOARD_LONG").is_some() {
         100_000

@@ -1,6 +1,6 @@
 //! A robot has codes sent to numbers whose calls it is paid for, while people verify theirs.
 //!
-//! A tenth of the attack runs by default; `SWITCHBOARD_LONG=1` runs all 100,000 starts (about ten times as long).
+//! A tenth of the attack runs by default; `SWITCHBOARD_LONG=1` runs all 100,000 starts, which takes minutes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};

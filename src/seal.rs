@@ -19,10 +19,18 @@ pub enum Purpose {
     Fingerprint,
     /// Records of the history that wait in the store.
     History,
+    /// Codes that the gateway makes.
+    Code,
 }
 
 impl Purpose {
-    const ALL: [Self; 4] = [Self::Cursor, Self::Address, Self::Fingerprint, Self::History];
+    const ALL: [Self; 5] = [
+        Self::Cursor,
+        Self::Address,
+        Self::Fingerprint,
+        Self::History,
+        Self::Code,
+    ];
 
     const fn label(self) -> &'static [u8] {
         match self {
@@ -30,6 +38,7 @@ impl Purpose {
             Self::Address => b"switchboard address",
             Self::Fingerprint => b"switchboard fingerprint",
             Self::History => b"switchboard history",
+            Self::Code => b"switchboard code",
         }
     }
 }

@@ -169,7 +169,7 @@ pub async fn upkeep(metrics: PrometheusHandle, stop: CancellationToken) {
 
 /// Puts `*` for the digits of every phone number and code in a text from outside.
 ///
-/// That is four or more digits in a row, be they set apart by spaces or `-.()/`.
+/// That is four or more digits in a row, be they set apart by spaces or `-.,()/`.
 pub fn mask_digits(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
@@ -185,7 +185,7 @@ pub fn mask_digits(text: &str) -> String {
 }
 
 fn belongs_to_number(c: char) -> bool {
-    c.is_ascii_digit() || matches!(c, ' ' | '-' | '.' | '(' | ')' | '/')
+    c.is_ascii_digit() || matches!(c, ' ' | '-' | '.' | ',' | '(' | ')' | '/')
 }
 
 fn mask_number(number: &str, masked: &mut String) {
@@ -282,6 +282,7 @@ mod tests {
             ("+55 (11) 98765-4321!", "+** (**) *****-****!"),
             ("pin=36355&id=12", "pin=*****&id=12"),
             ("pin 1 2 3 4", "pin * * * *"),
+            ("código: 1, 2, 3, 4", "código: *, *, *, *"),
             ("4 a 10 dígitos, até 200", "4 a 10 dígitos, até 200"),
         ] {
             assert_eq!(mask_digits(text), masked);

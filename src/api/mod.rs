@@ -12,6 +12,7 @@ mod export;
 mod headers;
 mod history;
 mod json;
+mod limits;
 mod middleware;
 mod object;
 mod openapi;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -73,10 +74,12 @@ impl Api {
 pub fn server(api: Api, listener: TcpListener) -> io::Result<Server> {
     let settings = &api.gateway.config().server;
     let (workers, drain) = (settings.workers, settings.drain);
+    let limited = api.gateway.limits_requests();
     let api = Data::new(api);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(Data::clone(&api))
+            .wrap(Condition::new(limited, from_fn(limits::hold)))
             .wrap(from_fn(middleware::around))
             .configure(routes)
     });

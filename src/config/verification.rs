@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::format::is_e164;
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
+
+use super::format::{AMOUNT, is_e164};
 use super::limits::Rate;
 use super::reader::Reader;
 use super::secret::Secret;
@@ -55,6 +58,44 @@ pub struct Guard {
     pub sends_per_client_address: Option<Rate>,
     /// Limit on sends of one tenant.
     pub sends_per_tenant: Option<Rate>,
+    /// Limit on what sends of one tenant may cost in a day.
+    pub spending_per_tenant_per_day: Option<Spending>,
+}
+
+/// How much sends may cost, and what one is taken to cost: providers tell their prices only afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spending {
+    /// The most that is spent.
+    pub max: Decimal,
+    /// The most that one send costs; more than nothing.
+    pub price_per_send: Decimal,
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Spending {
+    /// The sends that can be paid for, a day.
+    pub fn rate(&self) -> Rate {
+        let sends = self.max.checked_div(self.price_per_send);
+        let affordable = sends.map_or(0, |sends| sends.floor().to_u32().unwrap_or(u32::MAX));
+        Rate {
+            max: affordable,
+            per: DAY,
+        }
+    }
+
+    fn read(mut reader: Reader<'_>) -> Option<Self> {
+        let max = reader.required("max", &AMOUNT);
+        let price = reader.required("price_per_send", &AMOUNT);
+        if price.is_some_and(|price| price.is_zero()) {
+            reader.fault("price_per_send", "is nothing", "write the most that one send costs");
+            return None;
+        }
+        Some(Self {
+            max: max?,
+            price_per_send: price?,
+        })
+    }
 }
 
 /// What a guard's verdict leads to.
@@ -132,6 +173,9 @@ impl Guard {
             }),
             sends_per_client_address: reader.rate("sends_per_client_address"),
             sends_per_tenant: reader.rate("sends_per_tenant"),
+            spending_per_tenant_per_day: reader
+                .table_or_false("spending_per_tenant_per_day")
+                .and_then(Spending::read),
         }
     }
 }

@@ -108,6 +108,12 @@ impl PhoneNumber {
         self.0.get(..self.0.len().saturating_sub(4)).unwrap_or_default()
     }
 
+    /// The prefix with all but its country and area hidden.
+    pub fn masked_prefix(&self) -> String {
+        let (head, rest) = self.prefix().split_at_checked(5).unwrap_or((self.prefix(), ""));
+        format!("{head}{}", "*".repeat(rest.len()))
+    }
+
     /// One spelling for all numbers that reach the same WhatsApp user.
     ///
     /// Brazilian mobiles appear there with and without the ninth digit; this one is without.
@@ -225,5 +231,6 @@ mod tests {
         let number = PhoneNumber::lenient("+5511999990042").unwrap();
         assert_eq!(format!("{number:?}"), "+55*********42");
         assert_eq!(number.prefix(), "+551199999");
+        assert_eq!(number.masked_prefix(), "+5511*****");
     }
 }

@@ -81,7 +81,7 @@ pub struct BlockedSend {
     pub id: String,
     /// How it would have travelled.
     pub channel: Channel,
-    /// Through which account, where that was decided.
+    /// Through which account; null where it was refused before one was chosen.
     pub account: Option<AccountName>,
     /// The number less its last four digits.
     pub prefix: String,
@@ -146,15 +146,45 @@ pub struct Ledger {
     pub verification: Verification,
     /// Attempts that were counted and are still being compared.
     pub comparing: u32,
+    /// The code, sealed, while the verification is open; nothing where the provider made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Who it is for, as a keyed hash of the client's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
 }
 
 impl Ledger {
+    /// The same as [`Verification::expire`]; the code goes with it.
+    pub fn expire(&mut self, now: Timestamp) -> bool {
+        let over = self.verification.expire(now);
+        self.erase_closed_code();
+        over
+    }
+
+    /// Closes a verification that its owner no longer wants; says whether it was open.
+    pub fn cancel(&mut self, now: Timestamp) -> bool {
+        self.expire(now);
+        let open = self.verification.status == VerificationStatus::Pending;
+        if open {
+            self.verification.status = VerificationStatus::Canceled;
+            self.erase_closed_code();
+        }
+        open
+    }
+
+    fn erase_closed_code(&mut self) {
+        if self.verification.status != VerificationStatus::Pending {
+            self.code = None;
+        }
+    }
+
     /// Counts an attempt before anything is compared.
     ///
     /// # Errors
     /// Where the verification is closed, every attempt is counted, or no send can be checked; nothing is counted then.
     pub fn take_attempt(&mut self, now: Timestamp) -> Result<(), Closed> {
-        self.verification.expire(now);
+        self.expire(now);
         if self.verification.status != VerificationStatus::Pending || self.verification.attempts_left == 0 {
             return Err(Closed::Closed);
         }
@@ -190,6 +220,7 @@ impl Ledger {
         } else if verification.attempts_left == 0 && self.comparing == 0 {
             verification.status = VerificationStatus::Exhausted;
         }
+        self.erase_closed_code();
         right
     }
 }
@@ -279,6 +310,31 @@ mod tests {
         Ledger {
             verification,
             comparing: 0,
+            code: Some("sealed".into()),
+            client: None,
+        }
+    }
+
+    #[test]
+    fn however_it_closes_its_code_is_erased_with_it() {
+        let mut approved = ledger();
+        approved.take_attempt(at(1)).unwrap();
+        assert!(!approved.settle_attempt(false, at(1)));
+        assert!(approved.code.is_some(), "a wrong code closes nothing");
+        approved.take_attempt(at(1)).unwrap();
+        assert!(approved.settle_attempt(true, at(1)));
+        let mut exhausted = ledger();
+        for _ in 0..5 {
+            exhausted.take_attempt(at(1)).unwrap();
+            exhausted.settle_attempt(false, at(1));
+        }
+        let mut canceled = ledger();
+        assert!(canceled.cancel(at(1)) && !canceled.cancel(at(1)));
+        let mut expired = ledger();
+        assert!(expired.expire(at(600)));
+        for closed in [approved, exhausted, canceled, expired] {
+            assert_ne!(closed.verification.status, VerificationStatus::Pending);
+            assert_eq!(closed.code, None, "{:?}", closed.verification.status);
         }
     }
 

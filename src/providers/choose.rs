@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use super::port::{Codes, Obstacle, Offer};
+use super::port::{Calls, Codes, Obstacle, Offer};
 use super::registry::{Accounts, Entry};
 use crate::config::Mode;
 use crate::domain::account::AccountName;
-use crate::domain::call::{Routing, Skipped};
+use crate::domain::call::{CallKind, Routing, Skipped};
 use crate::domain::error::{Error, Problem};
 use crate::domain::place::{Capability, NewCall};
 use crate::domain::verification::Channel;
@@ -20,6 +20,8 @@ pub struct Choice {
     candidates: Vec<(AccountName, Entry)>,
     skipped: Vec<Skipped>,
     named: bool,
+    /// Whether they begin behind the one that was used before.
+    rotated: bool,
 }
 
 impl Choice {
@@ -28,11 +30,22 @@ impl Choice {
         &self.candidates
     }
 
+    /// The same accounts, those that follow `last` first: who was not reached through it may be through another.
+    #[must_use]
+    pub fn after(mut self, last: &AccountName) -> Self {
+        if let Some(place) = self.candidates.iter().position(|(account, _)| account == last) {
+            self.candidates.rotate_left(place + 1);
+            self.rotated = self.candidates.len() > 1;
+        }
+        self
+    }
+
     /// How the `index`-th candidate came to be chosen; `failed` says why those before it did not take the request.
     pub fn routing(&self, index: usize, failed: &[Skipped]) -> Option<Routing> {
         let (account, _) = self.candidates.get(index)?;
         let reason = match (self.named, index) {
             (true, _) => "named by the request",
+            (false, 0) if self.rotated => "next in the configured order after the one used before",
             (false, 0) => "first in the configured order that can do it",
             (false, _) => "next in the configured order after a failure that had no effect",
         };
@@ -62,7 +75,7 @@ pub fn for_call(accounts: &Accounts, order: &[AccountName], tenant: &str, call: 
     choose(accounts, &asked, |entry| {
         let calls = entry.provider.calls().ok_or_else(|| vec![operation])?;
         missing(calls.offers(), operation, &options)?;
-        Ok(calls.operation(call))
+        Ok(calls.operation(call.kind()))
     })
 }
 
@@ -97,6 +110,36 @@ pub fn for_code(
     )
 }
 
+/// The accounts that can speak a code that the gateway made, for `tenant`; by text message none can send one.
+///
+/// # Errors
+/// As [`for_call`].
+pub fn for_spoken_code(
+    accounts: &Accounts,
+    order: &[AccountName],
+    tenant: &str,
+    channel: Channel,
+    named: Option<&AccountName>,
+) -> Result<Choice, Error> {
+    let what = match channel {
+        Channel::Sms => Capability::VerifySms,
+        Channel::Voice => Capability::VerifyVoice,
+    };
+    let asked = Asked {
+        order,
+        tenant,
+        named,
+        what,
+    };
+    choose(accounts, &asked, |entry| {
+        let says = |calls: &&dyn Calls| calls.offers().iter().any(|offer| offer.operation == Capability::Say);
+        let able = entry.provider.calls().filter(says);
+        let able = able.filter(|_| channel == Channel::Voice);
+        able.map(|calls| calls.operation(CallKind::Say))
+            .ok_or_else(|| vec![what])
+    })
+}
+
 /// Tells the operation that an account has for the request, or what it lacks.
 type Ability = Result<&'static str, Vec<Capability>>;
 
@@ -116,6 +159,7 @@ fn choose(accounts: &Accounts, asked: &Asked<'_>, can: impl Fn(&Entry) -> Abilit
         candidates: Vec::new(),
         skipped: Vec::new(),
         named: asked.named.is_some(),
+        rotated: false,
     };
     let mut lacking = Vec::new();
     let mut unlikely = Vec::new();

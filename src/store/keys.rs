@@ -81,6 +81,16 @@ pub fn counter(rule: impl Display, digest: impl Display) -> Key {
     Key(format!("sb:counter:{rule}:{digest}"))
 }
 
+/// When the wrong codes of a number allow the next check: JSON; the window of the rule; checking codes.
+pub fn check_turn(digest: impl Display) -> Key {
+    Key(format!("sb:check-turn:{digest}"))
+}
+
+/// Whether an account may send codes to a prefix: JSON of its last block; a day longer than the block; whoever sends.
+pub fn prefix_block(digest: impl Display) -> Key {
+    Key(format!("sb:prefix-block:{digest}"))
+}
+
 /// Who does a job that only one instance may do: the owner's id; the length of the lease; that owner.
 pub fn lease(name: impl Display) -> Key {
     Key(format!("sb:lease:{name}"))
@@ -218,6 +228,9 @@ mod tests {
             idempotency("a", "b").to_string(),
             history_kept("a").to_string(),
             counter("a", "b").to_string(),
+            check_turn("a").to_string(),
+            prefix_block("a").to_string(),
+            blocked("a").to_string(),
             lease("a").to_string(),
             position("a").to_string(),
             delivery("a").to_string(),

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use subtle::ConstantTimeEq;
+use futures_util::future::join;
 
+use super::failures::Failures;
 use super::gateway::Gateway;
+use super::limit::Counted;
+use super::own_code::same;
 use super::records::{Change, Held};
 use super::requests::CheckResult;
 use super::verify::{about, closed, summary};
@@ -18,8 +21,8 @@ impl Gateway {
     /// Compares a code. Right once: the answer `valid: true` comes exactly once in a verification's life.
     ///
     /// # Errors
-    /// `verification-closed`, `verification-not-checkable`, `invalid-input` for what is no code; none of these counts an
-    /// attempt. `provider-unavailable` where the provider cannot compare; the attempt is given back only if no request can
+    /// `verification-closed`, `verification-not-checkable`, `invalid-input` for what is no code, `rate-limited` after too many
+    /// wrong codes for the number; none of these counts an attempt. `provider-unavailable` where the provider cannot compare; the attempt is given back only if no request can
     /// have reached it.
     pub async fn check_verification(
         &self,
@@ -33,8 +36,17 @@ impl Gateway {
         let Some(code) = Code::parse(code, digits) else {
             return Err(Error::field("/code", "invalid", format!("must be {digits} digits")));
         };
-        let held = self.take_attempt(held).await?;
-        let compared = self.compare(&held.object.verification, &code).await;
+        let failures = self.failures_of(&held.object.verification);
+        let (held, counted) = self.begin_check(held, failures.as_ref()).await?;
+        let compared = self.compare(&held.object, &code).await;
+        let wrong = !matches!(
+            &compared,
+            Ok(true)
+                | Err(Failure {
+                    kind: FailureKind::NotSent,
+                    ..
+                })
+        );
         let now = self.now();
         let (held, approved) = self
             .change(held, |ledger| {
@@ -48,6 +60,11 @@ impl Gateway {
             })
             .await?;
         let verification = held.object.verification;
+        if approved {
+            self.came_back(&verification, failures.as_ref()).await;
+        } else if !wrong {
+            self.give_back(counted).await;
+        }
         match compared {
             Err(failure) => Err(self.cannot_compare(&failure, &verification)),
             Ok(true) if !approved => Err(closed(&verification)),
@@ -58,6 +75,55 @@ impl Gateway {
                 attempts_left: verification.attempts_left,
             }),
         }
+    }
+
+    /// Counts a check against its verification, then its number, before anything is compared; against both, or against none.
+    ///
+    /// The verification comes first: it lets few through, so a crowd at one does not use up what its number has left.
+    async fn begin_check(
+        &self,
+        held: Held<Ledger>,
+        failures: Option<&Failures>,
+    ) -> Result<(Held<Ledger>, Counted), Error> {
+        let held = self.take_attempt(held).await?;
+        let Some(failures) = failures else {
+            return Ok((held, Counted::default()));
+        };
+        let (counted, refusal) = match self.count_check(failures).await {
+            Ok((counted, false)) => return Ok((held, counted)),
+            Ok((counted, true)) => (counted, self.take_turn(failures).await.err()),
+            Err(error) => (Counted::default(), Some(error)),
+        };
+        match refusal {
+            None => Ok((held, counted)),
+            Some(refusal) => {
+                join(self.give_back_attempt(held), self.give_back(counted)).await;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// An attempt that cannot be given back stays counted.
+    async fn give_back_attempt(&self, held: Held<Ledger>) {
+        let given_back = self
+            .change(held, |ledger| {
+                ledger.give_back_attempt();
+                Ok(Change::Write(()))
+            })
+            .await;
+        if let Err(error) = given_back {
+            tracing::warn!(%error, "an attempt that compared nothing stays counted");
+        }
+    }
+
+    /// What follows from the right code, beyond the verification itself.
+    async fn came_back(&self, verification: &Verification, failures: Option<&Failures>) {
+        let forget = async {
+            if let Some(failures) = failures {
+                self.forget_failures(failures).await;
+            }
+        };
+        join(forget, self.credit_prefix(verification)).await;
     }
 
     async fn take_attempt(&self, held: Held<Ledger>) -> Result<Held<Ledger>, Error> {
@@ -77,9 +143,13 @@ impl Gateway {
     }
 
     /// Compares the code with the live sends, newest first; a send that cannot be asked is passed over if another says yes.
-    async fn compare(&self, verification: &Verification, code: &Code) -> Result<bool, Failure> {
+    async fn compare(&self, ledger: &Ledger, code: &Code) -> Result<bool, Failure> {
+        let verification = &ledger.verification;
         if let Some(fixed) = self.test_code(&verification.to) {
-            return Ok(fixed.expose().as_bytes().ct_eq(code.expose().as_bytes()).into());
+            return Ok(same(fixed.expose(), code.expose()));
+        }
+        if let Some(made) = self.made_code(ledger)? {
+            return Ok(same(made.expose(), code.expose()));
         }
         let mut failed: Option<Failure> = None;
         let mut reached = false;

@@ -9,7 +9,7 @@ use super::verify::closed;
 use crate::domain::caller::Caller;
 use crate::domain::error::Error;
 use crate::domain::ids::VerificationId;
-use crate::domain::verification::{Ledger, Verification, VerificationStatus};
+use crate::domain::verification::{Ledger, Verification};
 use crate::store::keys;
 
 impl Gateway {
@@ -23,11 +23,9 @@ impl Gateway {
         let now = self.now();
         let (held, ()) = self
             .change(held, |ledger| {
-                ledger.verification.expire(now);
-                if ledger.verification.status != VerificationStatus::Pending {
+                if !ledger.cancel(now) {
                     return Err(closed(&ledger.verification));
                 }
-                ledger.verification.status = VerificationStatus::Canceled;
                 Ok(Change::Write(()))
             })
             .await?;
@@ -81,7 +79,7 @@ impl Gateway {
         let mut held = held
             .filter(|held| caller.reads(&held.object.verification.tenant))
             .ok_or_else(Error::not_found)?;
-        held.object.verification.expire(self.now());
+        held.object.expire(self.now());
         Ok(held)
     }
 }

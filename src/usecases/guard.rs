@@ -1,38 +1,40 @@
-//! Limits on what costs money or rings a person.
+//! The guard over what costs money or rings a person: who may be sent to, how often, and what every decision was.
 
-use std::time::Duration;
+use std::net::{IpAddr, Ipv6Addr};
+
+use futures_util::future::try_join;
+use metrics::counter;
+use uuid::Uuid;
 
 use super::gateway::Gateway;
+use super::limit::{Counted, Limit};
 use super::requests::LimitState;
-use crate::config::Rate;
+use crate::config::GuardMode;
+use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::call::CallKind;
-use crate::domain::error::{Error, FieldError, LimitHit, Problem};
+use crate::domain::caller::EVERY_TENANT;
+use crate::domain::error::{Error, FieldError, Problem};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::place::NewCall;
+use crate::domain::verification::{BlockedSend, Channel};
 use crate::seal::Purpose;
-use crate::store::{Key, keys};
+use crate::store::keys;
+use crate::telemetry::metric;
 
-/// One limit, named by its configuration key, over one counted thing.
-pub(super) struct Limit {
-    name: &'static str,
-    rate: Rate,
-    counter: Key,
-}
+const COUNTRIES: &str = "phone.allowed_countries";
+const PREFIX_BLOCK: &str = "verification.guard.prefix_block";
 
-impl Limit {
-    fn hit(&self, expires_in: Duration, gateway: &Gateway) -> Error {
-        let seconds = expires_in.as_secs().max(1);
-        let mut error = Error::new(Problem::RateLimited, format!("The limit {} is used up.", self.name))
-            .retry_after(Duration::from_secs(seconds));
-        error.context.limit = Some(LimitHit {
-            name: self.name.to_owned(),
-            max: self.rate.max.into(),
-            per_seconds: self.rate.per.as_secs(),
-            resets_at: gateway.now().plus_seconds(i64::try_from(seconds).unwrap_or(i64::MAX)),
-        });
-        error
-    }
+/// A code about to be sent, as the guard sees it.
+#[derive(Clone, Copy)]
+pub(super) struct Sending<'a> {
+    pub(super) tenant: &'a str,
+    pub(super) to: &'a PhoneNumber,
+    pub(super) channel: Channel,
+    /// The account it would go through; none where it is refused before one is chosen.
+    pub(super) account: Option<&'a AccountName>,
+    /// Who it is for, as [`Gateway::client_name`] names them.
+    pub(super) client: Option<&'a str>,
 }
 
 impl Gateway {
@@ -45,82 +47,210 @@ impl Gateway {
         let Some(rate) = self.config.calls.automated_calls_per_number.filter(|_| automated) else {
             return Vec::new();
         };
-        vec![self.number_limit("calls.automated_calls_per_number", rate, tenant, number)]
+        vec![self.limit("calls.automated_calls_per_number", rate, &[tenant, number.as_str()])]
     }
 
-    /// The limits a send of a code counts against.
-    pub(super) fn send_limits(&self, tenant: &str, to: &PhoneNumber) -> Vec<Limit> {
-        let per_number = self.config.verification.sends_per_number;
-        per_number
-            .map(|rate| self.number_limit("verification.sends_per_number", rate, tenant, to))
-            .into_iter()
-            .collect()
-    }
-
-    fn number_limit(&self, name: &'static str, rate: Rate, tenant: &str, number: &PhoneNumber) -> Limit {
-        let digest = self.sealer.name(Purpose::Address, &[tenant, number.as_str()]);
-        Limit {
-            name,
-            rate,
-            counter: keys::counter(name, digest),
+    /// Counts a send against every rule, then refuses it if one says so.
+    ///
+    /// # Errors
+    /// `rate-limited` naming the rule, `destination-not-allowed` for a blocked prefix, and `store-unavailable`, since what
+    /// cannot be counted is not sent. Nothing stays counted then.
+    pub(super) async fn allow_send(&self, send: Sending<'_>) -> Result<Counted, Error> {
+        let mut counted = Counted::default();
+        match self.judge(send, &mut counted).await {
+            Ok(()) => Ok(counted),
+            Err(error) => {
+                self.give_back(counted).await;
+                Err(error)
+            }
         }
     }
 
-    /// Counts one against every limit, then refuses if one is over.
-    ///
-    /// Counting comes first, so that of many requests at once no more than the limit get through.
-    ///
-    /// # Errors
-    /// `rate-limited` naming the rule; `store-unavailable`, since what cannot be counted is not allowed.
-    pub(super) async fn count(&self, limits: &[Limit]) -> Result<(), Error> {
-        for limit in limits {
-            let counter = self.store.add(&limit.counter, 1, limit.rate.per).await?;
-            if counter.total > i64::from(limit.rate.max) {
-                return Err(limit.hit(counter.expires_in, self));
-            }
+    async fn judge(&self, send: Sending<'_>, counted: &mut Counted) -> Result<(), Error> {
+        // A number's own limit comes first, so that a flood at one number moves no counter it shares with others.
+        self.judge_limits(send, &self.number_limits(send), counted).await?;
+        if self.config.verification.guard.mode == GuardMode::Off {
+            return Ok(());
+        }
+        let limits = self.shared_limits(send);
+        let (watched, (counters, taken)) = try_join(self.watch(send), self.add_to(&limits)).await?;
+        counted.extend(taken);
+        if let Some((taken, refusal)) = watched {
+            counted.push(taken);
+            self.decide(PREFIX_BLOCK, send, refusal).await?;
+        }
+        for (limit, counter) in limits.iter().zip(counters) {
+            self.decide(limit.name, send, limit.refusal(counter, self.now()))
+                .await?;
         }
         Ok(())
     }
 
-    /// How far the limits are used, counting nothing.
-    pub(super) async fn limit_states(&self, limits: &[Limit]) -> Result<Vec<LimitState>, Error> {
-        let mut states = Vec::with_capacity(limits.len());
-        for limit in limits {
-            let used = self.store.add(&limit.counter, 0, limit.rate.per).await?.total;
-            let max = u64::from(limit.rate.max);
-            states.push(LimitState {
-                name: limit.name.to_owned(),
-                max,
-                per_seconds: limit.rate.per.as_secs(),
-                remaining: max.saturating_sub(u64::try_from(used).unwrap_or(0)),
-            });
+    async fn judge_limits(&self, send: Sending<'_>, limits: &[Limit], counted: &mut Counted) -> Result<(), Error> {
+        let (counters, taken) = self.add_to(limits).await?;
+        counted.extend(taken);
+        for (limit, counter) in limits.iter().zip(counters) {
+            self.decide(limit.name, send, limit.refusal(counter, self.now()))
+                .await?;
         }
-        Ok(states)
+        Ok(())
+    }
+
+    fn number_limits(&self, send: Sending<'_>) -> Vec<Limit> {
+        let rate = self.config.verification.sends_per_number;
+        let parts = [send.tenant, send.to.as_str()];
+        rate.map(|rate| self.limit("verification.sends_per_number", rate, &parts))
+            .into_iter()
+            .collect()
+    }
+
+    fn shared_limits(&self, send: Sending<'_>) -> Vec<Limit> {
+        let guard = &self.config.verification.guard;
+        let spending = guard.spending_per_tenant_per_day.map(|spending| spending.rate());
+        let client = guard.sends_per_client_address.zip(send.client);
+        let rules = [
+            guard.sends_per_prefix.map(|rate| {
+                let parts = [send.tenant, send.to.prefix()];
+                self.limit("verification.guard.sends_per_prefix", rate, &parts)
+            }),
+            client.map(|(rate, client)| {
+                let parts = [send.tenant, client];
+                self.limit("verification.guard.sends_per_client_address", rate, &parts)
+            }),
+            guard
+                .sends_per_tenant
+                .map(|rate| self.limit("verification.guard.sends_per_tenant", rate, &[send.tenant])),
+            spending.map(|rate| {
+                let name = "verification.guard.spending_per_tenant_per_day";
+                self.limit(name, rate, &[send.tenant])
+            }),
+        ];
+        rules.into_iter().flatten().collect()
+    }
+
+    /// How far the limits of a send are used, counting nothing.
+    ///
+    /// # Errors
+    /// `destination-not-allowed` where its prefix is blocked; `store-unavailable`.
+    pub(super) async fn send_limit_states(&self, send: Sending<'_>) -> Result<Vec<LimitState>, Error> {
+        let mut limits = self.number_limits(send);
+        let mode = self.config.verification.guard.mode;
+        if mode != GuardMode::Off {
+            limits.extend(self.shared_limits(send));
+        }
+        let states = self.limit_states(&limits);
+        let (blocked, states) = try_join(self.blocked(send), states).await?;
+        match blocked.filter(|_| mode == GuardMode::Enforce) {
+            Some(refusal) => Err(refusal),
+            None => Ok(states),
+        }
+    }
+
+    /// Moves a send that nothing came of to another account, whose prefix may be blocked.
+    ///
+    /// # Errors
+    /// `destination-not-allowed`, `store-unavailable`.
+    pub(super) async fn allow_through(&self, send: Sending<'_>) -> Result<Counted, Error> {
+        let mut counted = Counted::default();
+        if self.config.verification.guard.mode == GuardMode::Off {
+            return Ok(counted);
+        }
+        if let Some((taken, refusal)) = self.watch(send).await? {
+            counted.push(taken);
+            if let Err(error) = self.decide(PREFIX_BLOCK, send, refusal).await {
+                self.give_back(counted).await;
+                return Err(error);
+            }
+        }
+        Ok(counted)
+    }
+
+    /// Notes what a rule decided, and refuses where it is to.
+    async fn decide(&self, rule: &'static str, send: Sending<'_>, refusal: Option<Error>) -> Result<(), Error> {
+        let observed =
+            rule.starts_with("verification.guard.") && self.config.verification.guard.mode == GuardMode::Observe;
+        let decision = match (&refusal, observed) {
+            (None, _) => "allowed",
+            (Some(_), false) => "refused",
+            (Some(_), true) => "observed",
+        };
+        counter!(metric::GUARD_DECISIONS, "rule" => rule, "decision" => decision).increment(1);
+        let Some(refusal) = refusal else { return Ok(()) };
+        tracing::info!(
+            rule,
+            decision,
+            tenant = send.tenant,
+            account = send.account.map(AccountName::as_str),
+            prefix = send.to.masked_prefix(),
+            "the guard decided"
+        );
+        if observed {
+            return Ok(());
+        }
+        self.remember_blocked(send).await;
+        Err(refusal)
+    }
+
+    /// Lists a refused send for whoever counts them; one that cannot be listed is refused all the same.
+    async fn remember_blocked(&self, send: Sending<'_>) {
+        let (now, keep) = (self.now().as_millis(), self.config.retention.verifications);
+        let oldest = now.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
+        let blocked = BlockedSend {
+            id: Uuid::now_v7().simple().to_string(),
+            channel: send.channel,
+            account: send.account.cloned(),
+            prefix: send.to.prefix().to_owned(),
+        };
+        let Ok(member) = serde_json::to_string(&blocked) else {
+            return;
+        };
+        for tenant in [send.tenant, EVERY_TENANT] {
+            let set = keys::blocked(tenant);
+            if let Err(error) = self.store.index(&set, now, &member, Some(oldest)).await {
+                tracing::warn!(%error, "a refused send could not be listed");
+            }
+        }
+    }
+
+    /// One name for all addresses of one client: a person on IPv6 holds a /64.
+    pub(super) fn client_name(&self, address: IpAddr) -> String {
+        self.sealer.name(Purpose::Address, &[&network_of(address)])
     }
 
     /// Refuses to dial a phone of a country that is not allowed; `pointer` is where the request names it.
     pub(super) fn allowed_party(&self, party: &Address, pointer: &str) -> Result<(), Error> {
         match party {
-            Address::Phone(number) => self.allowed_destination(number, pointer),
+            Address::Phone(number) => self.foreign(number, pointer).map_or(Ok(()), Err),
             _ => Ok(()),
         }
     }
 
-    /// Refuses a number of a country that is not allowed.
-    pub(super) fn allowed_destination(&self, to: &PhoneNumber, pointer: &str) -> Result<(), Error> {
+    /// Refuses to send to a number of a country that is not allowed.
+    pub(super) async fn allowed_destination(&self, send: Sending<'_>) -> Result<(), Error> {
+        self.decide(COUNTRIES, send, self.foreign(send.to, "/to")).await
+    }
+
+    pub(super) fn foreign(&self, to: &PhoneNumber, pointer: &str) -> Option<Error> {
         let allowed = &self.config.phone.allowed_countries;
-        if to.country().is_some_and(|country| allowed.contains(&country)) {
-            return Ok(());
+        let is_allowed = to.country().is_some_and(|country| allowed.contains(&country));
+        let detail = "is a number of a country that is not allowed";
+        (!is_allowed).then(|| not_allowed("Numbers of this country are not allowed.", pointer, detail))
+    }
+}
+
+pub(super) fn not_allowed(sentence: &str, pointer: &str, detail: &str) -> Error {
+    let mut error = Error::new(Problem::DestinationNotAllowed, sentence);
+    error.context.fields = vec![FieldError::new(pointer, "not_allowed", detail)];
+    error
+}
+
+/// The network whose addresses are one client's.
+pub(super) fn network_of(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
-        let mut error = Error::new(
-            Problem::DestinationNotAllowed,
-            "Numbers of this country are not allowed.",
-        );
-        error.context.fields = vec![FieldError::new(
-            pointer,
-            "not_allowed",
-            "is a number of a country that is not allowed",
-        )];
-        Err(error)
     }
 }

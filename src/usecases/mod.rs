@@ -1,12 +1,14 @@
 //! The rules, one verb per file; the only place where they meet.
 
 pub mod accounts;
+mod admit;
 mod ask;
 mod bind;
 mod check_code;
 mod control_call;
 pub mod delivery_ledger;
 mod export_history;
+mod failures;
 mod follow_call;
 mod follow_inbox;
 mod follow_verification;
@@ -21,9 +23,12 @@ mod history_walk;
 mod idempotent;
 mod learn;
 mod lease;
+mod limit;
 mod list;
+mod own_code;
 mod permissions;
 mod place_call;
+mod prefix_watch;
 mod publish;
 mod raw;
 mod read_events;
@@ -36,6 +41,7 @@ pub mod requests;
 mod resend;
 mod retain;
 mod rollup;
+mod send_code;
 mod settle;
 mod summarise_history;
 mod summarise_verifications;
@@ -49,6 +55,7 @@ mod work;
 
 pub use crate::providers::port::{MonitorMode, Recording};
 pub use crate::providers::registry::kinds as provider_kinds;
+pub use admit::Quota;
 pub use gateway::Gateway;
 pub use history_walk::HistoryWalk;
 pub use read_events::{Follower, Logged};

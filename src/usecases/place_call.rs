@@ -34,7 +34,21 @@ impl Gateway {
     /// An error means nothing was started. Where the provider may have acted the answer is not an error but uncertain.
     pub async fn place_call(&self, caller: &Caller, request: PlaceCall) -> Result<Accepted<Call>, Error> {
         let choice = self.choose_for_call(caller, &request.call)?;
-        self.count(&self.call_limits(&caller.tenant, &request.call)).await?;
+        let counted = self.count(&self.call_limits(&caller.tenant, &request.call)).await?;
+        let placed = self.place_through(caller, request, choice).await;
+        if placed.is_err() {
+            self.give_back(counted).await;
+        }
+        placed
+    }
+
+    /// Places a call through the first of the accounts that takes it.
+    async fn place_through(
+        &self,
+        caller: &Caller,
+        request: PlaceCall,
+        choice: Choice,
+    ) -> Result<Accepted<Call>, Error> {
         let mut failed = Earlier::default();
         for (index, (account, entry)) in choice.candidates().iter().enumerate() {
             let last = index + 1 == choice.candidates().len();
@@ -321,7 +335,7 @@ enum Attempted {
 }
 
 fn operation(entry: &Entry, call: &NewCall) -> &'static str {
-    entry.provider.calls().map_or("", |calls| calls.operation(call))
+    entry.provider.calls().map_or("", |calls| calls.operation(call.kind()))
 }
 
 /// The sets a call is listed in.

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::gateway::Gateway;
+use super::guard::Sending;
 use super::records::{Change, Held};
 use super::requests::Accepted;
+use super::send_code::Outgoing;
 use super::verify::{about, closed};
 use crate::domain::account::AccountName;
 use crate::domain::caller::Caller;
@@ -12,6 +14,7 @@ use crate::domain::error::{Error, LimitHit, Problem};
 use crate::domain::ids::VerificationId;
 use crate::domain::time::Timestamp;
 use crate::domain::verification::{Channel, Ledger, Verification, VerificationStatus};
+use crate::providers::choose::Choice;
 
 impl Gateway {
     /// Sends a code again under the same verification; neither its attempts nor its time are renewed.
@@ -31,19 +34,61 @@ impl Gateway {
         let channel = channel.unwrap_or(verification.channel);
         let choice = match self.test_code(&verification.to) {
             Some(_) => None,
-            None => Some(self.choose_for_code(caller, channel, account.as_ref())?),
+            None => Some(self.choose_again(caller, &held.object, (channel, account.as_ref()))?),
         };
         self.may_resend(verification)?;
-        if choice.is_some() {
-            self.count(&self.send_limits(&caller.tenant, &verification.to)).await?;
-        }
-        let (held, before) = self.claim_resend(held).await?;
-        let mut verification = held.object.verification.clone();
         let Some(choice) = choice else {
+            let (held, _) = self.claim_resend(held).await?;
+            let mut verification = held.object.verification.clone();
             self.record_test_send(&mut verification, channel);
             return Ok(self.store_send(held, verification, true).await);
         };
-        match self.send_code(&mut verification, &choice, channel).await {
+        let client = held.object.client.clone();
+        let to = verification.to.clone();
+        let send = Sending {
+            tenant: &caller.tenant,
+            to: &to,
+            channel,
+            account: None,
+            client: client.as_deref(),
+        };
+        let mut outgoing = Outgoing {
+            choice: &choice,
+            channel,
+            code: self.made_code(&held.object).map_err(|_| gone())?,
+            counted: self.allow_send(send.through(&choice)).await?,
+        };
+        let sent = self.resend_counted(held, &mut outgoing).await;
+        if sent.is_err() {
+            self.give_back(outgoing.counted).await;
+        }
+        sent
+    }
+
+    /// The accounts for another send. What the gateway made goes on to the account after the one used last.
+    fn choose_again(
+        &self,
+        caller: &Caller,
+        ledger: &Ledger,
+        (channel, named): (Channel, Option<&AccountName>),
+    ) -> Result<Choice, Error> {
+        let made_here = ledger.code.is_some();
+        let choice = self.choose_for_code(caller, made_here, channel, named)?;
+        let last = ledger.verification.sends.last().and_then(|send| send.account.as_ref());
+        Ok(match last.filter(|_| made_here) {
+            Some(last) => choice.after(last),
+            None => choice,
+        })
+    }
+
+    async fn resend_counted(
+        &self,
+        held: Held<Ledger>,
+        outgoing: &mut Outgoing<'_>,
+    ) -> Result<Accepted<Verification>, Error> {
+        let (held, before) = self.claim_resend(held).await?;
+        let mut verification = held.object.verification.clone();
+        match self.send_code(&mut verification, outgoing).await {
             Ok(certain) => Ok(self.store_send(held, verification, certain).await),
             Err(error) => {
                 self.give_back_resend(held, before).await;
@@ -67,8 +112,8 @@ impl Gateway {
     async fn claim_resend(&self, held: Held<Ledger>) -> Result<(Held<Ledger>, Timestamp), Error> {
         let now = self.now();
         self.change(held, |ledger| {
+            ledger.expire(now);
             let verification = &mut ledger.verification;
-            verification.expire(now);
             self.may_resend(verification)?;
             let claimed = now.plus_seconds(self.resend_after());
             Ok(Change::Write(std::mem::replace(&mut verification.resend_at, claimed)))
@@ -93,6 +138,11 @@ impl Gateway {
             tracing::warn!(%error, verification = %id, "a resend of which nothing came holds up the next");
         }
     }
+}
+
+/// The key that sealed the code was taken away: it can neither be spoken nor checked again.
+fn gone() -> Error {
+    Error::new(Problem::ProviderUnavailable, "The code cannot be sent again.")
 }
 
 fn too_soon(verification: &Verification, wait: i64, now: Timestamp) -> Error {

@@ -63,7 +63,7 @@ impl Watched for Ledger {
         let now = gateway.now();
         let (held, ()) = gateway
             .change(held, |ledger| {
-                Ok(if ledger.verification.expire(now) {
+                Ok(if ledger.expire(now) {
                     Change::Write(())
                 } else {
                     Change::Keep(())

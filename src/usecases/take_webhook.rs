@@ -11,6 +11,7 @@ use url::Url;
 use super::gateway::Gateway;
 use super::raw::Raw;
 use super::records::encode;
+use super::redact::redact;
 use crate::config::Mode;
 use crate::domain::account::AccountName;
 use crate::domain::error::{Error, Problem};
@@ -34,7 +35,7 @@ pub(super) struct Taken {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Content {
     News(Vec<Said>),
-    /// Nobody can read it; kept as it came.
+    /// Nobody can read it; kept as it came, but for what providers were told to speak.
     Unreadable(String),
 }
 
@@ -106,7 +107,7 @@ impl Gateway {
                 (None, "not_ours")
             }
             Err(Unreadable::Malformed) => {
-                let body = String::from_utf8_lossy(&body).into_owned();
+                let body = redact(&String::from_utf8_lossy(&body), webhooks.redacted_fields());
                 (Some(Content::Unreadable(body)), "unreadable")
             }
         };

@@ -1,23 +1,23 @@
 //! Starting a verification: a code sent once, whatever is lost on the way.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::{join4, try_join, try_join3};
 
 use super::gateway::Gateway;
+use super::guard::Sending;
 use super::records::{Change, Held};
 use super::requests::{Accepted, NewVerification, Preview, Would};
+use super::send_code::{LOST, Outgoing};
 use super::settle::FIRST_LOOK_MS;
-use crate::config::Secret;
+use crate::config::{Codes, Secret};
 use crate::domain::account::AccountName;
-use crate::domain::call::{Attempt, AttemptOutcome, ProviderRef, Routing, Skipped};
+use crate::domain::call::{CallKind, ProviderRef};
 use crate::domain::caller::Caller;
-use crate::domain::error::{Effect, Error, Failure, FailureKind, Problem};
+use crate::domain::error::{Error, Problem};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::verification::{Channel, Ledger, Send, SendStatus, Verification, VerificationStatus};
 use crate::providers::choose::{self, Choice};
-use crate::providers::port::NewCode;
-use crate::providers::registry::Entry;
 use crate::store::{Expect, keys};
 
 /// The kind of provider shown for numbers that are answered with a fixed code.
@@ -42,13 +42,38 @@ impl Gateway {
                 certain: true,
             });
         }
-        self.allowed_destination(&new.to, "/to")?;
-        let choice = self.choose_for_code(caller, new.channel, new.account.as_ref())?;
-        self.count(&self.send_limits(&caller.tenant, &new.to)).await?;
-        let intent = self.intended(&ledger, &choice, new.channel);
-        let intent = self.write_new(intent).await?;
-        match self.send_code(&mut ledger.verification, &choice, new.channel).await {
-            Ok(certain) => Ok(self.store_send(intent, ledger.verification, certain).await),
+        let client = ledger.client.clone();
+        let send = sending(caller, &new, client.as_deref());
+        self.allowed_destination(send).await?;
+        let made_here = self.config.verification.codes == Codes::Gateway;
+        let choice = self.choose_for_code(caller, made_here, new.channel, new.account.as_ref())?;
+        let counted = self.allow_send(send.through(&choice)).await?;
+        let mut outgoing = Outgoing {
+            choice: &choice,
+            channel: new.channel,
+            code: None,
+            counted,
+        };
+        let started = self.start_counted(&mut ledger, &mut outgoing).await;
+        if started.is_err() {
+            self.give_back(outgoing.counted).await;
+        }
+        started
+    }
+
+    /// Writes a verification, and sends its code; where nothing was sent nothing is left of it.
+    async fn start_counted(
+        &self,
+        ledger: &mut Ledger,
+        outgoing: &mut Outgoing<'_>,
+    ) -> Result<Accepted<Verification>, Error> {
+        if self.config.verification.codes == Codes::Gateway {
+            let (code, sealed) = self.make_code(&ledger.verification)?;
+            (outgoing.code, ledger.code) = (Some(code), Some(sealed));
+        }
+        let intent = self.write_new(self.intended(ledger, outgoing)).await?;
+        match self.send_code(&mut ledger.verification, outgoing).await {
+            Ok(certain) => Ok(self.store_send(intent, ledger.verification.clone(), certain).await),
             Err(error) => {
                 self.withdraw(&ledger.verification).await;
                 Err(error)
@@ -65,13 +90,23 @@ impl Gateway {
         if self.test_code(&new.to).is_some() {
             return Ok(preview_of_test());
         }
-        self.allowed_destination(&new.to, "/to")?;
-        let choice = self.choose_for_code(caller, new.channel, new.account.as_ref())?;
+        if let Some(refusal) = self.foreign(&new.to, "/to") {
+            return Err(refusal);
+        }
+        let made_here = self.config.verification.codes == Codes::Gateway;
+        let choice = self.choose_for_code(caller, made_here, new.channel, new.account.as_ref())?;
         let Some(((account, entry), routing)) = choice.candidates().first().zip(choice.routing(0, &[])) else {
             return Err(Error::new(Problem::NotSupported, "No account can send the code."));
         };
-        let operation = entry.provider.codes().map_or("", |codes| codes.operation());
-        let limits = self.limit_states(&self.send_limits(&caller.tenant, &new.to)).await?;
+        let operation = if made_here {
+            let calls = entry.provider.calls();
+            calls.map_or("", |calls| calls.operation(CallKind::Say))
+        } else {
+            entry.provider.codes().map_or("", |codes| codes.operation())
+        };
+        let client = new.client_ip.map(|address| self.client_name(address));
+        let send = sending(caller, &new, client.as_deref()).through(&choice);
+        let limits = self.send_limit_states(send).await?;
         let would = Would {
             account: Some(account.clone()),
             operation: operation.to_owned(),
@@ -88,10 +123,16 @@ impl Gateway {
     pub(super) fn choose_for_code(
         &self,
         caller: &Caller,
+        made_here: bool,
         channel: Channel,
         named: Option<&AccountName>,
     ) -> Result<Choice, Error> {
-        choose::for_code(
+        let choose = if made_here {
+            choose::for_spoken_code
+        } else {
+            choose::for_code
+        };
+        choose(
             &self.accounts,
             &self.config.routing.verifications,
             &caller.tenant,
@@ -133,6 +174,8 @@ impl Gateway {
         Ledger {
             verification,
             comparing: 0,
+            code: None,
+            client: new.client_ip.map(|address| self.client_name(address)),
         }
     }
 
@@ -198,109 +241,12 @@ impl Gateway {
         i64::try_from(self.config.verification.resend_after.as_secs()).unwrap_or(i64::MAX)
     }
 
-    /// Sends a code through the first account that takes it; says whether it was surely taken.
-    pub(super) async fn send_code(
-        &self,
-        verification: &mut Verification,
-        choice: &Choice,
-        channel: Channel,
-    ) -> Result<bool, Error> {
-        let mut skipped: Vec<Skipped> = Vec::new();
-        for (index, (account, entry)) in choice.candidates().iter().enumerate() {
-            let last = index + 1 == choice.candidates().len();
-            let sent = self.send_through(verification, account, entry, channel).await;
-            let failure = match sent {
-                Ok(reference) => {
-                    self.record_send(
-                        verification,
-                        entry,
-                        (channel, Some(reference)),
-                        choice.routing(index, &skipped),
-                    );
-                    return Ok(true);
-                }
-                Err(failure) => failure,
-            };
-            if failure.effect() == Effect::Possible {
-                self.record_send(verification, entry, (channel, None), choice.routing(index, &skipped));
-                return Ok(false);
-            }
-            if last || !failure.allows_another_account() {
-                return Err(Error::from_failure(&failure, account, entry.provider.kind()));
-            }
-            skipped.push(Skipped {
-                account: account.clone(),
-                reason: failure.outcome().to_string(),
-            });
-        }
-        Err(Error::new(
-            Problem::ProviderUnavailable,
-            "No account could send the code.",
-        ))
-    }
-
-    async fn send_through(
-        &self,
-        verification: &mut Verification,
-        account: &AccountName,
-        entry: &Entry,
-        channel: Channel,
-    ) -> Result<ProviderRef, Failure> {
-        let Some(codes) = entry.provider.codes() else {
-            return Err(Failure::new(FailureKind::NotSent, ""));
-        };
-        let (at, began) = (self.now(), Instant::now());
-        let brand = verification.brand.clone().unwrap_or_default();
-        let sent = codes
-            .send(NewCode {
-                to: &verification.to,
-                channel,
-                brand: &brand,
-                length: verification.code_length,
-            })
-            .await;
-        let failure = sent.as_ref().err();
-        verification.attempts.push(Attempt {
-            at,
-            account: account.clone(),
-            operation: codes.operation().to_owned(),
-            outcome: failure.map_or(AttemptOutcome::Accepted, Failure::outcome),
-            provider_code: failure.and_then(|failure| failure.code.clone()),
-            ms: u64::try_from(began.elapsed().as_millis()).ok(),
-        });
-        sent
-    }
-
-    fn record_send(
-        &self,
-        verification: &mut Verification,
-        entry: &Entry,
-        sent: (Channel, Option<ProviderRef>),
-        routing: Option<Routing>,
-    ) {
-        let (channel, provider_ref) = sent;
-        let status = if provider_ref.is_some() {
-            SendStatus::Accepted
-        } else {
-            SendStatus::Unknown
-        };
-        let send = Send {
-            at: self.now(),
-            channel,
-            account: Some(entry.config.name.clone()),
-            provider: entry.provider.kind().to_owned(),
-            provider_ref,
-            status,
-        };
-        verification.routing = routing;
-        verification.add_send(send, self.resend_after());
-    }
-
     /// A verification as it is written before its code is sent: who dies on the way leaves a send whose outcome is unknown.
-    fn intended(&self, ledger: &Ledger, choice: &Choice, channel: Channel) -> Ledger {
+    fn intended(&self, ledger: &Ledger, outgoing: &Outgoing<'_>) -> Ledger {
         let mut intent = ledger.clone();
-        if let Some((_, entry)) = choice.candidates().first() {
-            self.record_send(&mut intent.verification, entry, (channel, None), choice.routing(0, &[]));
+        if let Some((_, entry)) = outgoing.choice.candidates().first() {
+            self.record_send(&mut intent.verification, (entry, LOST), outgoing);
+            intent.verification.routing = outgoing.choice.routing(0, &[]);
         }
         intent
     }
@@ -340,6 +286,16 @@ impl Gateway {
                 }
             }
         }
+    }
+}
+
+fn sending<'a>(caller: &'a Caller, new: &'a NewVerification, client: Option<&'a str>) -> Sending<'a> {
+    Sending {
+        tenant: &caller.tenant,
+        to: &new.to,
+        channel: new.channel,
+        account: None,
+        client,
     }
 }
 

@@ -14,12 +14,15 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 mod checks;
+mod codes;
 mod converge;
 mod crash;
 mod deliveries;
 mod feed;
 mod idempotency;
 mod lost;
+mod naive;
+mod races;
 mod settle;
 mod site;
 mod smoke;

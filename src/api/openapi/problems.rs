@@ -119,7 +119,7 @@ fn problems_of(operation: &Operation) -> BTreeSet<Problem> {
         problems.insert(InvalidInput);
     }
     if scope(operation).is_some() {
-        problems.extend([Unauthenticated, Forbidden, StoreUnavailable, Overloaded]);
+        problems.extend([Unauthenticated, Forbidden, RateLimited, StoreUnavailable, Overloaded]);
     }
     problems
 }
@@ -143,7 +143,18 @@ fn answer(status: u16, problems: &[Problem]) -> Response {
     };
     match status {
         401 => answer.header("WWW-Authenticate", text("`Bearer`.")).build(),
-        409 | 429 | 503 => answer
+        429 => answer
+            .header("Retry-After", text("When to try again, in seconds."))
+            .header(
+                "RateLimit-Policy",
+                text("The limit, by its configuration key: `\"name\";q=max;w=seconds`."),
+            )
+            .header(
+                "RateLimit",
+                text("How far it is used: `\"name\";r=remaining;t=seconds`."),
+            )
+            .build(),
+        409 | 503 => answer
             .header(
                 "Retry-After",
                 text("When to try again, in seconds, where that is known."),

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::limits;
 use crate::domain::account::AccountName;
 use crate::domain::error::{Error, FieldError, LimitHit, Problem};
 use crate::domain::time::Timestamp;
@@ -154,6 +155,11 @@ pub fn response(error: &Error, request_id: &str) -> HttpResponse {
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON)));
     if let Some(seconds) = details.retry_after_seconds {
         response.insert_header((RETRY_AFTER, seconds));
+    }
+    if let (Some(limit), Some(seconds)) = (&details.limit, details.retry_after_seconds) {
+        for field in limits::fields(limit.name, (limit.max, limit.per_seconds), (0, seconds)) {
+            response.append_header(field);
+        }
     }
     if error.problem == Problem::Unauthenticated {
         response.insert_header((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));

@@ -72,6 +72,20 @@ fn a_limit_of_zero_allows_none_and_false_allows_all() {
 }
 
 #[test]
+fn spending_is_a_number_of_sends() {
+    let affordable = |max, price| {
+        let limit = format!("spending_per_tenant_per_day = {{ max = \"{max}\", price_per_send = \"{price}\" }}");
+        let guard = config(&format!("[verification.guard]\n{limit}")).verification.guard;
+        guard.spending_per_tenant_per_day.unwrap().rate().max
+    };
+    assert_eq!(affordable("50.00", "0.35"), 142);
+    assert_eq!(affordable("0.70", "0.35"), 2);
+    assert_eq!(affordable("0.34", "0.35"), 0);
+    assert_eq!(affordable("99999999999", "0.001"), u32::MAX);
+    assert_eq!(config("").verification.guard.spending_per_tenant_per_day, None);
+}
+
+#[test]
 fn keys_carry_their_unit() {
     let config = config("[retention]\ncalls_days = 2\nverifications_hours = 3\n[server]\nrequest_timeout_ms = 4");
     assert_eq!(config.retention.calls, Duration::from_secs(2 * 86_400));

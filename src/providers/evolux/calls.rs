@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Evolux, dialled, documented, judge, refused};
 use crate::domain::address::Address;
+use crate::domain::call::CallKind;
 use crate::domain::call::ProviderRef;
 use crate::domain::error::{Failure, Refusal};
 use crate::domain::place::{Action, ActionKind, Capability, NewCall, Script};
@@ -22,7 +23,7 @@ impl Calls for Evolux {
         }]
     }
 
-    fn operation(&self, _call: &NewCall) -> &'static str {
+    fn operation(&self, _kind: CallKind) -> &'static str {
         PLACE
     }
 

@@ -26,8 +26,8 @@ pub trait Calls: Send + Sync {
     /// What can be placed.
     fn offers(&self) -> &'static [Offer];
 
-    /// The provider's operation that `call` becomes, such as `POST /tts`.
-    fn operation(&self, call: &NewCall) -> &'static str;
+    /// The provider's operation that a call of this kind becomes, such as `POST /tts`.
+    fn operation(&self, kind: CallKind) -> &'static str;
 
     /// Places a call. The caller has checked [`Calls::offers`].
     ///

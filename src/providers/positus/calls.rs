@@ -22,7 +22,7 @@ impl Calls for Positus {
         }]
     }
 
-    fn operation(&self, _call: &NewCall) -> &'static str {
+    fn operation(&self, _kind: CallKind) -> &'static str {
         MAKE
     }
 

@@ -53,12 +53,12 @@ impl Calls for Zenvia {
         OFFERS
     }
 
-    fn operation(&self, call: &NewCall) -> &'static str {
-        operation(call)
+    fn operation(&self, kind: CallKind) -> &'static str {
+        operation(kind)
     }
 
     async fn place(&self, call: &NewCall) -> Result<Option<ProviderRef>, Failure> {
-        let operation = operation(call);
+        let operation = operation(call.kind());
         let body = body(call).map_err(|why| unsupported(operation, why))?;
         let exchange = Exchange::post(operation, path(operation), Body::Json(body.to_string())).fresh();
         self.exchange(exchange, documented::CREATED, judge::created)
@@ -67,8 +67,8 @@ impl Calls for Zenvia {
     }
 }
 
-fn operation(call: &NewCall) -> &'static str {
-    match call.kind() {
+fn operation(kind: CallKind) -> &'static str {
+    match kind {
         CallKind::Connect => "POST /chamada",
         CallKind::Say => "POST /tts",
         CallKind::Play => "POST /audio",

@@ -286,7 +286,7 @@ impl Calls for Scripted {
         self.offers
     }
 
-    fn operation(&self, _: &NewCall) -> &'static str {
+    fn operation(&self, _: CallKind) -> &'static str {
         "POST /scripted"
     }
 

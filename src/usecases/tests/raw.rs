@@ -137,11 +137,18 @@ async fn no_secret_of_a_webhook_is_kept_anywhere() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_read_is_kept_as_it_came() {
+async fn what_nobody_can_read_is_kept_without_what_was_spoken() {
     let directory = tempfile::tempdir().unwrap();
     let gateway = gateway(&format!("embedded:{}", directory.path().display()));
-    take(&gateway, "zenvia-br", Some("tts-end"), r#"{"mensagem":"canario"}"#).await;
+    take(
+        &gateway,
+        "zenvia-br",
+        Some("tts-end"),
+        r#"{"mensagem":"segredo","outra":"canario"}"#,
+    )
+    .await;
     assert!(holds(directory.path(), "canario"));
+    assert!(!holds(directory.path(), "segredo"));
 }
 
 async fn records(gateway: &Gateway, tenant: &str, raw: bool) -> Vec<Record> {

@@ -278,7 +278,7 @@ async fn a_resend_that_is_refused_or_did_nothing_leaves_the_next_one_where_it_wa
     let one = Scripted::new("one", SAY);
     let bed = bed(
         &[&one],
-        "[verification]\nsends_per_number = { max = 3, per_seconds = 6000 }",
+        "[verification]\nsends_per_number = { max = 2, per_seconds = 6000 }",
     );
     let id = start(&bed).await;
     let acme = caller("acme");

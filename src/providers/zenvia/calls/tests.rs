@@ -68,7 +68,7 @@ fn with_options(call: NewCall) -> NewCall {
 }
 
 fn sent(call: &NewCall) -> (&'static str, Value) {
-    (operation(call), body(call).unwrap())
+    (operation(call.kind()), body(call).unwrap())
 }
 
 #[test]

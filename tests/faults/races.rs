@@ -1,0 +1,244 @@
+//! Codes that the gateway makes: of any number of checks at once five are compared and one approves.
+//!
+//! The gateways run in this process, each with connections of its own, so that many races fit into little time; what a
+//! check was answered tells whether it was compared. `SWITCHBOARD_RACES=10000` runs that many of each kind.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use rstest::rstest;
+use serde_json::Value;
+use switchboard::clock::{Clock, SystemClock};
+use switchboard::config::Config;
+use switchboard::domain::caller::{Caller, Scope};
+use switchboard::domain::error::Problem;
+use switchboard::domain::ids::VerificationId;
+use switchboard::domain::phone::{PhoneNumber, Region};
+use switchboard::domain::time::Timestamp;
+use switchboard::domain::verification::{Channel, VerificationStatus};
+use switchboard::providers::registry::Accounts;
+use switchboard::seal::Sealer;
+use switchboard::simulators::zenvia;
+use switchboard::store::{self, SharedStore};
+use switchboard::usecases::Gateway;
+use switchboard::usecases::requests::NewVerification;
+
+use crate::bed::redis::Server;
+use crate::bed::{Home, PROVIDER_TOKEN, Providers, http};
+use crate::naive::Naive;
+use crate::site::{Store, wrong};
+
+/// How many races of each kind run on each store, unless the environment says so.
+const RACES: usize = 60;
+const ATTEMPTS: usize = 5;
+/// How many checks come at once, in turn.
+const CROWDS: [usize; 4] = [2, 5, 20, 40];
+
+/// What the checks of one race tell.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// All the right code.
+    Right,
+    /// All a wrong one.
+    Wrong,
+    /// Five wrong ones and the right one.
+    Mixed,
+}
+
+/// What became of one race.
+#[derive(Debug)]
+struct Race {
+    crowd: usize,
+    valid: usize,
+    invalid: usize,
+    closed: usize,
+    status: VerificationStatus,
+}
+
+impl Race {
+    /// Whether all went as promised.
+    fn is_fair(&self, kind: Kind) -> bool {
+        let approved = self.status == VerificationStatus::Approved;
+        let counted = self.valid + self.invalid + self.closed == self.crowd;
+        counted
+            && self.valid == usize::from(approved)
+            && match kind {
+                Kind::Right => approved && self.invalid == 0,
+                Kind::Wrong => !approved && self.invalid == ATTEMPTS.min(self.crowd),
+                // Either the right one was among the five, or all five were wrong.
+                Kind::Mixed => self.invalid <= ATTEMPTS && (approved || self.invalid == ATTEMPTS),
+            }
+    }
+}
+
+/// Gateways over one store, and the provider that speaks for them.
+struct Track {
+    gateways: Vec<Arc<Gateway>>,
+    zenvia: zenvia::Handle,
+    _alive: (Home, Option<Server>),
+}
+
+impl Track {
+    async fn lay(store: Store, instances: usize, between: impl Fn(SharedStore) -> SharedStore) -> Self {
+        let providers = Providers::start().await;
+        let (mut home, server) = store.home(&providers);
+        home.lay_over("[verification]\ncodes = \"gateway\"\nfailures_per_number = false\n[calls]\nautomated_calls_per_number = false");
+        let config = Arc::new(home.config());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let gateways = (0..instances).map(|_| gateway(&config, &clock, &between)).collect();
+        Self {
+            gateways,
+            zenvia: providers.zenvia,
+            _alive: (home, server),
+        }
+    }
+
+    /// Has a code spoken to a number of its own, and checked by a crowd at once.
+    async fn race(&self, n: usize, kind: Kind) -> Race {
+        let crowd = match kind {
+            Kind::Mixed => ATTEMPTS + 1,
+            _ => CROWDS[n % CROWDS.len()],
+        };
+        let new = new(n);
+        let id = new.id;
+        let first = &self.gateways[0];
+        let started = first.start_verification(&acme(), new).await.unwrap();
+        assert!(started.certain);
+        let reference = started.object.sends[0].provider_ref.clone().unwrap();
+        let right = spoken(&self.zenvia, reference.id.as_deref().unwrap()).await;
+        let checks = (0..crowd).map(|place| {
+            let code = match kind {
+                Kind::Right => right.clone(),
+                Kind::Mixed if place == n % crowd => right.clone(),
+                _ => wrong(&right),
+            };
+            tokio::spawn(check(Arc::clone(&self.gateways[place % self.gateways.len()]), id, code))
+        });
+        let mut race = Race {
+            crowd,
+            valid: 0,
+            invalid: 0,
+            closed: 0,
+            status: VerificationStatus::Pending,
+        };
+        for answer in join_all(checks).await {
+            match answer.unwrap() {
+                Some(true) => race.valid += 1,
+                Some(false) => race.invalid += 1,
+                None => race.closed += 1,
+            }
+        }
+        race.status = first.verification(&acme(), id).await.unwrap().status;
+        race
+    }
+
+    /// How many of the races were not fair.
+    async fn unfair(&self, races: usize, kind: Kind) -> usize {
+        let mut unfair = 0;
+        for n in 0..races {
+            let race = self.race(n, kind).await;
+            unfair += usize::from(!race.is_fair(kind));
+        }
+        unfair
+    }
+}
+
+fn gateway(
+    config: &Arc<Config>,
+    clock: &Arc<dyn Clock>,
+    between: &impl Fn(SharedStore) -> SharedStore,
+) -> Arc<Gateway> {
+    let store = between(store::open(config.store.url(), Arc::clone(clock)).unwrap());
+    let accounts = Accounts::build(config, clock).unwrap();
+    let sealer = Sealer::new(&config.secrets, Timestamp::from_millis(clock.now_ms()));
+    Arc::new(Gateway::new(
+        Arc::clone(config),
+        store,
+        accounts,
+        sealer,
+        Arc::clone(clock),
+    ))
+}
+
+fn acme() -> Caller {
+    Caller {
+        tenant: "acme".to_owned(),
+        subject: "race".to_owned(),
+        scopes: Scope::ALL.to_vec(),
+        expires_at: Timestamp::from_millis(i64::MAX),
+    }
+}
+
+fn new(n: usize) -> NewVerification {
+    NewVerification {
+        id: VerificationId::generate(),
+        to: PhoneNumber::parse(&format!("+55119{:04}{:04}", n / 1000, 1000 + n % 1000), Region::BR).unwrap(),
+        channel: Channel::Voice,
+        brand: None,
+        code_length: 6,
+        ttl_seconds: None,
+        client_ip: None,
+        tag: None,
+        account: None,
+        request_id: "race".to_owned(),
+    }
+}
+
+/// Whether the code was right; nothing where the verification was closed.
+async fn check(gateway: Arc<Gateway>, id: VerificationId, code: String) -> Option<bool> {
+    loop {
+        match gateway.check_verification(&acme(), id, &code).await {
+            Ok(checked) => return Some(checked.valid),
+            Err(error) if error.problem == Problem::VerificationClosed => return None,
+            Err(error) => assert_eq!(error.problem, Problem::Overloaded, "{error}"),
+        }
+    }
+}
+
+/// The code that an order has spoken.
+pub async fn spoken(zenvia: &zenvia::Handle, order: &str) -> String {
+    let url = format!("{}/tts/{order}", zenvia.url());
+    let asked = http()
+        .get(url)
+        .header("access-token", PROVIDER_TOKEN)
+        .send()
+        .await
+        .unwrap();
+    let order: Value = asked.json().await.unwrap();
+    let text = order["dados"]["mensagem"].as_str().unwrap();
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    digits[..digits.len() / 2].to_owned()
+}
+
+fn races() -> usize {
+    let asked = std::env::var("SWITCHBOARD_RACES").ok();
+    asked.map_or(RACES, |races| races.parse().unwrap())
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_race_approves_twice_or_compares_a_sixth(
+    #[values((Store::Embedded, 1), (Store::Redis, 1), (Store::Redis, 2))] (store, instances): (Store, usize),
+    #[values(Kind::Right, Kind::Wrong, Kind::Mixed)] kind: Kind,
+) {
+    let track = Track::lay(store, instances, |store| store).await;
+    let races = races();
+    assert_eq!(track.unfair(races, kind).await, 0);
+    println!(
+        "{store:?}, {instances} gateway(s), {kind:?}: {races} races, 0 faults (95 %: below {:.3} % of races)",
+        300.0 / races as f64
+    );
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_compares_before_it_writes_would_be_found_out(
+    #[values(Store::Embedded, Store::Redis)] store: Store,
+) {
+    let naive = |store| Arc::new(Naive(store)) as SharedStore;
+    let track = Track::lay(store, 1, naive).await;
+    const CONTROLS: usize = 20;
+    let unfair = track.unfair(CONTROLS, Kind::Wrong).await + track.unfair(CONTROLS, Kind::Right).await;
+    println!("{store:?}, the control: {unfair} of {} races are unfair", 2 * CONTROLS);
+    assert!(unfair > 0);
+}

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::accounts::{Balances, LastWebhooks};
 use super::delivery_ledger::DeliveryLedger;
+use super::history_source::campaigns::KnownCampaigns;
 use super::history_source::stretch::Checks;
 use super::permissions::Permissions;
 use super::publish::Publisher;
@@ -42,6 +43,7 @@ pub struct Gateway {
     pub(super) balances: Balances,
     /// What is checked of the providers' lists; tests that must fail leave something out.
     pub(super) history_checks: Checks,
+    pub(super) known_campaigns: KnownCampaigns,
     history_places: BTreeMap<AccountName, Arc<Semaphore>>,
     pub(super) permissions: Permissions,
     pub(super) last_webhooks: LastWebhooks,
@@ -75,6 +77,7 @@ impl Gateway {
             pass_on: None,
             balances: Balances::default(),
             history_checks: Checks::ALL,
+            known_campaigns: KnownCampaigns::default(),
             history_places,
             permissions: Permissions::default(),
             last_webhooks: LastWebhooks::default(),

@@ -374,7 +374,7 @@ impl Merge {
     }
 }
 
-/// What a walk over `sources` reads for.
+/// A walk over `sources` at its beginning; see [`Merge::start`].
 pub(super) fn begin(window: Window, as_of: Timestamp, sources: Vec<Source>) -> Merge {
     Merge {
         keys: sources.iter().map(Source::key).collect(),
@@ -395,7 +395,7 @@ pub(super) fn begin(window: Window, as_of: Timestamp, sources: Vec<Source>) -> M
     }
 }
 
-/// Whether a query may be read by the page alone: nothing is left out of what the providers list.
+/// Whether a query chooses by window and account alone, so that nothing is left out of what the providers list.
 pub(super) fn is_unfiltered(query: &HistoryQuery) -> bool {
     let bare = HistoryQuery {
         window: query.window.clone(),

@@ -1,7 +1,7 @@
 //! One source of the history: a provider's report, or the journal of what webhooks told.
 
 mod absent;
-mod campaigns;
+pub(super) mod campaigns;
 mod journal;
 pub(super) mod reading;
 pub(super) mod shelf;

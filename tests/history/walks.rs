@@ -13,8 +13,10 @@ use switchboard::simulators::zenvia::history::Past;
 use crate::bed::redis::Server;
 use crate::bed::{Home, Process, Providers, ZENVIA};
 
-const WALKS: usize = 24;
-const ROWS: i64 = 260;
+const WALKS: usize = 20;
+/// How many rows come in while it is walked, 500 a second.
+const INSERTED: i64 = 4_000;
+const ROWS: i64 = 240;
 
 struct Dice(u64);
 
@@ -46,7 +48,7 @@ fn past(seconds_ago: i64, number: i64) -> Past {
 fn insert_for_ever(app: Arc<Zenvia>, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let mut number = 0;
-        while !stop.load(Ordering::Relaxed) {
+        while !stop.load(Ordering::Relaxed) && number < INSERTED {
             for _ in 0..5 {
                 number += 1;
                 // Some of them are dated back into the walk's window.
@@ -81,7 +83,7 @@ async fn rows_there_from_the_beginning_come_once_and_in_order_whatever_happens_b
         let since = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(3)).to_string();
         let base = format!("/history?since={since}&until=today{account}");
         let there = listed(&app_rows(&providers).await, &since);
-        let most = [7, 60, 200][dice.below(3)];
+        let most = [20, 80, 200][dice.below(3)];
         let mut path = format!("{base}&limit={}", 1 + dice.below(most));
         let mut rows: Vec<Value> = Vec::new();
         for page_number in 0.. {
@@ -95,7 +97,7 @@ async fn rows_there_from_the_beginning_come_once_and_in_order_whatever_happens_b
             };
             assert!(cursor.len() <= 512);
             path = format!("{base}&limit={}&cursor={cursor}", 1 + dice.below(most));
-            match dice.below(24) {
+            match dice.below(20) {
                 0 if round % 2 == 0 && page_number < 40 => {
                     let killed = dice.below(2);
                     gateways[killed].kill();

@@ -1,21 +1,41 @@
 //! The campaigns a report's rows belong to, named so that it tells their own fields.
 //!
 //! A report asked without campaigns lists all rows without those fields; asked with some, only theirs. So a page is read
-//! twice, the second time with the campaigns seen so far, until both lists have as many rows: from then on one reading of
-//! the same window is enough. The two readings of a page are the same rows.
+//! twice, the second time with the campaigns known so far, until both lists have as many rows: from then on one reading of
+//! the same window is enough. The two readings of a page are the same rows. Campaigns known from earlier walks let both be
+//! read at the same time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
+use futures_util::future::try_join;
 use serde::{Deserialize, Serialize};
 
 use super::Source;
-use super::reading::{Reader, asked};
+use super::reading::{Reader, asked, read_page};
+use crate::domain::account::AccountName;
 use crate::domain::error::Failure;
 use crate::domain::history::{Row, Window};
 use crate::providers::port::{Report, ReportPage, ReportQuery};
 
 /// The most campaigns that are named: an address has a length.
 const MOST: usize = 40;
+
+/// The campaigns that rows of each account were last seen to belong to.
+#[derive(Debug, Default)]
+pub(in crate::usecases) struct KnownCampaigns(Mutex<BTreeMap<AccountName, BTreeSet<String>>>);
+
+impl KnownCampaigns {
+    fn of(&self, account: &AccountName) -> BTreeSet<String> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(account).cloned().unwrap_or_default()
+    }
+
+    fn learn(&self, account: &AccountName, names: &BTreeSet<String>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(account.clone(), names.clone());
+    }
+}
 
 /// What is known of the campaigns of a report.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -40,29 +60,53 @@ impl Source {
             let query = ReportQuery { campaign_ids, ..query };
             return self.fetch(reader, report, (query, from)).await;
         }
-        let mut page = self.fetch(reader, report, (query.clone(), from)).await?;
-        let seen = page.rows.iter().filter_map(campaign);
-        let names: BTreeSet<_> = self.campaigns.names.iter().cloned().chain(seen).collect();
-        let told = page.rows.iter().all(|row| row.custom_fields.is_some());
-        if told || names.is_empty() || names.len() > MOST {
-            return Ok(page);
-        }
-        let named = ReportQuery {
-            campaign_ids: names.iter().cloned().collect(),
-            ..query
+        let gateway = reader.gateway;
+        let read = |names: &BTreeSet<String>| {
+            let query = ReportQuery {
+                campaign_ids: names.iter().cloned().collect(),
+                ..query.clone()
+            };
+            let places = gateway.history_places(self.account());
+            read_page(self.entry.clone(), *report, (query, from), places)
         };
-        let mut again = self.fetch(reader, report, (named, from)).await?;
-        if again.rows.iter().all(|row| row.custom_fields.is_none()) {
-            self.campaigns.silent = !again.rows.is_empty();
+        let mut names = self.campaigns.names.clone();
+        if names.is_empty() {
+            names = gateway.known_campaigns.of(self.account());
+        }
+        let nobody = BTreeSet::new();
+        let (mut page, mut named) = match names.is_empty() {
+            true => (read(&nobody).await?, None),
+            false => {
+                let (page, named) = try_join(read(&nobody), read(&names)).await?;
+                (page, Some(named))
+            }
+        };
+        let seen: BTreeSet<_> = page.rows.iter().filter_map(campaign).collect();
+        if seen.is_empty() || page.rows.iter().all(|row| row.custom_fields.is_some()) {
             return Ok(page);
         }
+        if !seen.is_subset(&names) {
+            names.extend(seen.iter().cloned());
+            if names.len() > MOST {
+                names = seen;
+            }
+            named = Some(read(&names).await?);
+        }
+        let Some(mut named) = named.filter(|_| names.len() <= MOST) else {
+            return Ok(page);
+        };
+        if named.rows.iter().all(|row| row.custom_fields.is_none()) {
+            self.campaigns.silent = !named.rows.is_empty();
+            return Ok(page);
+        }
+        gateway.known_campaigns.learn(self.account(), &names);
         self.campaigns.names = names;
-        if page.total.is_some() && page.total == again.total {
+        if page.total.is_some() && page.total == named.total {
             self.campaigns.complete = Some(window);
         }
         for row in &mut page.rows {
-            if let Some(found) = again.rows.iter().position(|other| other.id == row.id) {
-                *row = again.rows.swap_remove(found);
+            if let Some(found) = named.rows.iter().position(|other| other.id == row.id) {
+                *row = named.rows.swap_remove(found);
             }
         }
         Ok(page)

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::stretch::{Checks, Listed, Stretch};
+use super::stretch::{Checks, Listed, Stretch, second_after};
 use super::{LONGEST_DAYS, Source, lowest, until};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Failure, FailureKind, Problem};
 use crate::domain::history::{Row, Window};
+use crate::domain::time::Timestamp;
 use crate::providers::port::{Report, ReportPage, ReportQuery};
 use crate::providers::registry::Entry;
 use crate::telemetry::metric;
@@ -87,7 +88,7 @@ impl Source {
     fn next_stretch(&mut self, whole: Window) -> Stretch {
         let window = Window {
             since: self.start_of_days().max(whole.since),
-            until: until(&self.frontier),
+            until: second_after(Timestamp::from_millis(until(&self.frontier).as_millis() - 1)),
         };
         self.shelf.begin_again();
         let stretch = Stretch::new(window, self.unordered);
@@ -258,7 +259,7 @@ impl Source {
 }
 
 /// Reads a page in a place of its own among the account's.
-async fn read_page(
+pub(super) async fn read_page(
     entry: Entry,
     report: Report,
     (query, from): (ReportQuery, usize),

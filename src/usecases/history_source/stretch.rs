@@ -6,7 +6,8 @@
 //! * A report that takes **instants** is asked for what is not newer than the oldest row read, and always for the first
 //!   page of it: what comes in above moves nothing. How many rows the next page must tell of is known; fewer mean that
 //!   newer ones stand further down, and the instants of the page before are read again. (Only where the first page is newest
-//!   first, a later one is not, and an old row is listed between the two, is a newer row hidden by that number.)
+//!   first, a later one is not, and an old row is listed between the two, is a newer row hidden by that number.) A
+//!   second with more rows than a page is read by page numbers, and again from its beginning where rows went away.
 //! * A report of whole **days** is read by offset, each page from the last row of the page before. Where that row is not
 //!   found again the list has become shorter above it, and the page is read again from further up.
 //! * A page that is **not newest first** ends this: the rest of the window is read before anything more of it is given,
@@ -220,8 +221,8 @@ impl Stretch {
                 return None;
             }
             if !self.whole && self.cut_from > self.window.until {
-                // Down to the instant at which it was cut: behind a row of that, a newer one is out of order.
-                let since = Timestamp::from_millis(self.window.until.as_millis() - 1);
+                // Down to the second at which it was cut: behind a row of that, a newer one is out of order.
+                let since = self.window.until.plus_seconds(-1);
                 self.again = Some(Again {
                     window: Window {
                         since,
@@ -239,7 +240,7 @@ impl Stretch {
         }
         self.tail.extend(page.rows.iter().map(|(id, _)| id.clone()));
         match page.rows.last() {
-            Some((_, oldest)) if !self.whole && next(*oldest) < self.window.until => self.cut(page, *oldest),
+            Some((_, oldest)) if !self.whole && second_after(*oldest) < self.window.until => self.cut(page, *oldest),
             _ => {
                 self.expected = page.total;
                 self.pass(page, page.count);
@@ -250,12 +251,13 @@ impl Stretch {
 
     /// Goes on with what is not newer than the oldest row.
     fn cut(&mut self, page: Listed<'_>, oldest: Timestamp) {
-        let of_it = page.rows.iter().filter(|(_, at)| *at == oldest).count();
+        let until = second_after(oldest);
+        let of_it = page.rows.iter().filter(|(_, at)| *at < until).count();
         let passed = u64::try_from(self.from + page.count - of_it).unwrap_or(0);
         self.expected = page.total.map(|total| total.saturating_sub(passed));
         self.oldest = Some(oldest);
         self.cut_from = self.window.until;
-        self.window.until = next(oldest);
+        self.window.until = until;
         self.from = 0;
         self.finished = !page.more;
         self.fruitless = 0;
@@ -333,6 +335,11 @@ impl Checks {
 /// The first instant after `at`.
 fn next(at: Timestamp) -> Timestamp {
     Timestamp::from_millis(at.as_millis() + 1)
+}
+
+/// The second that ends after `at`: rows may be dated to the second and found by what is finer.
+pub(in crate::usecases) fn second_after(at: Timestamp) -> Timestamp {
+    Timestamp::from_seconds(at.as_millis().div_euclid(1_000) + 1)
 }
 
 fn last(rows: &[(String, Timestamp)], count: usize) -> Vec<String> {

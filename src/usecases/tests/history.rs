@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::bed::{BUSY_REPORT, Bed, NOON, SAY, Scripted, TWO_REPORTS, bed, caller, say};
 use crate::domain::address::Address;
-use crate::domain::call::{Call, CallKind, CallStatus, ProviderRef};
+use crate::domain::call::{Call, CallKind, CallStatus, ProviderRef, SettledBy};
 use crate::domain::error::Problem;
 use crate::domain::facts::CallFacts;
 use crate::domain::history::{Record, Row, Window};
@@ -565,5 +565,27 @@ async fn a_row_is_linked_to_the_call_that_was_placed_here() {
     assert_eq!(
         (records[0].tenant.as_str(), &records[0].request_id),
         ("acme", &call.request_id)
+    );
+}
+
+#[tokio::test]
+async fn what_webhooks_knew_first_stands_in_the_row_s_record_and_not_beside_it() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let call = place(&bed, &one, Some("1")).await;
+    let rang = Timestamp::from_millis(NOON + 1_000);
+    let facts = CallFacts {
+        ringing_at: Some(rang),
+        digits: Some("7".into()),
+        ..CallFacts::default()
+    };
+    let learned = bed.gateway.learn(call.id, facts, SettledBy::Webhook, rang).await;
+    assert!(learned.is_ok());
+    *one.rows.lock().unwrap() = vec![row(1, 1)];
+    let records = walk(&bed, &query(), 10).await;
+    assert_eq!(records.len(), 1);
+    assert_eq!(
+        (records[0].ringing_at, records[0].digits.as_deref()),
+        (Some(rang), Some("7"))
     );
 }

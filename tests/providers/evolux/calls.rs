@@ -71,7 +71,7 @@ async fn an_agent_call_is_placed_without_an_id_and_bound_to_its_row() {
     let calls = evolux.provider.calls().unwrap();
     let new = agent_call("+5584999010101");
     assert_eq!(calls.offers()[0].operation, Capability::ConnectAgent);
-    assert_eq!(calls.operation(&new), "POST /api/v1/call");
+    assert_eq!(calls.operation(new.kind()), "POST /api/v1/call");
     assert_eq!(calls.place(&new).await.unwrap(), None);
 
     let entry = accepted(&evolux).await;

@@ -21,7 +21,7 @@ async fn a_call_is_made_without_a_name_which_its_first_webhook_tells() {
     let positus = Positus::with("", Knobs::default(), LASTING).await;
     let calls = positus.provider.calls().unwrap();
     assert_eq!(calls.offers()[0].operation, Capability::Whatsapp);
-    assert_eq!(calls.operation(&offer_to(USER)), "POST /calls/make");
+    assert_eq!(calls.operation(offer_to(USER).kind()), "POST /calls/make");
     assert_eq!(positus.place(USER).await.unwrap(), None);
     let made = positus.ledger().await;
     let news = positus.news_until(|facts| facts.session.is_some()).await;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use serde_json::json;
-use switchboard::domain::call::ProviderRef;
+use switchboard::domain::call::{CallKind, ProviderRef};
 use switchboard::domain::error::{Failure, FailureKind, Refusal};
 use switchboard::domain::place::{ActionKind, Capability, NewCall, Script};
 use switchboard::providers::port::{Calls, Offer};
@@ -21,7 +21,7 @@ impl Calls for Voz {
         }]
     }
 
-    fn operation(&self, _call: &NewCall) -> &'static str {
+    fn operation(&self, _kind: CallKind) -> &'static str {
         PLACE
     }
 

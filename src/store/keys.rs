@@ -230,7 +230,6 @@ mod tests {
             counter("a", "b").to_string(),
             check_turn("a").to_string(),
             prefix_block("a").to_string(),
-            blocked("a").to_string(),
             lease("a").to_string(),
             position("a").to_string(),
             delivery("a").to_string(),

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use futures_util::stream::{self, Stream};
 
 use super::gateway::Gateway;
-use super::requests::{HistoryQuery, Paging};
+use super::history_walk::HistoryWalk;
+use super::requests::HistoryQuery;
 use crate::domain::caller::Caller;
 use crate::domain::error::Error;
 use crate::domain::history::Record;
 
 /// How many records are held at once.
-const BATCH: usize = 5_000;
+const BATCH: usize = 500;
 
 impl Gateway {
     /// Every record that [`Gateway::history`] lists, in its order, batch by batch. A batch is read when it is asked for, may
@@ -21,14 +22,15 @@ impl Gateway {
         caller: Arc<Caller>,
         query: HistoryQuery,
     ) -> impl Stream<Item = Result<Vec<Record>, Error>> + use<> {
-        let from = |cursor| Paging { limit: BATCH, cursor };
-        stream::try_unfold(Some(from(None)), move |paging| {
+        stream::try_unfold(None, move |walk: Option<HistoryWalk>| {
             let (gateway, caller, query) = (Arc::clone(&self), Arc::clone(&caller), query.clone());
             async move {
-                let Some(paging) = paging else { return Ok(None) };
-                let page = gateway.history(&caller, query, paging).await?;
-                let next = page.next_cursor.map(|cursor| from(Some(cursor)));
-                Ok(Some((page.data, next)))
+                let mut walk = match walk {
+                    Some(walk) => walk,
+                    None => gateway.walk_history(&caller, query, None).await?,
+                };
+                let page = walk.next(BATCH).await?;
+                Ok(page.map(|page| (page.data, Some(walk))))
             }
         })
     }

@@ -4,6 +4,7 @@
 //! query that chooses by traits.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,7 +44,7 @@ impl Gateway {
     /// The calls of a closed day of some accounts, read only if they are not kept; nothing where they are to be read row by
     /// row: a source failed, or there are too many kinds of them.
     pub(super) async fn day_of(
-        &self,
+        self: &Arc<Self>,
         accounts: &[AccountName],
         date: Date,
         day: Window,
@@ -95,7 +96,7 @@ impl Gateway {
 
     /// The calls of a day, of each account; nothing where a source failed or has rows that cannot be read.
     async fn read_day(
-        &self,
+        self: &Arc<Self>,
         accounts: Vec<AccountName>,
         day: Window,
     ) -> Result<Option<BTreeMap<AccountName, BTreeMap<Traits, Figures>>>, Error> {

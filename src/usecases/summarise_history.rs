@@ -1,6 +1,8 @@
 //! The history summed up. Closed days come from what is kept of them, the rest from the rows, through the walk that lists
 //! them: the sums are those of the list.
 
+use std::sync::Arc;
+
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -9,7 +11,7 @@ use super::follow_call::{allows, allows_known};
 use super::gateway::Gateway;
 use super::read_history::owned;
 use super::record_id::{self, RecordId};
-use super::requests::{AskedWindow, HistoryQuery, Paging, SourceState, Summary, SummaryQuery};
+use super::requests::{AskedWindow, HistoryQuery, SourceState, Summary, SummaryQuery};
 use crate::domain::account::AccountName;
 use crate::domain::caller::Caller;
 use crate::domain::error::Error;
@@ -18,7 +20,7 @@ use crate::domain::summary::{Figures, Tally, Traits};
 use crate::domain::time::Timestamp;
 
 /// How many records are asked for at once.
-const PAGE: usize = 5_000;
+const PAGE: usize = 500;
 /// How many rows an answer has at most.
 const MOST_ROWS: usize = 10_000;
 /// How many closed days are summed up at once.
@@ -29,7 +31,7 @@ impl Gateway {
     ///
     /// # Errors
     /// As [`Gateway::history`]; `invalid-input` where there would be too many rows.
-    pub async fn summary(&self, caller: &Caller, query: SummaryQuery) -> Result<Summary, Error> {
+    pub async fn summary(self: &Arc<Self>, caller: &Caller, query: SummaryQuery) -> Result<Summary, Error> {
         let as_of = self.now();
         let SummaryQuery {
             window,
@@ -72,7 +74,7 @@ impl Gateway {
 
     /// Adds the closed days of the window; says which.
     async fn sum_closed_days(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         (query, window): (&HistoryQuery, Window),
         sum: &mut Sum,
@@ -115,39 +117,34 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::history`], and those of `take`.
     pub(super) async fn each_record(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         query: HistoryQuery,
         take: &mut (dyn FnMut(&str, &Record) -> Result<(), Error> + Send),
     ) -> Result<Walked, Error> {
-        let mut cursor = None;
+        let mut walk = self.walk_history(caller, query, None).await?;
         let mut unreadable: Vec<SourceState> = Vec::new();
-        loop {
-            let paging = Paging { limit: PAGE, cursor };
-            let mut page = self.history(caller, query.clone(), paging).await?;
+        let mut walked = Walked {
+            complete: true,
+            sources: Vec::new(),
+        };
+        while let Some(page) = walk.next(PAGE).await? {
             for record in &page.data {
                 take(self.report_of(record), record)?;
             }
+            let told = page.sources.iter().filter(|source| !failed(source));
+            unreadable.extend(told.filter(|source| source.detail.is_some()).cloned());
             let stuck = page.data.is_empty() && page.sources.iter().any(failed);
-            unreadable.extend(
-                page.sources
-                    .iter()
-                    .filter(|source| !failed(source) && source.detail.is_some())
-                    .cloned(),
-            );
-            cursor = page.next_cursor;
-            if cursor.is_some() && !stuck {
-                continue;
+            (walked.complete, walked.sources) = (page.complete, page.sources);
+            if stuck {
+                break;
             }
-            for source in page.sources.iter_mut().filter(|source| source.detail.is_none()) {
-                let known = unreadable.iter().find(|known| is_same(known, source));
-                source.detail = known.and_then(|known| known.detail.clone());
-            }
-            return Ok(Walked {
-                complete: page.complete,
-                sources: page.sources,
-            });
         }
+        for source in walked.sources.iter_mut().filter(|source| source.detail.is_none()) {
+            let known = unreadable.iter().find(|known| is_same(known, source));
+            source.detail = known.and_then(|known| known.detail.clone());
+        }
+        Ok(walked)
     }
 
     /// The name of the report that listed a record.

@@ -255,7 +255,8 @@ async fn a_closed_day_is_read_once_whoever_asks_and_by_whatever() {
         number: vec![Address::parse("+5511988880003", Region::BR).unwrap()],
         ..all
     };
-    assert!(ask("owner", &party, &[]).await.1 >= 20);
+    let (_, pages) = ask("owner", &party, &[]).await;
+    assert!(pages > 8, "{pages}");
 }
 
 #[tokio::test]

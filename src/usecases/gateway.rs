@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::accounts::Balances;
 use super::delivery_ledger::DeliveryLedger;
 use super::history_source::campaigns::KnownCampaigns;
+use super::history_source::prefetch::Prefetched;
 use super::history_source::stretch::Checks;
 use super::publish::Publisher;
 use super::read_events::Tail;
@@ -43,6 +44,7 @@ pub struct Gateway {
     /// What is checked of the providers' lists; tests that must fail leave something out.
     pub(super) history_checks: Checks,
     pub(super) known_campaigns: KnownCampaigns,
+    pub(super) prefetched: Prefetched,
     history_places: BTreeMap<AccountName, Arc<Semaphore>>,
     unfinished: TaskTracker,
 }
@@ -75,6 +77,7 @@ impl Gateway {
             balances: Balances::default(),
             history_checks: Checks::ALL,
             known_campaigns: KnownCampaigns::default(),
+            prefetched: Prefetched::default(),
             history_places,
             unfinished: TaskTracker::new(),
         }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::accounts::{Balances, LastWebhooks};
 use super::delivery_ledger::DeliveryLedger;
 use super::history_source::campaigns::KnownCampaigns;
+use super::history_source::prefetch::Prefetched;
 use super::history_source::stretch::Checks;
 use super::permissions::Permissions;
 use super::publish::Publisher;
@@ -44,6 +45,7 @@ pub struct Gateway {
     /// What is checked of the providers' lists; tests that must fail leave something out.
     pub(super) history_checks: Checks,
     pub(super) known_campaigns: KnownCampaigns,
+    pub(super) prefetched: Prefetched,
     history_places: BTreeMap<AccountName, Arc<Semaphore>>,
     pub(super) permissions: Permissions,
     pub(super) last_webhooks: LastWebhooks,
@@ -78,6 +80,7 @@ impl Gateway {
             balances: Balances::default(),
             history_checks: Checks::ALL,
             known_campaigns: KnownCampaigns::default(),
+            prefetched: Prefetched::default(),
             history_places,
             permissions: Permissions::default(),
             last_webhooks: LastWebhooks::default(),

@@ -3,6 +3,7 @@
 mod absent;
 pub(super) mod campaigns;
 mod journal;
+pub(super) mod prefetch;
 pub(super) mod reading;
 pub(super) mod shelf;
 pub(super) mod stretch;

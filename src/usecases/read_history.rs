@@ -44,9 +44,20 @@ impl Gateway {
         if !merge.is_over() {
             merge.walk.kept = merge.keep(self, owner, before).await?;
             page.next_cursor = Some(self.walk_cursor(caller, &name, &merge)?);
+            self.prefetch(reader, &mut merge, paging.limit);
         }
         self.forget_spent(&spent).await;
         Ok(page)
+    }
+
+    /// Asks for the pages that the next page of a walk needs, while its caller reads this one.
+    fn prefetch(&self, reader: Reader<'_>, merge: &mut Merge, limit: usize) {
+        let Some(kept) = merge.walk.kept else { return };
+        for (index, _) in &merge.walk.active {
+            if let Some(page) = merge.sources[*index].next_page(reader, limit) {
+                self.prefetched.put((kept, *index), page);
+            }
+        }
     }
 
     /// A walk over the sources that the caller may see and the query chooses, and its name.
@@ -71,6 +82,11 @@ impl Gateway {
             }
         }
         merge.start(kept)?;
+        if let Some(left) = merge.walk.kept {
+            for (index, _) in &merge.walk.active {
+                merge.sources[*index].take_up(self.prefetched.take((left, *index)));
+            }
+        }
         Ok((merge, name))
     }
 

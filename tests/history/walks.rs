@@ -13,7 +13,7 @@ use switchboard::simulators::zenvia::history::Past;
 use crate::bed::redis::Server;
 use crate::bed::{Home, Process, Providers, ZENVIA};
 
-const WALKS: usize = 20;
+const WALKS: usize = 8;
 /// How many rows come in while it is walked, 500 a second.
 const INSERTED: i64 = 4_000;
 const ROWS: i64 = 240;

@@ -36,7 +36,7 @@ pub(in crate::usecases) struct Reader<'a> {
 }
 
 /// A page that is asked for before it is needed.
-pub(super) struct Ahead {
+pub(in crate::usecases) struct Ahead {
     asked: (ReportQuery, usize),
     page: AbortOnDropHandle<Result<ReportPage, Failure>>,
 }
@@ -196,10 +196,11 @@ impl Source {
     ) -> Result<ReportPage, Failure> {
         if let Some(ahead) = self.ahead.take()
             && ahead.asked == (query.clone(), from)
+            && let Ok(Ok(page)) = ahead.page.await
         {
-            let broken = |_| Err(Failure::new(FailureKind::Interrupted, OPERATION));
-            return ahead.page.await.unwrap_or_else(broken);
+            return Ok(page);
         }
+        // What failed then may be there now.
         let places = reader.gateway.history_places(&self.entry.config.name);
         read_page(self.entry.clone(), *report, (query, from), places).await
     }
@@ -212,7 +213,7 @@ impl Source {
         page.ok()?.total
     }
 
-    fn ask_ahead(&mut self, reader: Reader<'_>, stretch: &Stretch) {
+    pub(super) fn ask_ahead(&mut self, reader: Reader<'_>, stretch: &Stretch) {
         let Some(report) = self.report.filter(|_| reader.ahead && !stretch.is_finished()) else {
             return;
         };

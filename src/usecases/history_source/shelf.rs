@@ -94,6 +94,12 @@ impl Shelf {
         Some(record)
     }
 
+    /// Whether so many records may be given from `frontier` on without reading more.
+    pub(in crate::usecases) fn has(&self, count: usize, frontier: &Place) -> bool {
+        let unopened = self.chunks.iter().any(|opened| opened.here.is_none());
+        unopened || self.records.range(frontier.clone()..).nth(count).is_some()
+    }
+
     /// How many records are in memory.
     pub(in crate::usecases) fn len(&self) -> usize {
         self.records.len()

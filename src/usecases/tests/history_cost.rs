@@ -165,3 +165,27 @@ async fn the_fields_of_campaigns_come_though_no_campaign_is_asked_for() {
     assert_eq!(rows, 1_000);
     assert!(one.pages() < 45, "{}", one.pages());
 }
+
+#[tokio::test]
+async fn the_next_page_is_read_while_its_caller_reads_the_one_before() {
+    let one = busy_day(40);
+    let bed = bed(&[&one], "");
+    let first = page(&bed, None).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(one.pages(), 2, "one for the caller, one ahead");
+    *one.failing.lock().unwrap() = 1;
+    let second = page(&bed, first.next_cursor).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(*one.failing.lock().unwrap(), 0, "what is read ahead failed");
+    let third = page(&bed, second.next_cursor).await;
+    let ids: Vec<_> = [second.data, third.data]
+        .concat()
+        .into_iter()
+        .map(|record| record.id)
+        .collect();
+    assert_eq!(ids.len(), 2 * LIMIT, "and nobody noticed");
+}

@@ -229,6 +229,9 @@ async fn losses(seeds: std::ops::Range<u64>, newest_first: bool, checks: Checks)
         let walked = walk(seed, newest_first, checks).await;
         lost += walked.lost();
         assert!(lost == 0 || !checks.shifts, "walk {seed} lost rows");
+        if lost > 0 {
+            break;
+        }
     }
     lost
 }
@@ -255,5 +258,5 @@ async fn random_walks_over_lists_in_no_order_give_every_row_once() {
 
 #[tokio::test]
 async fn without_looking_for_shifts_the_walks_lose_rows() {
-    assert!(losses(0..150, true, Checks { shifts: false }).await > 0);
+    assert!(losses(0..3 * WALKS, true, Checks { shifts: false }).await > 0);
 }

@@ -1,0 +1,62 @@
+//! Pages that are asked for while a caller still reads the page before.
+//!
+//! They wait in this process only: at another instance, or after a while, a page is asked for again.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Source;
+use super::reading::{Ahead, Reader};
+
+/// How many wait at most.
+const MOST: usize = 64;
+/// How long they wait.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A walk as it is kept, and the number of a source in it.
+type Name = ([u8; 16], usize);
+
+/// The pages that wait.
+#[derive(Default)]
+pub(in crate::usecases) struct Prefetched(Mutex<VecDeque<(Name, Instant, Ahead)>>);
+
+impl Prefetched {
+    /// Lets a page wait for whoever goes on with the walk.
+    pub(in crate::usecases) fn put(&self, name: Name, page: Ahead) {
+        let now = Instant::now();
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|(_, since, _)| now.duration_since(*since) < PATIENCE);
+        if waiting.len() >= MOST {
+            waiting.pop_front();
+        }
+        waiting.push_back((name, now, page));
+    }
+
+    /// Takes the page of a source of a walk.
+    pub(in crate::usecases) fn take(&self, name: Name) -> Option<Ahead> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = waiting.iter().position(|(other, ..)| *other == name)?;
+        let (_, since, page) = waiting.remove(index)?;
+        (since.elapsed() < PATIENCE).then_some(page)
+    }
+}
+
+impl Source {
+    /// Asks for the page that the next `limit` records need, if one is needed.
+    pub(in crate::usecases) fn next_page(&mut self, reader: Reader<'_>, limit: usize) -> Option<Ahead> {
+        if self.ahead.is_none() && self.failure.is_none() && !self.shelf.has(limit, &self.frontier) {
+            let stretch = self.stretch.take()?;
+            self.ask_ahead(Reader { ahead: true, ..reader }, &stretch);
+            self.stretch = Some(stretch);
+        }
+        self.ahead.take()
+    }
+
+    /// Takes up a page that was asked for.
+    pub(in crate::usecases) fn take_up(&mut self, page: Option<Ahead>) {
+        self.ahead = page;
+    }
+}

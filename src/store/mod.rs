@@ -77,6 +77,9 @@ pub trait Store: Send + Sync + 'static {
     /// Appends to a log and returns where; every later append has a greater position.
     async fn append(&self, log: &Log, entry: Bytes) -> Result<Position, StoreError>;
 
+    /// Appends to a log in the order given, at the cost of one operation. Where it fails, any of them may be in the log.
+    async fn append_all(&self, log: &Log, entries: Vec<Bytes>) -> Result<(), StoreError>;
+
     /// Reads at most `limit` entries that follow `after`, ascending.
     async fn read(&self, log: &Log, after: Position, limit: usize) -> Result<Vec<(Position, Bytes)>, StoreError>;
 

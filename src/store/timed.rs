@@ -45,6 +45,10 @@ impl Store for Timed {
         timed(self.0.append(log, entry)).await
     }
 
+    async fn append_all(&self, log: &Log, entries: Vec<Bytes>) -> Result<(), StoreError> {
+        timed(self.0.append_all(log, entries)).await
+    }
+
     async fn read(&self, log: &Log, after: Position, limit: usize) -> Result<Vec<(Position, Bytes)>, StoreError> {
         timed(self.0.read(log, after, limit)).await
     }

@@ -102,7 +102,9 @@ impl Gateway {
         };
         let last = *last;
         let subjects = self.with_their_calls(by_subject(batch)).await?;
-        try_join_all(subjects.into_iter().map(|subject| self.apply_in_order(subject, told))).await?;
+        let applied = subjects.into_iter().map(|subject| self.apply_in_order(subject, told));
+        let events = try_join_all(applied).await?.concat();
+        self.append_events(&events).await?;
         self.store
             .put(&keys::position(READER), last.to_string().into(), None, Expect::Any)
             .await?;
@@ -166,32 +168,36 @@ impl Gateway {
         }
     }
 
-    /// Applies what is told of one subject.
-    async fn apply_in_order(&self, subject: Subject, told: &HashSet<EventId>) -> Result<(), Error> {
+    /// Applies what is told of one subject; returns the events that are not a call's, which its record would keep.
+    async fn apply_in_order(&self, subject: Subject, told: &HashSet<EventId>) -> Result<Vec<Event>, Error> {
+        let mut events = Vec::new();
         for message in subject
             .messages
             .into_iter()
             .filter(|message| !told.contains(&message.id))
         {
-            passed_over(self.apply(subject.call, message).await)?;
+            events.extend(passed_over(self.apply(subject.call, message).await)?.flatten());
         }
-        Ok(())
+        Ok(events)
     }
 
-    async fn apply(&self, call: Option<CallId>, message: Message) -> Result<(), Error> {
+    async fn apply(&self, call: Option<CallId>, message: Message) -> Result<Option<Event>, Error> {
         let Some(entry) = self.accounts.get(&message.account) else {
-            return Ok(());
+            return Ok(None);
         };
         match message.told {
             Told::Call(facts, raw) => {
-                let Some(id) = call else { return Ok(()) };
+                let Some(id) = call else { return Ok(None) };
                 self.learn(id, *facts, SettledBy::Webhook, message.at).await?;
-                match raw {
-                    Some(raw) => self.keep_raw(id, raw, message.at).await,
-                    None => Ok(()),
+                if let Some(raw) = raw {
+                    self.keep_raw(id, raw, message.at).await?;
                 }
+                Ok(None)
             }
-            Told::Signal(signal) => self.apply_signal(entry, (message.id, message.at), signal).await,
+            Told::Signal(signal) => self
+                .apply_signal(entry, (message.id, message.at), signal)
+                .await
+                .map(Some),
             Told::Unreadable { kind, body } => {
                 let letter = DeadLetter {
                     account: &message.account,
@@ -200,7 +206,7 @@ impl Gateway {
                     body: &body,
                 };
                 self.store.append(&keys::dead_letters(), encode(&letter)?).await?;
-                self.append_event(&unreadable_event(entry, message.id, &letter)?).await
+                unreadable_event(entry, message.id, &letter).map(Some)
             }
         }
     }
@@ -210,7 +216,7 @@ impl Gateway {
         entry: &Entry,
         (id, taken_at): (EventId, Timestamp),
         mut signal: Signal,
-    ) -> Result<(), Error> {
+    ) -> Result<Event, Error> {
         if let Some(link) = signal.recording.take() {
             let keep = Some(self.config.retention.events);
             self.store
@@ -218,7 +224,7 @@ impl Gateway {
                 .await?;
             signal.data["recording_url"] = format!("/events/{id}/recording").into();
         }
-        self.append_event(&signal_event(entry, (id, taken_at), signal)?).await
+        signal_event(entry, (id, taken_at), signal)
     }
 }
 

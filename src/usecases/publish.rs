@@ -17,6 +17,7 @@ use crate::domain::error::Error;
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::store::{Expect, Key, Set, Version, keys};
+use crate::telemetry::metric;
 
 /// How many records wait to be published before their writers have to.
 const QUEUE: usize = 1024;
@@ -119,13 +120,29 @@ impl Gateway {
         Ok(())
     }
 
+    /// Puts events into the log, in their order.
+    ///
+    /// # Errors
+    /// `store-unavailable`; any of them may be in the log all the same.
+    pub(super) async fn append_events(&self, events: &[Event]) -> Result<(), Error> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let entries: Vec<Bytes> = events.iter().map(encode).collect::<Result<_, _>>()?;
+        self.store.append_all(&keys::events(), entries).await?;
+        for event in events {
+            metrics::counter!(metric::EVENTS, "type" => event.kind.as_str()).increment(1);
+        }
+        Ok(())
+    }
+
     /// Puts an event into the log.
     ///
     /// # Errors
     /// `store-unavailable`; it may be in the log all the same.
     pub(super) async fn append_event(&self, event: &Event) -> Result<(), Error> {
         self.store.append(&keys::events(), encode(event)?).await?;
-        metrics::counter!("switchboard_events_total", "type" => event.kind.as_str()).increment(1);
+        metrics::counter!(metric::EVENTS, "type" => event.kind.as_str()).increment(1);
         Ok(())
     }
 }

@@ -40,6 +40,10 @@ impl Store for Naive {
         self.0.add(key, n, ttl).await
     }
 
+    async fn append_all(&self, log: &Log, entries: Vec<Bytes>) -> Result<(), StoreError> {
+        self.0.append_all(log, entries).await
+    }
+
     async fn append(&self, log: &Log, entry: Bytes) -> Result<Position, StoreError> {
         self.0.append(log, entry).await
     }

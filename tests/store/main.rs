@@ -64,6 +64,7 @@ on_every_backend! {
         a_log_is_read_in_order_and_in_pages
         logs_do_not_mix
         concurrent_appends_each_get_a_place
+        what_is_appended_together_stays_in_order
         trimming_drops_what_is_older
         waiting_ends_at_once_when_there_is_something
         waiting_ends_when_something_is_appended

@@ -132,6 +132,18 @@ impl Store for Embedded {
             .await
     }
 
+    async fn append_all(&self, log: &Log, entries: Vec<Bytes>) -> Result<(), StoreError> {
+        let log = log.clone();
+        self.writer
+            .submit(move |tables| {
+                for entry in &entries {
+                    tables.append(log.as_ref(), entry)?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
     async fn read(&self, log: &Log, after: Position, limit: usize) -> Result<Vec<(Position, Bytes)>, StoreError> {
         read::log(&self.read_txn()?, log.as_ref(), after, limit)
     }

@@ -1,5 +1,6 @@
 //! The tables of the embedded store, and what one write does to them.
 
+use std::collections::HashMap;
 use std::ops::Bound;
 
 use bytes::Bytes;
@@ -50,7 +51,8 @@ pub(super) struct Tables<'txn> {
     log_ends: Table<'txn, &'static str, (u64, u64)>,
     scores: Table<'txn, ScoreKey<'static>, ()>,
     members: Table<'txn, (&'static str, &'static str), i64>,
-    appended: bool,
+    /// The ends of the logs that have grown in this transaction, which are written once.
+    grown: HashMap<String, (u64, u64)>,
 }
 
 impl<'txn> Tables<'txn> {
@@ -64,13 +66,16 @@ impl<'txn> Tables<'txn> {
             log_ends: txn.open_table(LOG_ENDS)?,
             scores: txn.open_table(SCORES)?,
             members: txn.open_table(MEMBERS)?,
-            appended: false,
+            grown: HashMap::new(),
         })
     }
 
-    /// Says whether a log has grown in this transaction.
-    pub(super) fn appended(&self) -> bool {
-        self.appended
+    /// Writes what is written once, and says whether a log has grown.
+    pub(super) fn finish(mut self) -> Result<bool, StorageError> {
+        for (log, end) in &self.grown {
+            self.log_ends.insert(log.as_str(), end)?;
+        }
+        Ok(!self.grown.is_empty())
     }
 
     pub(super) fn put(
@@ -132,16 +137,18 @@ impl<'txn> Tables<'txn> {
     }
 
     pub(super) fn append(&mut self, log: &str, entry: &[u8]) -> Result<Position, Fault> {
-        let (last_ms, last_seq) = match self.log_ends.get(log)? {
-            Some(end) => end.value(),
-            None => (0, 0),
+        let (last_ms, last_seq) = match self.grown.get(log) {
+            Some(end) => *end,
+            None => self.log_ends.get(log)?.map_or((0, 0), |end| end.value()),
         };
         // A clock set back does not set the log back.
         let ms = u64::try_from(self.now).unwrap_or(0).max(last_ms);
         let seq = if ms == last_ms { last_seq + 1 } else { 0 };
         self.log_entries.insert((log, ms, seq), entry)?;
-        self.log_ends.insert(log, (ms, seq))?;
-        self.appended = true;
+        match self.grown.get_mut(log) {
+            Some(end) => *end = (ms, seq),
+            None => drop(self.grown.insert(log.to_owned(), (ms, seq))),
+        }
         Ok(Position::new(ms, seq))
     }
 

@@ -1,10 +1,9 @@
 //! The one thread that writes: everything queued becomes one transaction, one `fsync` serves all.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redb::{Database, ReadableDatabase, ReadableTable};
 use tokio::sync::{oneshot, watch};
@@ -17,9 +16,6 @@ use crate::clock::Clock;
 pub(super) const QUEUE: usize = 4096;
 /// Operations in one transaction, so that the first does not wait for ever on the rest.
 const BATCH: usize = 1024;
-/// How long a transaction waits to be as large as the one before: those who were just answered ask again, and what a
-/// commit costs is shared by all of it. A writer with little to do never waits.
-const WINDOW: Duration = Duration::from_micros(500);
 /// How long without a write counts as a quiet moment.
 const QUIET: Duration = Duration::from_secs(1);
 /// Expired entries removed along with each write: more than it can make, so that none pile up.
@@ -48,7 +44,6 @@ impl Writer {
             clock,
             queue,
             append,
-            usual: Cell::new(1),
         };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
@@ -126,8 +121,6 @@ struct Worker {
     clock: Arc<dyn Clock>,
     queue: Receiver<Job>,
     append: watch::Sender<()>,
-    /// How many operations the last transaction had.
-    usual: Cell<usize>,
 }
 
 impl Worker {
@@ -148,28 +141,17 @@ impl Worker {
     fn commit(&self, first: Job) {
         let mut answers = Vec::new();
         let committed = self.transaction(Repair::Full, |tables| {
-            let until = Instant::now() + WINDOW;
-            let rest = (1..).map_while(|taken| self.next(taken, until));
-            for job in std::iter::once(first).chain(rest).take(BATCH) {
+            let jobs = std::iter::once(first).chain(self.queue.try_iter());
+            for job in jobs.take(BATCH) {
                 job(tables, &mut answers)?;
             }
             let swept = tables.sweep(SWEEP_ALONG * answers.len());
             swept.map_err(unavailable)?;
             Ok(())
         });
-        self.usual.set(answers.len());
         for answer in answers {
             answer(committed.clone());
         }
-    }
-
-    /// The next operation of a transaction that has `taken` already.
-    fn next(&self, taken: usize, until: Instant) -> Option<Job> {
-        self.queue.try_recv().ok().or_else(|| {
-            let left = until.saturating_duration_since(Instant::now());
-            let worth_it = taken < self.usual.get() && !left.is_zero();
-            worth_it.then(|| self.queue.recv_timeout(left).ok())?
-        })
     }
 
     fn transaction(
@@ -181,8 +163,7 @@ impl Worker {
         txn.set_quick_repair(repair == Repair::Quick);
         let mut tables = Tables::open(&txn, self.clock.now_ms()).map_err(unavailable)?;
         apply(&mut tables)?;
-        let appended = tables.appended();
-        drop(tables);
+        let appended = tables.finish().map_err(unavailable)?;
         txn.commit().map_err(unavailable)?;
         if appended {
             self.append.send_replace(());

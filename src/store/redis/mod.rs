@@ -138,6 +138,19 @@ impl Store for Redis {
         reply::position(self.write_answer(&command).await?)
     }
 
+    async fn append_all(&self, log: &Log, entries: Vec<Bytes>) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let log = (log.as_ref(), Again::Harmful);
+        let appending = script::APPEND.run(&self.links, log, |command| {
+            for entry in &entries {
+                command.arg(entry.as_ref());
+            }
+        });
+        Ok(appending.await.map(drop)?)
+    }
+
     async fn read(&self, log: &Log, after: Position, limit: usize) -> Result<Vec<(Position, Bytes)>, StoreError> {
         let Some(from) = after.next().filter(|_| limit > 0) else {
             return Ok(Vec::new());

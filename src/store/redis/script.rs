@@ -91,6 +91,13 @@ return {redis.call('GET', KEYS[1]), left}"
 }
 
 script! {
+    /// Appends each argument to a stream, in order. Returns how many.
+    APPEND, "
+for i = 1, #ARGV do redis.call('XADD', KEYS[1], '*', 'e', ARGV[i]) end
+return #ARGV"
+}
+
+script! {
     /// Puts member ARGV 2 into a set at score ARGV 1, then drops what is below score ARGV 3.
     INDEX, "
 redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])

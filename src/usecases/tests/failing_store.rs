@@ -105,6 +105,10 @@ impl Store for Failing {
         fated!(self, self.inner.add(key, n, ttl))
     }
 
+    async fn append_all(&self, log: &Log, entries: Vec<Bytes>) -> Result<(), StoreError> {
+        fated!(self, self.inner.append_all(log, entries))
+    }
+
     async fn append(&self, log: &Log, entry: Bytes) -> Result<Position, StoreError> {
         fated!(self, self.inner.append(log, entry))
     }

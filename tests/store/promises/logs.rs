@@ -48,6 +48,19 @@ pub async fn logs_do_not_mix(bed: Bed) {
     assert_eq!(none.unwrap(), []);
 }
 
+pub async fn what_is_appended_together_stays_in_order(bed: Bed) {
+    let log = keys::inbox();
+    let entry = |n: usize| Bytes::from(n.to_string());
+    bed.store.append(&log, entry(0)).await.unwrap();
+    bed.store.append_all(&log, (1..300).map(entry).collect()).await.unwrap();
+    bed.store.append_all(&log, Vec::new()).await.unwrap();
+    bed.store.append(&log, entry(300)).await.unwrap();
+    let read = bed.store.read(&log, Position::START, 1000).await.unwrap();
+    let entries: Vec<_> = read.iter().map(|(_, entry)| entry.clone()).collect();
+    assert_eq!(entries, (0..=300).map(entry).collect::<Vec<_>>());
+    assert!(read.is_sorted_by(|one, other| one.0 < other.0));
+}
+
 pub async fn concurrent_appends_each_get_a_place(bed: Bed) {
     let log = keys::inbox();
     let appends = (0..300).map(|n| bed.store.append(&log, Bytes::from(n.to_string())));

@@ -32,6 +32,10 @@ use crate::store::{Expect, Position, keys};
 const LOOK: Duration = Duration::from_secs(1);
 /// How many webhooks are applied between two notes of the place.
 const BATCH: usize = 256;
+/// From how many webhooks at once on the reader lets more gather, for a while that nobody notices: what a look at the store
+/// costs is then shared by many.
+const BUSY: usize = 16;
+const GATHERING: Duration = Duration::from_millis(4);
 /// The name of the inbox's one reader.
 const READER: &str = "inbox";
 
@@ -74,8 +78,11 @@ impl Gateway {
                 // Whoever led before may have died before it noted how far it had come.
                 let mut told = self.told_already().await?;
                 loop {
-                    self.apply_batch(&told).await?;
+                    let applied = self.apply_batch(&told).await?;
                     told.clear();
+                    if (BUSY..BATCH).contains(&applied) {
+                        tokio::time::sleep(GATHERING).await;
+                    }
                 }
             };
             work.boxed()
@@ -93,14 +100,15 @@ impl Gateway {
         }
     }
 
-    pub(super) async fn apply_batch(&self, told: &HashSet<EventId>) -> Result<(), Error> {
+    /// Applies what waits, or waits for something; tells how many webhooks that were.
+    pub(super) async fn apply_batch(&self, told: &HashSet<EventId>) -> Result<usize, Error> {
         let after = self.inbox_position().await?;
         let batch = self.store.read(&keys::inbox(), after, BATCH).await?;
         let Some((last, _)) = batch.last() else {
             self.store.wait(&keys::inbox(), after, LOOK).await?;
-            return Ok(());
+            return Ok(0);
         };
-        let last = *last;
+        let (last, count) = (*last, batch.len());
         let subjects = self.with_their_calls(by_subject(batch)).await?;
         let applied = subjects.into_iter().map(|subject| self.apply_in_order(subject, told));
         let events = try_join_all(applied).await?.concat();
@@ -108,7 +116,7 @@ impl Gateway {
         self.store
             .put(&keys::position(READER), last.to_string().into(), None, Expect::Any)
             .await?;
-        Ok(())
+        Ok(count)
     }
 
     /// Up to where webhooks are applied.

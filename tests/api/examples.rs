@@ -11,8 +11,14 @@ async fn every_example_is_taken() {
     let mut sent = 0;
     for operation in operations() {
         for (name, example) in &operation.examples {
-            let path = target(&site, &operation).await;
-            let answer = site.acme.post(&path, example.clone()).await;
+            let mut answer = site.acme.post(&target(&site, &operation).await, example.clone()).await;
+            // Simulated calls are over in moments, on a slow machine before anybody acts on them: then on another one.
+            for _ in 0..20 {
+                if answer.body["type"] != "/problems/call-not-active" {
+                    break;
+                }
+                answer = site.acme.post(&target(&site, &operation).await, example.clone()).await;
+            }
             operation.documents(answer.status);
             assert!(answer.status < 300, "{} {name}: {}", operation.id, answer.body);
             sent += 1;

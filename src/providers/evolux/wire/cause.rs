@@ -112,12 +112,16 @@ fn number(text: &str) -> Option<u16> {
 
 /// Lower case without accents, words parted by single spaces: `NORMAL_CLEARING` and `Normal clearing` are one.
 pub(super) fn fold(text: &str) -> String {
-    let plain: String = text.chars().flat_map(char::to_lowercase).map(without_accent).collect();
-    plain
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    let mut folded = String::with_capacity(text.len());
+    for letter in text.chars().flat_map(char::to_lowercase).map(without_accent) {
+        if letter.is_alphanumeric() {
+            folded.push(letter);
+        } else if !folded.is_empty() && !folded.ends_with(' ') {
+            folded.push(' ');
+        }
+    }
+    folded.truncate(folded.trim_end().len());
+    folded
 }
 
 fn without_accent(letter: char) -> char {

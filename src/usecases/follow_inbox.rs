@@ -31,11 +31,11 @@ use crate::store::{Expect, Position, keys};
 /// How long a look at an empty inbox lasts.
 const LOOK: Duration = Duration::from_secs(1);
 /// How many webhooks are applied between two notes of the place.
-const BATCH: usize = 256;
+const BATCH: usize = 128;
 /// From how many webhooks at once on the reader lets more gather, for a while that nobody notices: what a look at the store
 /// costs is then shared by many.
 const BUSY: usize = 16;
-const GATHERING: Duration = Duration::from_millis(4);
+const GATHERING: Duration = Duration::from_millis(2);
 /// The name of the inbox's one reader.
 const READER: &str = "inbox";
 

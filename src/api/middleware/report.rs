@@ -39,7 +39,9 @@ impl Report {
     /// Writes the note. The path itself is in none: it holds identifiers and secrets.
     pub fn end(self, visit: &Visit, status: StatusCode, timing: Timing) {
         let total = self.begun.elapsed();
+        // Of no span: it says itself what the request's span would.
         tracing::info!(
+            parent: None,
             method = self.method,
             route = visit.route(),
             status = status.as_u16(),

@@ -19,6 +19,8 @@ pub(super) struct Budget {
     pub(super) last_start: Instant,
     /// The longest a connection may take to be made; two of them fit in before `last_start`.
     pub(super) connect: Duration,
+    /// Whether whoever asks leaves it less than half of the account's time, too little to hold silence against anybody.
+    pub(super) short: bool,
 }
 
 impl Budget {
@@ -40,7 +42,15 @@ impl Budget {
             deadline,
             last_start: deadline - part / 3,
             connect: part / 4,
+            short: left < timeout / 2,
         })
+    }
+
+    /// The same time for an act that is sent once: it is started with half of `timeout` left or not at all, since
+    /// nobody knows what became of it when it is cut off.
+    pub(super) fn for_an_act(self, timeout: Duration) -> Option<Self> {
+        let last_start = self.deadline - timeout / 2;
+        (!self.short).then_some(Self { last_start, ..self })
     }
 
     pub(super) fn allows_a_try_after(&self, pause: Duration) -> bool {

@@ -158,7 +158,7 @@ impl Upstream {
     /// `NoRecording` where the link gives none; else as [`Upstream::open`].
     pub async fn open_link(&self, link: Link) -> Result<Streamed, Failure> {
         let operation = link.operation;
-        let budget = self.budget(operation)?;
+        let budget = self.budget(operation, true)?;
         let _place = self.enter(operation, Urgency::Usual, &budget).await?;
         let opening = link.open(budget.connect, self.timeout, self.now());
         let late = || Fault::new(FailureKind::Interrupted, operation, "no answer in time");
@@ -184,7 +184,11 @@ impl Upstream {
     pub fn obstacle(&self, operation: &str) -> Option<Obstacle> {
         let now = Instant::now();
         let failing = self.condition.wait(operation, now).map(Obstacle::Failing);
-        let paused = || self.pace.paused_until(now).map(|until| Obstacle::Paused(until - now));
+        let paused = || {
+            self.pace
+                .paused_until(operation, now)
+                .map(|until| Obstacle::Paused(until - now))
+        };
         let no_credit = || self.condition.has_no_credit(now).then_some(Obstacle::NoCredit);
         failing.or_else(paused).or_else(no_credit)
     }
@@ -205,11 +209,12 @@ impl Upstream {
     }
 
     async fn run<R: Reading>(&self, exchange: Exchange, reading: R) -> Result<R::Output, Failure> {
-        let budget = self.budget(exchange.operation)?;
+        let budget = self.budget(exchange.operation, exchange.repeatable)?;
         let urgency = exchange.urgency;
         let plan = Plan {
             operation: exchange.operation,
             repeatable: exchange.repeatable,
+            pauses: exchange.pauses(),
             connecting: Connecting {
                 timeout: budget.connect,
                 fresh: exchange.fresh,
@@ -217,6 +222,7 @@ impl Upstream {
             outgoing: Outgoing::new(&self.base_url, exchange),
             deadline: budget.deadline,
             last_start: budget.last_start,
+            short: budget.short,
             reading,
         };
         if let Some(wait) = self.condition.wait(plan.operation, Instant::now()) {
@@ -250,8 +256,11 @@ impl Upstream {
     }
 
     /// The time an exchange has that begins now: the account's, and no longer than whoever asks for it waits.
-    fn budget(&self, operation: &'static str) -> Result<Budget, Failure> {
-        let budget = Budget::new(self.timeout, timing::deadline());
+    fn budget(&self, operation: &'static str, repeatable: bool) -> Result<Budget, Failure> {
+        let mut budget = Budget::new(self.timeout, timing::deadline());
+        if !repeatable {
+            budget = budget.and_then(|budget| budget.for_an_act(self.timeout));
+        }
         budget.ok_or_else(|| Failure::withheld(Withheld::TooLate, operation, SOON))
     }
 
@@ -267,7 +276,7 @@ impl Upstream {
     async fn attempt<R: Reading>(&self, plan: &Plan<R>, key: &HeldKey) -> Result<R::Output, Failure> {
         let operation = plan.operation;
         let too_soon = |(why, wait)| Failure::withheld(why, operation, wait);
-        self.pace.turn(plan.last_start).await.map_err(too_soon)?;
+        self.pace.turn(operation, plan.last_start).await.map_err(too_soon)?;
         let begun = self.condition.begin(operation, Instant::now());
         let begun = begun.map_err(|wait| Failure::withheld(Withheld::Failing, operation, wait))?;
         let started = Instant::now();
@@ -282,9 +291,11 @@ impl Upstream {
         });
         timing::add_upstream(elapsed);
         let failure = result.as_ref().err();
-        begun.end(failure, self.now());
+        if !plan.says_nothing(failure) {
+            begun.end(failure, self.now());
+        }
         if let Some(busy) = failure.filter(|failure| failure.kind == FailureKind::Busy) {
-            self.pace.pause(busy.retry_after, Instant::now());
+            self.pace.pause(plan.pauses, busy.retry_after, Instant::now());
         }
         key.note(result.as_ref().err(), self.now());
         let outcome = result.as_ref().err().map(Failure::outcome);
@@ -346,14 +357,23 @@ impl fmt::Debug for Upstream {
 struct Plan<R> {
     operation: &'static str,
     repeatable: bool,
+    /// What is left alone if the provider is too busy for it.
+    pauses: Option<&'static str>,
     connecting: Connecting,
     outgoing: Outgoing,
     deadline: Instant,
     last_start: Instant,
+    short: bool,
     reading: R,
 }
 
 impl<R> Plan<R> {
+    /// Whether a failure may be due to how little time whoever asked left, and tells nothing of the provider.
+    fn says_nothing(&self, failure: Option<&Failure>) -> bool {
+        let unanswered = [FailureKind::NotSent, FailureKind::Interrupted];
+        self.short && failure.is_some_and(|failure| unanswered.contains(&failure.kind))
+    }
+
     fn may_be_repeated_after(&self, failure: &Failure) -> bool {
         match failure.kind {
             FailureKind::NotSent => failure.withheld.is_none(),

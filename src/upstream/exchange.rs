@@ -38,6 +38,8 @@ pub struct Exchange {
     pub range: Option<String>,
     /// Who goes first where places are scarce.
     pub urgency: Urgency,
+    /// Whether its provider limits it by itself, so that being asked too often concerns nothing else.
+    pub limited_apart: bool,
 }
 
 /// Who goes first where an account has few places left.
@@ -87,6 +89,7 @@ impl Exchange {
             fresh: false,
             range: None,
             urgency: Urgency::Usual,
+            limited_apart: false,
         }
     }
 
@@ -112,6 +115,20 @@ impl Exchange {
     pub fn urgency(mut self, urgency: Urgency) -> Self {
         self.urgency = urgency;
         self
+    }
+
+    /// The same exchange, which its provider limits by itself.
+    #[must_use]
+    pub fn limited_apart(mut self) -> Self {
+        self.limited_apart = true;
+        self
+    }
+
+    /// Which operation is left alone when the provider is too busy for this; nothing where all of them are.
+    ///
+    /// History is read much and may wait, so nobody who waits for a code is held up by its limits.
+    pub(super) fn pauses(&self) -> Option<&'static str> {
+        (self.limited_apart || self.urgency == Urgency::Last).then_some(self.operation)
     }
 
     /// The same exchange with one more query parameter.

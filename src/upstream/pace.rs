@@ -1,6 +1,6 @@
 //! How often an account is asked: what its configuration allows in a second, and not while it asks to be left alone.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,7 +27,8 @@ pub(super) struct Pace {
 struct State {
     /// When the requests of the last second started, and when those that wait will.
     starts: VecDeque<Instant>,
-    paused_until: Option<Instant>,
+    /// Until when an operation is left alone, or all of them.
+    pauses: HashMap<Option<&'static str>, Instant>,
 }
 
 /// Why a request was not started, and when it could have been.
@@ -41,39 +42,52 @@ impl Pace {
         }
     }
 
-    /// Waits for a request's turn.
+    /// Waits for the turn of a request of `operation`.
     ///
     /// # Errors
-    /// At once, if its turn would come after `latest`.
-    pub(super) async fn turn(&self, latest: Instant) -> Result<(), TooSoon> {
-        let mut at = self.reserve(Instant::now(), latest)?;
+    /// As soon as it is known that its turn would come after `latest`.
+    pub(super) async fn turn(&self, operation: &'static str, latest: Instant) -> Result<(), TooSoon> {
         loop {
-            if at > Instant::now() {
+            let now = Instant::now();
+            if let Some(until) = self.paused_until(operation, now) {
+                if until > latest {
+                    return Err((Withheld::Paused, until - now));
+                }
+                sleep_until(until).await;
+                continue;
+            }
+            let at = self.reserve(now, latest)?;
+            if at > now {
                 sleep_until(at).await;
             }
             // It may have been paused meanwhile.
-            match self.paused_until(Instant::now()) {
-                Some(until) if until > latest => return Err((Withheld::Paused, until - Instant::now())),
-                Some(until) => at = until,
-                None => return Ok(()),
+            if self.paused_until(operation, Instant::now()).is_none() {
+                return Ok(());
             }
+            self.give_back(at);
         }
     }
 
-    /// Leaves the account alone for as long as it asks.
-    pub(super) fn pause(&self, asked: Option<Duration>, now: Instant) {
+    /// Leaves an operation alone, or all of them, for as long as the provider asks.
+    pub(super) fn pause(&self, operation: Option<&'static str>, asked: Option<Duration>, now: Instant) {
         let until = now + asked.unwrap_or(USUAL_PAUSE).min(LONGEST_PAUSE);
         let mut state = self.lock();
-        state.paused_until = Some(state.paused_until.map_or(until, |before| before.max(until)));
+        let pause = state.pauses.entry(operation).or_insert(until);
+        *pause = until.max(*pause);
     }
 
-    /// Until when it is left alone.
-    pub(super) fn paused_until(&self, now: Instant) -> Option<Instant> {
-        self.lock().paused_until.filter(|until| *until > now)
+    /// Until when `operation` is left alone.
+    pub(super) fn paused_until(&self, operation: &str, now: Instant) -> Option<Instant> {
+        let state = self.lock();
+        let concerned = state
+            .pauses
+            .iter()
+            .filter(|(paused, _)| paused.is_none_or(|paused| paused == operation));
+        concerned.map(|(_, until)| *until).filter(|until| *until > now).max()
     }
 
+    /// Finds the first free start and takes it.
     fn reserve(&self, now: Instant, latest: Instant) -> Result<Instant, TooSoon> {
-        let paused = self.paused_until(now);
         let mut state = self.lock();
         while state.starts.front().is_some_and(|start| *start + SECOND <= now) {
             state.starts.pop_front();
@@ -83,17 +97,20 @@ impl Pace {
             .and_then(|index| state.starts.get(index))
             .map(|start| *start + SECOND);
         let last = state.starts.back().copied();
-        let at = [paused, free, last].into_iter().flatten().fold(now, Instant::max);
+        let at = [free, last].into_iter().flatten().fold(now, Instant::max);
         if at > latest {
-            let why = if paused.is_some_and(|until| until > latest) {
-                Withheld::Paused
-            } else {
-                Withheld::Full
-            };
-            return Err((why, at - now));
+            return Err((Withheld::Full, at - now));
         }
         state.starts.push_back(at);
         Ok(at)
+    }
+
+    /// Gives back a start at which nothing was started.
+    fn give_back(&self, at: Instant) {
+        let mut state = self.lock();
+        if let Some(index) = state.starts.iter().position(|start| *start == at) {
+            state.starts.remove(index);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -29,6 +29,7 @@ use crate::domain::time::Timestamp;
 use crate::providers::registry::{Accounts, Entry};
 use crate::seal::Sealer;
 use crate::store::{SharedStore, StoreError};
+use crate::timing;
 
 /// The rules over one configuration, one store and its accounts.
 pub struct Gateway {
@@ -127,13 +128,13 @@ impl Gateway {
         }
     }
 
-    /// Starts work that ends when nobody waits for it any more, or by itself.
+    /// Starts work that ends when nobody waits for it any more, or by itself. Its waits count where it was started.
     pub(super) fn start_aside<F>(&self, work: F) -> AbortOnDropHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send,
     {
-        AbortOnDropHandle::new(self.unfinished.spawn(work.in_current_span()))
+        AbortOnDropHandle::new(self.unfinished.spawn(timing::inherit(work).in_current_span()))
     }
 
     /// The places of an account that reading its history may take: half of them, so that calls are never kept waiting.

@@ -168,15 +168,12 @@ impl Gateway {
         let mut position = None;
         while !stop.is_cancelled() {
             let turned = tokio::select! {
-                turned = self.tail_once(position) => turned,
+                turned = self.tail_once(&mut position) => turned,
                 () = stop.cancelled() => break,
             };
-            match turned {
-                Ok(reached) => position = Some(reached),
-                Err(error) => {
-                    tracing::warn!(%error, "the end of the log cannot be read");
-                    tokio::time::sleep(PAUSE).await;
-                }
+            if let Err(error) = turned {
+                tracing::warn!(%error, "the end of the log cannot be read");
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }
@@ -186,26 +183,30 @@ impl Gateway {
         self.tail.closed.cancel();
     }
 
-    async fn tail_once(&self, mut position: Option<Position>) -> Result<Position, Error> {
+    /// Sends what follows `position`; without one, sends everything from the end of the log on.
+    ///
+    /// # Errors
+    /// `store-unavailable`; `position` is then where the next turn goes on, and none after a rest.
+    pub(super) async fn tail_once(&self, position: &mut Option<Position>) -> Result<(), Error> {
         let log = keys::events();
         if self.tail.rest().await {
-            position = None;
+            *position = None;
         }
-        let Some(position) = position else {
-            let end = self.store.end(&log).await?;
+        let Some(after) = *position else {
+            *position = Some(self.store.end(&log).await?);
             self.tail.running.send_replace(true);
-            return Ok(end);
+            return Ok(());
         };
-        let entries = self.logged(position).await?;
-        let reached = entries.last().map_or(position, |entry| entry.position);
+        let entries = self.logged(after).await?;
         if entries.is_empty() {
-            self.store.wait(&log, position, LOOK).await?;
+            self.store.wait(&log, after, LOOK).await?;
         }
         for entry in entries {
+            *position = Some(entry.position);
             // Nobody may be listening.
             let _ = self.tail.sender.send(Arc::new(entry));
         }
-        Ok(reached)
+        Ok(())
     }
 
     async fn logged(&self, after: Position) -> Result<Vec<Logged>, Error> {

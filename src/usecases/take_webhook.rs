@@ -16,7 +16,8 @@ use crate::config::Mode;
 use crate::domain::account::AccountName;
 use crate::domain::error::{Error, Problem};
 use crate::domain::time::Timestamp;
-use crate::providers::port::{Authentic, News, Notice, Unreadable};
+use crate::providers::port::{Authentic, News, Notice, Proof, Unreadable, Webhooks};
+use crate::providers::registry::Entry;
 use crate::store::keys;
 use crate::telemetry::metric;
 
@@ -64,7 +65,24 @@ pub trait PassOn: Send + Sync + 'static {
     async fn pass_on(&self, url: &Url, body: Bytes, now: Timestamp) -> bool;
 }
 
+/// An address that webhooks are sent to, and its secret.
+struct Target<'a> {
+    entry: &'a Entry,
+    webhooks: &'a dyn Webhooks,
+    /// The kind as metrics show it.
+    shown: &'static str,
+    proof: Proof,
+}
+
 impl Gateway {
+    /// Whether a webhook sent to this address would be taken, so that the bodies of strangers need not be read.
+    ///
+    /// # Errors
+    /// `not-found` for a wrong secret, account or kind, all alike.
+    pub fn expects_webhook(&self, account: &str, kind: Option<&str>, secret: &str) -> Result<(), Error> {
+        self.target(account, kind, secret).map(drop)
+    }
+
     /// Takes a webhook; what it says is durable when this returns.
     ///
     /// A body that cannot be read is kept as a dead letter and taken all the same: sending it again would not help.
@@ -80,23 +98,14 @@ impl Gateway {
         body: Bytes,
     ) -> Result<(), Error> {
         let now = self.now();
-        let name: AccountName = account.parse().map_err(|_| Error::not_found())?;
-        let entry = self
-            .accounts
-            .get(&name)
-            .filter(|entry| entry.config.mode != Mode::Off)
-            .ok_or_else(Error::not_found)?;
-        let (Some(webhooks), Some(ring)) = (entry.provider.webhooks(), &entry.config.webhook_keys) else {
-            return Err(Error::not_found());
-        };
-        let authentic = Authentic::check(ring, secret, kind, &body, now).ok_or_else(Error::not_found)?;
-        let kinds = webhooks.kinds();
-        let shown = match kind {
-            Some(kind) => kinds.iter().copied().find(|known| *known == kind),
-            None => kinds.is_empty().then_some("all"),
-        };
-        let shown = shown.ok_or_else(Error::not_found)?;
-        let (content, outcome) = match webhooks.parse(&authentic) {
+        let Target {
+            entry,
+            webhooks,
+            shown,
+            proof,
+        } = self.target(account, kind, secret)?;
+        let name = &entry.config.name;
+        let (content, outcome) = match webhooks.parse(&Authentic::new(proof, kind, &body)) {
             Ok(notices) => {
                 let redacted = webhooks.redacted_fields();
                 let said = notices.into_iter().map(|notice| Said::of(notice, redacted));
@@ -120,7 +129,7 @@ impl Gateway {
             };
             self.store.append(&keys::inbox(), encode(&taken)?).await?;
         }
-        self.last_webhooks.note(&name, shown, now);
+        self.last_webhooks.note(name, shown, now);
         let account = SharedString::from_shared(name.shared());
         metrics::counter!("switchboard_webhooks_total", "account" => account.clone(), "outcome" => outcome)
             .increment(1);
@@ -128,6 +137,30 @@ impl Gateway {
         #[allow(clippy::cast_precision_loss)]
         stamp.set(now.as_millis() as f64 / 1000.0);
         Ok(())
+    }
+
+    fn target(&self, account: &str, kind: Option<&str>, secret: &str) -> Result<Target<'_>, Error> {
+        let name: AccountName = account.parse().map_err(|_| Error::not_found())?;
+        let entry = self
+            .accounts
+            .get(&name)
+            .filter(|entry| entry.config.mode != Mode::Off)
+            .ok_or_else(Error::not_found)?;
+        let (Some(webhooks), Some(ring)) = (entry.provider.webhooks(), &entry.config.webhook_keys) else {
+            return Err(Error::not_found());
+        };
+        let proof = Proof::check(ring, secret, self.now()).ok_or_else(Error::not_found)?;
+        let kinds = webhooks.kinds();
+        let shown = match kind {
+            Some(kind) => kinds.iter().copied().find(|known| *known == kind),
+            None => kinds.is_empty().then_some("all"),
+        };
+        Ok(Target {
+            entry,
+            webhooks,
+            shown: shown.ok_or_else(Error::not_found)?,
+            proof,
+        })
     }
 
     /// A body that is not passed on is not taken, so that the provider sends it again: nothing of it is kept here.

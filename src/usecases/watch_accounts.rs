@@ -1,7 +1,8 @@
 //! Watching how the accounts fare: metrics, and an event for each change.
 //!
 //! Every instance judges by its own exchanges. What was told stands in the store, so that of several who notice the same
-//! one tells it.
+//! one tells it. Whoever finds an account unhealthy renews that there, so that what was told by an instance that died is
+//! taken back by one for which the account works.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -25,6 +26,10 @@ use crate::telemetry::metric;
 
 /// How often the accounts are looked at.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often what is known is compared with what was told though it did not change, in seconds.
+const COMPARED: u64 = 30;
+/// After how long nobody is thought to find an account unhealthy any more, in seconds.
+const UNRENEWED: u64 = 3 * COMPARED;
 
 /// What this instance knows of an account.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,19 +55,38 @@ impl Known {
             refused: refused.collect(),
         }
     }
+
+    /// What of it is compared with what was `told` where nothing changed here.
+    ///
+    /// That the account fails still counts. That it works counts only if it did since, and only where nobody finds it
+    /// unhealthy any more: else two instances of different opinions would tell theirs in turns.
+    fn unchanged(&self, told: &Told, last_success: Option<Timestamp>, now: Timestamp) -> Self {
+        let abandoned = told.at.is_none_or(|at| now.seconds_since(at) > UNRENEWED);
+        let counts = |healthy: &bool| !healthy || (abandoned && last_success > told.at);
+        Self {
+            healthy: self.healthy.filter(counts),
+            refused: BTreeMap::new(),
+        }
+    }
 }
 
 /// What was told of an account.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Told {
     unhealthy: bool,
+    /// When somebody last found it unhealthy.
+    #[serde(default)]
+    at: Option<Timestamp>,
     refused: BTreeSet<String>,
 }
 
 impl Told {
-    /// Takes what is known, and says what of it is news.
-    fn learn(&mut self, known: &Known) -> Vec<News> {
+    /// Takes what is known now, and says what of it is news.
+    fn learn(&mut self, known: &Known, now: Timestamp) -> Vec<News> {
         let mut news = Vec::new();
+        if known.healthy == Some(false) {
+            self.at = Some(now);
+        }
         if let Some(unhealthy) = known.healthy.map(|healthy| !healthy)
             && unhealthy != self.unhealthy
         {
@@ -86,10 +110,21 @@ enum News {
     Refused(String),
 }
 
+/// What is seen of an account.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    health: &'a Health,
+    keys: &'a [KeyUsage],
+    known: &'a Known,
+    /// Whether it is known otherwise than before.
+    changed: bool,
+}
+
 /// What was seen before, and what could not be told yet.
 #[derive(Default)]
 pub(super) struct Watch {
-    known: HashMap<AccountName, Known>,
+    /// With the time when it was compared with what was told.
+    known: HashMap<AccountName, (Known, Timestamp)>,
     untold: Vec<Event>,
 }
 
@@ -111,14 +146,22 @@ impl Gateway {
         for (name, entry) in self.accounts.iter() {
             let (health, keys) = (entry.provider.health(), entry.provider.key_usage());
             show(entry, &health, &keys);
-            let known = Known::of(&health, &keys);
-            if watch.known.get(name).is_some_and(|before| *before == known) {
+            let (known, now) = (Known::of(&health, &keys), self.now());
+            let before = watch.known.get(name).filter(|(before, _)| *before == known);
+            let changed = before.is_none();
+            if before.is_some_and(|(_, compared)| now.seconds_since(*compared) < COMPARED) {
                 continue;
             }
-            match self.tell(entry, &known, (&health, &keys)).await {
+            let seen = Seen {
+                health: &health,
+                keys: &keys,
+                known: &known,
+                changed,
+            };
+            match self.tell(entry, seen).await {
                 Ok(events) => {
                     watch.untold.extend(events);
-                    watch.known.insert(name.clone(), known);
+                    watch.known.insert(name.clone(), (known, now));
                 }
                 Err(error) => tracing::warn!(%error, account = %name, "how an account fares could not be told"),
             }
@@ -133,7 +176,8 @@ impl Gateway {
     }
 
     /// Notes what is known as told; the events are those that nobody else has noted.
-    async fn tell(&self, entry: &Entry, known: &Known, seen: (&Health, &[KeyUsage])) -> Result<Vec<Event>, Error> {
+    async fn tell(&self, entry: &Entry, seen: Seen<'_>) -> Result<Vec<Event>, Error> {
+        let now = self.now();
         let key = keys::account_told(&entry.config.name);
         loop {
             let stored = self.store.get(&key).await?;
@@ -145,7 +189,10 @@ impl Gateway {
                 None => (Told::default(), Expect::Absent),
             };
             let before = told.clone();
-            let news = told.learn(known);
+            let news = match seen.changed {
+                true => told.learn(seen.known, now),
+                false => told.learn(&seen.known.unchanged(&told, seen.health.last_success, now), now),
+            };
             if told == before {
                 return Ok(Vec::new());
             }
@@ -155,7 +202,8 @@ impl Gateway {
         }
     }
 
-    fn event_of(&self, entry: &Entry, news: &News, (health, keys): (&Health, &[KeyUsage])) -> Result<Event, Error> {
+    fn event_of(&self, entry: &Entry, news: &News, seen: Seen<'_>) -> Result<Event, Error> {
+        let Seen { health, keys, .. } = seen;
         let account = &entry.config.name;
         let (kind, data): (_, Value) = match news {
             News::Health => {
@@ -232,7 +280,7 @@ mod tests {
             (known(Some(true), &[("a", false)]), vec![News::Health]),
             (known(Some(true), &[("a", true)]), vec![News::Refused("a".into())]),
         ] {
-            assert_eq!(told.learn(&known), news, "{known:?}");
+            assert_eq!(told.learn(&known, Timestamp::from_millis(0)), news, "{known:?}");
         }
     }
 }

@@ -1,6 +1,10 @@
 //! What is wrong with a webhook is answered so that the provider does the right thing next, and changes nothing else.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::bed::{Client, Home, Providers, WHATSAPP, ZENVIA, eventually, http};
 use crate::site::{Site, say};
@@ -90,6 +94,19 @@ async fn a_wrong_secret_kind_or_account_is_an_unknown_path() {
     ] {
         assert_eq!(plain(post(&wrong, "{}").await), plain(unknown.clone()), "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn the_body_of_a_stranger_is_not_waited_for() {
+    let site = Site::start().await;
+    let head =
+        format!("POST /webhooks/{ZENVIA}/call-end/wrong HTTP/1.1\r\nHost: gateway\r\nContent-Length: 1048576\r\n\r\n");
+    let mut socket = TcpStream::connect(site.address()).await.unwrap();
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    let answered = tokio::time::timeout(Duration::from_secs(5), socket.read_exact(&mut status)).await;
+    answered.expect("before a body comes").unwrap();
+    assert_eq!(&status, b"HTTP/1.1 404");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use switchboard::domain::ids::CallId;
 use switchboard::domain::phone::Region;
 use switchboard::domain::place::{Action, ActionKind, NewCall, Script};
 use switchboard::domain::time::Timestamp;
-use switchboard::providers::port::{Authentic, News, Provider};
+use switchboard::providers::port::{Authentic, News, Proof, Provider};
 use voz::Voz;
 
 use super::repository::{files, text};
@@ -74,7 +74,8 @@ fn news_are_tied_to_the_call_by_its_label() {
     let id = CallId::generate();
     let body = format!(r#"{{"call":"c-1","state":"answered","label":"order-7 {id}","at":1800000000,"new":"field"}}"#);
     let ring = account.webhook_keys.as_ref().unwrap();
-    let webhook = Authentic::check(ring, "a-key", None, body.as_bytes(), Timestamp::from_seconds(0)).unwrap();
+    let proof = Proof::check(ring, "a-key", Timestamp::from_seconds(0)).unwrap();
+    let webhook = Authentic::new(proof, None, body.as_bytes());
     let notices = provider("http://127.0.0.1:1")
         .webhooks()
         .unwrap()

@@ -12,7 +12,7 @@ use switchboard::domain::call::{CallKind, ProviderRef};
 use switchboard::domain::error::Failure;
 use switchboard::domain::facts::CallFacts;
 use switchboard::domain::place::{NewCall, Script, Session, SessionType};
-use switchboard::providers::port::{Authentic, Control, News, Provider, Target, Unreadable};
+use switchboard::providers::port::{Authentic, Control, News, Proof, Provider, Target, Unreadable};
 use switchboard::simulators::positus::{Knobs, Number, Options, Pace, start};
 use switchboard::simulators::server::Handle;
 
@@ -106,7 +106,8 @@ impl Positus {
         let secret = switchboard::config::Secret::new("hook");
         let ring = switchboard::config::KeyRing::single("a", secret);
         let now = jiff::Timestamp::now().into();
-        let authentic = Authentic::check(&ring, "hook", None, body.as_bytes(), now).unwrap();
+        let proof = Proof::check(&ring, "hook", now).unwrap();
+        let authentic = Authentic::new(proof, None, body.as_bytes());
         let notices = self.provider.webhooks().unwrap().parse(&authentic)?;
         assert_eq!(self.provider.drift(), [], "{body}");
         let facts = notices.into_iter().map(|notice| match notice.news {

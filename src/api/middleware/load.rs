@@ -11,42 +11,49 @@ use crate::domain::error::{Error, Problem};
 /// Who goes first when there is too much to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Codes that are checked, webhooks, which would not come again for a while, and questions after our health.
+    /// Codes that are checked, and questions after our health.
     First,
+    /// Webhooks, which would not come again for a while.
+    Webhook,
     /// Anything else.
     Usual,
+    /// What may be held back for news.
+    Waiting,
     /// Reading history.
     Last,
 }
 
 impl Class {
-    /// The class of a request, by what it asks for.
-    pub fn of(method: &Method, path: &str) -> Self {
+    /// The class of a request, by what it asks for and whether it may be held back.
+    pub fn of(method: &Method, path: &str, may_wait: bool) -> Self {
         let is = |root: &str| {
             path.strip_prefix(root)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         match *method {
-            Method::POST if path.starts_with("/webhooks/") => Self::First,
+            Method::POST if path.starts_with("/webhooks/") => Self::Webhook,
             Method::POST if path.starts_with("/verifications/") && path.ends_with("/check") => Self::First,
             _ if is("/health") => Self::First,
             _ if is("/history") => Self::Last,
+            _ if may_wait => Self::Waiting,
             _ => Self::Usual,
         }
     }
 
-    /// How many requests may be under way on one worker for one of this class to begin.
-    fn most(self) -> usize {
+    /// How many requests may be under way on one worker for one of this class to begin: of all classes, and of its own.
+    fn most(self) -> (usize, usize) {
         match self {
-            Self::First => 1_250,
-            Self::Usual => 1_000,
-            Self::Last => 1_000,
+            Self::First => (1_250, 1_250),
+            Self::Webhook => (1_125, 500),
+            Self::Usual => (1_000, 1_000),
+            Self::Waiting => (1_000, 750),
+            Self::Last => (1_000, 100),
         }
     }
 }
 
-/// The most requests for history under way on one worker.
-const MOST_HISTORY: usize = 100;
+/// How many classes there are.
+const CLASSES: usize = Class::Last as usize + 1;
 /// When to come again who is turned away.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -56,8 +63,17 @@ pub struct Load(Rc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
-    all: Cell<usize>,
-    history: Cell<usize>,
+    of_class: [Cell<usize>; CLASSES],
+}
+
+impl Counts {
+    fn all(&self) -> usize {
+        self.of_class.iter().map(Cell::get).sum()
+    }
+
+    fn of(&self, class: Class) -> &Cell<usize> {
+        &self.of_class[class as usize]
+    }
 }
 
 thread_local! {
@@ -77,14 +93,11 @@ impl Load {
     /// `overloaded`, before anything is done or read.
     pub fn begin(&self, class: Class) -> Result<UnderWay, Error> {
         let counts = &self.0;
-        let is_full = counts.all.get() >= class.most();
-        if is_full || (class == Class::Last && counts.history.get() >= MOST_HISTORY) {
+        let (of_all, of_its_own) = class.most();
+        if counts.all() >= of_all || counts.of(class).get() >= of_its_own {
             return Err(Error::new(Problem::Overloaded, "Too many requests are under way.").retry_after(AGAIN));
         }
-        counts.all.set(counts.all.get() + 1);
-        if class == Class::Last {
-            counts.history.set(counts.history.get() + 1);
-        }
+        counts.of(class).update(|count| count + 1);
         Ok(UnderWay {
             counts: Rc::clone(counts),
             class,
@@ -101,10 +114,7 @@ pub struct UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.counts.all.set(self.counts.all.get().saturating_sub(1));
-        if self.class == Class::Last {
-            self.counts.history.set(self.counts.history.get().saturating_sub(1));
-        }
+        self.counts.of(self.class).update(|count| count.saturating_sub(1));
     }
 }
 
@@ -122,7 +132,7 @@ mod tests {
     fn a_request_is_classed_by_what_it_asks_for() {
         for (method, path, class) in [
             (Method::POST, "/verifications/ver_1/check", Class::First),
-            (Method::POST, "/webhooks/zenvia-br/call-end/secret", Class::First),
+            (Method::POST, "/webhooks/zenvia-br/call-end/secret", Class::Webhook),
             (Method::GET, "/health/ready", Class::First),
             (Method::POST, "/verifications", Class::Usual),
             (Method::GET, "/verifications/ver_1/check", Class::Usual),
@@ -131,7 +141,12 @@ mod tests {
             (Method::GET, "/history", Class::Last),
             (Method::GET, "/history/rec_1/recording", Class::Last),
         ] {
-            assert_eq!(Class::of(&method, path), class, "{method} {path}");
+            assert_eq!(Class::of(&method, path, false), class, "{method} {path}");
+            let held_back = match class {
+                Class::Usual => Class::Waiting,
+                class => class,
+            };
+            assert_eq!(Class::of(&method, path, true), held_back, "{method} {path}");
         }
     }
 
@@ -139,7 +154,7 @@ mod tests {
     fn history_is_turned_away_first_and_what_is_urgent_last() {
         let load = Load::default();
         let history = fill(&load, Class::Last);
-        assert_eq!(history.len(), MOST_HISTORY);
+        assert_eq!(history.len(), 100);
         let usual = fill(&load, Class::Usual);
         assert_eq!(history.len() + usual.len(), 1_000);
         let first = fill(&load, Class::First);
@@ -152,9 +167,30 @@ mod tests {
     }
 
     #[test]
+    fn webhooks_leave_room_for_checks_and_for_everything_else() {
+        let load = Load::default();
+        let webhooks = fill(&load, Class::Webhook);
+        assert_eq!(webhooks.len(), 500);
+        let usual = fill(&load, Class::Usual);
+        assert_eq!(usual.len(), 500);
+        drop(webhooks);
+        let more = fill(&load, Class::Usual);
+        assert_eq!(usual.len() + more.len(), 1_000);
+        let webhooks = fill(&load, Class::Webhook);
+        assert_eq!((webhooks.len(), fill(&load, Class::First).len()), (125, 125));
+    }
+
+    #[test]
+    fn who_is_held_back_leaves_room_for_who_is_not() {
+        let load = Load::default();
+        let waiting = fill(&load, Class::Waiting);
+        assert_eq!((waiting.len(), fill(&load, Class::Usual).len()), (750, 250));
+    }
+
+    #[test]
     fn whoever_is_done_makes_room() {
         let load = Load::default();
-        for class in [Class::Last, Class::Usual, Class::First] {
+        for class in [Class::Last, Class::Waiting, Class::Usual, Class::Webhook, Class::First] {
             let most = fill(&load, class).len();
             assert_eq!(fill(&load, class).len(), most);
         }

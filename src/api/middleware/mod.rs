@@ -56,11 +56,16 @@ pub async fn around<B: MessageBody + 'static>(
 
 /// Until when the caller waits. A page of history may take longer, as streams may.
 fn deadline(request: &ServiceRequest) -> Option<Instant> {
-    if Class::of(request.method(), request.path()) == Class::Last {
+    if class_of(request) == Class::Last {
         return None;
     }
     let time = request.app_data::<Data<Api>>()?.gateway.config().server.request_timeout;
     Some(Instant::now() + time + headers::wait(request.headers()).unwrap_or_default())
+}
+
+fn class_of(request: &ServiceRequest) -> Class {
+    let may_wait = headers::wait(request.headers()).is_some();
+    Class::of(request.method(), request.path(), may_wait)
 }
 
 /// The handler's answer, its error rendered; without the request where the handler panicked.
@@ -69,8 +74,7 @@ async fn answer<B: MessageBody + 'static>(
     next: Next<B>,
     visit: &Visit,
 ) -> Result<ServiceResponse<BoxBody>, HttpResponse> {
-    let class = Class::of(request.method(), request.path());
-    let begun = bounds::check(&request).and_then(|()| Load::here().begin(class));
+    let begun = bounds::check(&request).and_then(|()| Load::here().begin(class_of(&request)));
     let _under_way = match begun {
         Ok(under_way) => under_way,
         Err(error) => return Ok(request.into_response(problem::response(&error, &visit.request_id))),

@@ -15,7 +15,7 @@ pub use calls::{Calls, Consent, Control, Inbound, Lookup, MonitorMode, Offer, Pe
 pub use codes::{Code, Codes, NewCode};
 pub use history::{Filter, History, Report, ReportPage, ReportQuery};
 pub use recordings::{Recording, Recordings};
-pub use webhooks::{Authentic, News, Notice, Signal, Unreadable, Webhooks};
+pub use webhooks::{Authentic, News, Notice, Proof, Signal, Unreadable, Webhooks};
 
 use crate::domain::account::AccountName;
 use crate::domain::error::Failure;

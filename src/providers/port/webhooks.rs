@@ -17,26 +17,28 @@ pub struct Authentic<'a> {
     _proof: Proof,
 }
 
+/// Shows that a webhook's secret was right, which is known before its body is read.
 #[derive(Debug)]
-struct Proof;
+pub struct Proof(());
 
-impl<'a> Authentic<'a> {
+impl Proof {
     /// Compares the URL's secret with every valid key of the ring, each in constant time.
-    pub fn check(
-        ring: &KeyRing,
-        secret: &str,
-        kind: Option<&'a str>,
-        body: &'a [u8],
-        now: Timestamp,
-    ) -> Option<Authentic<'a>> {
+    pub fn check(ring: &KeyRing, secret: &str, now: Timestamp) -> Option<Self> {
         use subtle::ConstantTimeEq;
         let matches = |key: &Key| bool::from(key.secret.expose().as_bytes().ct_eq(secret.as_bytes()));
         let right = ring.valid(now.to_jiff()).fold(false, |right, key| right | matches(key));
-        right.then_some(Authentic {
+        right.then_some(Self(()))
+    }
+}
+
+impl<'a> Authentic<'a> {
+    /// The webhook of which `proof` was given.
+    pub fn new(proof: Proof, kind: Option<&'a str>, body: &'a [u8]) -> Self {
+        Self {
             kind,
             body,
-            _proof: Proof,
-        })
+            _proof: proof,
+        }
     }
 }
 

@@ -181,6 +181,20 @@ async fn a_provider_that_asks_to_wait_is_not_asked_meanwhile() {
 }
 
 #[tokio::test]
+async fn an_operation_that_is_limited_apart_is_left_alone_by_itself() {
+    for apart in [read().limited_apart(), read().urgency(Urgency::Last)] {
+        let busy = answer_with("429 Too Many Requests", "retry-after: 30\r\n", "");
+        let provider = Provider::start([busy, answer(OK, "")]).await;
+        let upstream = upstream(&provider.url);
+        assert_eq!(failure(&upstream, apart.clone()).await.kind, FailureKind::Busy);
+        assert_eq!(withheld(&upstream, apart).await, Some(Withheld::Paused));
+        assert!(matches!(upstream.obstacle("GET /x"), Some(Obstacle::Paused(_))));
+        assert_eq!(upstream.obstacle("POST /x"), None);
+        upstream.exchange(act(), judge).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_account_without_credit_is_known_for_it_until_it_does_the_same_thing() {
     let provider = Provider::start([answer("402 Payment Required", ""), answer(OK, "")]).await;
     let upstream = upstream(&provider.url);
@@ -202,7 +216,7 @@ async fn an_exchange_has_no_longer_than_whoever_asks_for_it_waits() {
     let upstream = upstream(&provider.url);
     let within = async |time: Duration| {
         let deadline = tokio::time::Instant::now() + time;
-        let failure = crate::timing::until(Some(deadline), failure(&upstream, act())).await;
+        let failure = crate::timing::until(Some(deadline), failure(&upstream, read())).await;
         (failure.kind, failure.withheld)
     };
     let asked = within(Duration::from_secs(1)).await;
@@ -211,6 +225,32 @@ async fn an_exchange_has_no_longer_than_whoever_asks_for_it_waits() {
     let expired = within(Duration::ZERO).await;
     assert_eq!(expired, (FailureKind::NotSent, Some(Withheld::TooLate)));
     assert_eq!(provider.requests().len(), 1, "nobody waits for the answer");
+}
+
+/// What becomes of an exchange that somebody waits for so long.
+async fn within(time: Duration, upstream: &Upstream, exchange: Exchange) -> Failure {
+    let deadline = tokio::time::Instant::now() + time;
+    crate::timing::until(Some(deadline), failure(upstream, exchange)).await
+}
+
+#[tokio::test]
+async fn an_act_is_not_begun_with_less_than_half_of_its_time() {
+    let provider = Provider::start([Act::Hang]).await;
+    let upstream = upstream(&provider.url);
+    let refused = within(Duration::from_secs(14), &upstream, act()).await;
+    assert_eq!(refused.withheld, Some(Withheld::TooLate));
+    assert_eq!(provider.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn who_has_too_little_time_for_an_answer_says_nothing_of_the_provider() {
+    let provider = Provider::start([Act::Hang]).await;
+    let upstream = upstream(&provider.url);
+    for _ in 0..10 {
+        let cut_off = within(Duration::from_millis(60), &upstream, read()).await;
+        assert_eq!(cut_off.withheld, None);
+    }
+    assert_eq!(upstream.health(), Health::default());
 }
 
 #[tokio::test]

@@ -113,6 +113,44 @@ async fn an_account_told_unhealthy_by_a_gateway_that_died_is_told_healthy_once_i
 }
 
 #[tokio::test]
+async fn what_was_told_by_a_gateway_that_died_is_taken_back_by_one_for_which_nothing_changed() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let (mut failing, mut working) = (Watch::default(), Watch::default());
+    let look = async |watch: &mut Watch, health: Health| {
+        *one.health.lock().unwrap() = health;
+        bed.gateway.look_at_accounts(watch).await;
+        told(&bed, "owner").await.len()
+    };
+    let worked = |at| Health {
+        last_success: Some(at),
+        ..Health::default()
+    };
+    let long_ago = bed.gateway.now();
+    assert_eq!(look(&mut working, worked(long_ago)).await, 0);
+    bed.clock.advance(Duration::from_secs(1));
+    for _ in 0..5 {
+        assert_eq!(look(&mut failing, ailing(HealthStatus::Unhealthy)).await, 1);
+        bed.clock.advance(Duration::from_secs(31));
+        let now = bed.gateway.now();
+        assert_eq!(
+            look(&mut working, worked(now)).await,
+            1,
+            "the other still finds it failing"
+        );
+    }
+    // The other dies.
+    bed.clock.advance(Duration::from_secs(100));
+    assert_eq!(look(&mut working, worked(long_ago)).await, 1, "it has not worked since");
+    bed.clock.advance(Duration::from_secs(31));
+    assert_eq!(look(&mut working, worked(bed.gateway.now())).await, 2);
+    assert_eq!(
+        told(&bed, "owner").await,
+        [EventType::AccountUnhealthy, EventType::AccountHealthy]
+    );
+}
+
+#[tokio::test]
 async fn a_key_that_is_refused_is_told_of_once_until_it_is_accepted_again() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");

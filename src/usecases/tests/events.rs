@@ -7,7 +7,8 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::bed::{Bed, NOON, SAY, Scripted, bed, caller, failed, number, say};
+use super::bed::{Bed, NOON, SAY, Scripted, bed, bed_over, caller, failed, number, say};
+use super::failing_store::{Failing, Failure};
 use crate::domain::call::{CallKind, CallStatus, Direction, ProviderRef};
 use crate::domain::error::{FailureKind, Problem};
 use crate::domain::event::{Event, EventType};
@@ -422,6 +423,60 @@ async fn followers_that_come_and_go_each_hear_what_happens_from_then_on() {
         }
     }
     working.end().await;
+}
+
+#[tokio::test]
+async fn who_comes_while_the_tail_rests_hears_what_happens_though_the_store_fails_once() {
+    let one = Scripted::new("one", SAY);
+    let mut failing = None;
+    let bed = bed_over(&[&one], "", |inner| {
+        let store = Arc::new(Failing::new(inner, Failure::Once));
+        failing = Some(Arc::clone(&store));
+        store
+    });
+    let store = failing.unwrap();
+    let acme = Arc::new(caller("acme"));
+    let follow = async || {
+        // From the beginning, so that the store is not asked for its end.
+        let query = EventQuery {
+            after: Some(EventId::BEFORE_ALL),
+            ..EventQuery::default()
+        };
+        let gateway = Arc::clone(&bed.gateway);
+        gateway.follow_events(Arc::clone(&acme), query).await.unwrap()
+    };
+    let mut position = None;
+    let first = follow().await;
+    bed.gateway.tail_once(&mut position).await.unwrap();
+    drop(first);
+    let (turned, mut follower) = tokio::join!(bed.gateway.tail_once(&mut position), async {
+        store.fail_after(0);
+        follow().await
+    });
+    assert_eq!(turned.unwrap_err().problem, Problem::StoreUnavailable);
+
+    let stop = CancellationToken::new();
+    let call = async {
+        // Once it was found running, whoever waits for it is told of it.
+        bed.gateway.tail_once(&mut position).await.unwrap();
+        let call = place(&bed, "acme").await;
+        let turns = async {
+            loop {
+                bed.gateway.tail_once(&mut position).await.unwrap();
+            }
+        };
+        tokio::select! {
+            () = bed.gateway.publish(stop.clone()) => call,
+            () = turns => call,
+        }
+    };
+    let heard = async {
+        let heard = tokio::time::timeout(Duration::from_secs(10), follower.next()).await;
+        stop.cancel();
+        heard.expect("it is heard").unwrap().unwrap()
+    };
+    let (heard, call) = tokio::join!(heard, call);
+    assert_eq!(heard.event.subject, call.to_string());
 }
 
 #[tokio::test]

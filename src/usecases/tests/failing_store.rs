@@ -118,7 +118,7 @@ impl Store for Failing {
     }
 
     async fn end(&self, log: &Log) -> Result<Position, StoreError> {
-        self.inner.end(log).await
+        fated!(self, self.inner.end(log))
     }
 
     async fn wait(&self, log: &Log, after: Position, at_most: Duration) -> Result<(), StoreError> {

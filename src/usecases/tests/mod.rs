@@ -1,6 +1,7 @@
 //! The rules over a store in memory and providers that do as told.
 
 mod accounts;
+mod aside;
 pub(crate) mod bed;
 mod binding;
 mod choosing;

@@ -7,7 +7,7 @@ use switchboard::domain::call::{Call, CallStatus, Direction, SettledBy};
 use switchboard::domain::call_file::CallFile;
 use switchboard::domain::fold::{fold, settle_presumed};
 use switchboard::domain::time::Timestamp;
-use switchboard::providers::port::{Authentic, News, Provider, Webhooks};
+use switchboard::providers::port::{Authentic, News, Proof, Provider, Webhooks};
 use switchboard::simulators::webhooks;
 
 use super::*;
@@ -30,8 +30,9 @@ fn keep_webhooks(sim: &Sim) {
 fn parse(sim: &Sim, kind: &str, body: &str) -> Vec<News> {
     let ring = account(&sim.handle.url(), "").webhook_keys.unwrap();
     let now = Timestamp::from_millis(0);
-    assert!(Authentic::check(&ring, "wrong", Some(kind), body.as_bytes(), now).is_none());
-    let authentic = Authentic::check(&ring, "hook-secret", Some(kind), body.as_bytes(), now).unwrap();
+    assert!(Proof::check(&ring, "wrong", now).is_none());
+    let proof = Proof::check(&ring, "hook-secret", now).unwrap();
+    let authentic = Authentic::new(proof, Some(kind), body.as_bytes());
     let notices = sim
         .zenvia
         .parse(&authentic)

@@ -74,16 +74,16 @@ pub struct Send {
     pub status: SendStatus,
 }
 
-/// A send of a code that a limit or a guard refused, so that nothing was sent.
+/// Sends of a code that a limit or a guard refused, so that nothing was sent: those of one way within a short span of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BlockedSend {
-    /// Tells two apart.
-    pub id: String,
+pub struct BlockedSends {
+    /// When the span began.
+    pub since: Timestamp,
     /// How it would have travelled.
     pub channel: Channel,
     /// Through which account; null where it was refused before one was chosen.
     pub account: Option<AccountName>,
-    /// The number less its last four digits.
+    /// The number less its last four digits; its first two digits alone where too many prefixes were refused at once.
     pub prefix: String,
 }
 

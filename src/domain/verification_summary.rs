@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::account::AccountName;
 use super::summary::share;
 use super::time::Timestamp;
-use super::verification::{BlockedSend, Channel, Verification, VerificationStatus};
+use super::verification::{BlockedSends, Channel, Verification, VerificationStatus};
 use super::words::words;
 
 words! {
@@ -53,7 +53,7 @@ pub struct VerificationSummaryRow {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<AccountName>)]
     pub account: Option<Option<AccountName>>,
-    /// The number less its last four digits.
+    /// The number less its last four digits; of refused sends its first two digits alone, where there were too many prefixes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, example = "+551198888")]
     pub prefix: Option<String>,
@@ -70,7 +70,8 @@ pub struct VerificationSummaryRow {
     pub exhausted: u64,
     /// Whose time was over.
     pub expired: u64,
-    /// How many sends were refused by a limit or a guard; no verification was made, or its code not sent again.
+    /// How many sends were refused by a limit or a guard, as of the beginning of their quarter of an hour; no verification was
+    /// made, or its code not sent again.
     pub blocked: u64,
 }
 
@@ -111,10 +112,10 @@ impl VerificationTally {
         }
     }
 
-    /// Adds a send that was refused at `at`.
-    pub fn add_blocked(&mut self, at: Timestamp, send: &BlockedSend) {
-        let way = (send.channel, send.account.clone());
-        self.row(at, &send.prefix, way).blocked += 1;
+    /// Adds sends that were refused.
+    pub fn add_blocked(&mut self, sends: &BlockedSends, count: u64) {
+        let way = (sends.channel, sends.account.clone());
+        self.row(sends.since, &sends.prefix, way).blocked += count;
     }
 
     fn row(

@@ -40,6 +40,16 @@ impl Choice {
         self
     }
 
+    /// Passes over the first candidate, if there is another.
+    pub fn pass_over(&mut self, reason: &str) -> bool {
+        let another = self.candidates.len() > 1;
+        if another {
+            let (account, _) = self.candidates.remove(0);
+            self.skipped.push(skip(&account, reason.to_owned()));
+        }
+        another
+    }
+
     /// How the `index`-th candidate came to be chosen; `failed` says why those before it did not take the request.
     pub fn routing(&self, index: usize, failed: &[Skipped]) -> Option<Routing> {
         let (account, _) = self.candidates.get(index)?;

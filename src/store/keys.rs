@@ -201,8 +201,9 @@ pub fn rollup(account: impl Display, digest: impl Display) -> Key {
     Key(format!("sb:rollup:{account}:{digest}"))
 }
 
-/// Sends of codes that were refused, of a tenant, or of all for `*`: JSON of each, in which the number is without its last
-/// four digits, by time (Unix ms); `[retention] verifications_hours`, self-trimming; the verification guard.
+/// Which sends of codes were refused, of a tenant, or of all for `*`: JSON of what a counter counts, in which the number is
+/// without its last four digits, by when it began (Unix ms); `[retention] verifications_hours`, self-trimming; the
+/// verification guard.
 pub fn blocked(tenant: impl Display) -> Set {
     Set(format!("sb:blocked:{tenant}"))
 }

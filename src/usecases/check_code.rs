@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join;
 
-use super::failures::Failures;
+use super::failures::{Failures, TakenTurn};
 use super::gateway::Gateway;
 use super::limit::Counted;
 use super::own_code::same;
@@ -16,6 +16,30 @@ use crate::domain::error::{Error, Failure, FailureKind, Problem};
 use crate::domain::ids::VerificationId;
 use crate::domain::verification::{Closed, Ledger, Send, Verification};
 use crate::providers::port::Code;
+
+/// What a check was counted as before it compared.
+#[derive(Default)]
+struct Begun {
+    counted: Counted,
+    turn: Option<TakenTurn>,
+}
+
+/// What came of comparing a code.
+struct Compared {
+    /// Whether it is right, where that is known.
+    answer: Result<bool, Failure>,
+    /// Whether anyone said that it is wrong.
+    denied: bool,
+}
+
+impl Compared {
+    fn certain(right: bool) -> Self {
+        Self {
+            answer: Ok(right),
+            denied: !right,
+        }
+    }
+}
 
 impl Gateway {
     /// Compares a code. Right once: the answer `valid: true` comes exactly once in a verification's life.
@@ -37,35 +61,32 @@ impl Gateway {
             return Err(Error::field("/code", "invalid", format!("must be {digits} digits")));
         };
         let failures = self.failures_of(&held.object.verification);
-        let (held, counted) = self.begin_check(held, failures.as_ref()).await?;
-        let compared = self.compare(&held.object, &code).await;
-        let wrong = !matches!(
-            &compared,
-            Ok(true)
-                | Err(Failure {
-                    kind: FailureKind::NotSent,
-                    ..
-                })
-        );
+        let (held, taken) = self.begin_check(held, failures.as_ref()).await?;
+        let Compared { answer, denied } = self.compare(&held.object, &code).await;
+        let unasked = matches!(&answer, Err(failure) if failure.kind == FailureKind::NotSent);
         let now = self.now();
         let (held, approved) = self
             .change(held, |ledger| {
-                Ok(Change::Write(match &compared {
-                    Err(failure) if failure.kind == FailureKind::NotSent => {
-                        ledger.give_back_attempt();
-                        false
-                    }
-                    compared => ledger.settle_attempt(matches!(compared, Ok(true)), now),
+                Ok(Change::Write(if unasked {
+                    ledger.give_back_attempt();
+                    false
+                } else {
+                    ledger.settle_attempt(matches!(answer, Ok(true)), now)
                 }))
             })
             .await?;
         let verification = held.object.verification;
         if approved {
             self.came_back(&verification, failures.as_ref()).await;
-        } else if !wrong {
-            self.give_back(counted).await;
+        } else {
+            if !denied {
+                self.give_back(taken.counted).await;
+            }
+            if let (true, Some(failures), Some(turn)) = (unasked, &failures, taken.turn) {
+                self.give_back_turn(failures, turn).await;
+            }
         }
-        match compared {
+        match answer {
             Err(failure) => Err(self.cannot_compare(&failure, &verification)),
             Ok(true) if !approved => Err(closed(&verification)),
             Ok(_) => Ok(CheckResult {
@@ -84,19 +105,25 @@ impl Gateway {
         &self,
         held: Held<Ledger>,
         failures: Option<&Failures>,
-    ) -> Result<(Held<Ledger>, Counted), Error> {
+    ) -> Result<(Held<Ledger>, Begun), Error> {
         let held = self.take_attempt(held).await?;
         let Some(failures) = failures else {
-            return Ok((held, Counted::default()));
+            return Ok((held, Begun::default()));
         };
-        let (counted, refusal) = match self.count_check(failures).await {
-            Ok((counted, false)) => return Ok((held, counted)),
-            Ok((counted, true)) => (counted, self.take_turn(failures).await.err()),
-            Err(error) => (Counted::default(), Some(error)),
+        let (counted, turn) = match self.count_check(failures).await {
+            Ok((counted, false)) => return Ok((held, Begun { counted, turn: None })),
+            Ok((counted, true)) => (counted, self.take_turn(failures).await),
+            Err(error) => (Counted::default(), Err(error)),
         };
-        match refusal {
-            None => Ok((held, counted)),
-            Some(refusal) => {
+        match turn {
+            Ok(turn) => Ok((
+                held,
+                Begun {
+                    counted,
+                    turn: Some(turn),
+                },
+            )),
+            Err(refusal) => {
                 join(self.give_back_attempt(held), self.give_back(counted)).await;
                 Err(refusal)
             }
@@ -143,33 +170,44 @@ impl Gateway {
     }
 
     /// Compares the code with the live sends, newest first; a send that cannot be asked is passed over if another says yes.
-    async fn compare(&self, ledger: &Ledger, code: &Code) -> Result<bool, Failure> {
+    async fn compare(&self, ledger: &Ledger, code: &Code) -> Compared {
         let verification = &ledger.verification;
         if let Some(fixed) = self.test_code(&verification.to) {
-            return Ok(same(fixed.expose(), code.expose()));
+            return Compared::certain(same(fixed.expose(), code.expose()));
         }
-        if let Some(made) = self.made_code(ledger)? {
-            return Ok(same(made.expose(), code.expose()));
+        match self.made_code(ledger) {
+            Ok(Some(made)) => return Compared::certain(same(made.expose(), code.expose())),
+            Ok(None) => {}
+            Err(failure) => {
+                return Compared {
+                    answer: Err(failure),
+                    denied: false,
+                };
+            }
         }
+        let (mut denied, mut reached) = (false, false);
         let mut failed: Option<Failure> = None;
-        let mut reached = false;
         for send in verification.compared_sends() {
             match self.compare_with(send, code).await {
-                Ok(true) => return Ok(true),
-                Ok(false) => reached = true,
+                Ok(true) => return Compared::certain(true),
+                Ok(false) => (denied, reached) = (true, true),
                 Err(failure) => {
                     reached |= failure.kind != FailureKind::NotSent;
                     failed = Some(failure);
                 }
             }
         }
-        match failed {
-            None => Ok(false),
-            Some(failure) if reached && failure.kind == FailureKind::NotSent => Err(Failure {
+        let failure = match failed {
+            None => return Compared::certain(false),
+            Some(failure) if reached && failure.kind == FailureKind::NotSent => Failure {
                 kind: FailureKind::Interrupted,
                 ..failure
-            }),
-            Some(failure) => Err(failure),
+            },
+            Some(failure) => failure,
+        };
+        Compared {
+            answer: Err(failure),
+            denied,
         }
     }
 

@@ -15,7 +15,7 @@ use crate::domain::error::Error;
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Verification;
 use crate::seal::Purpose;
-use crate::store::{Expect, Key, Put, keys};
+use crate::store::{Expect, Key, Put, Version, keys};
 
 /// The first wait.
 const FIRST_WAIT: Duration = Duration::from_secs(30);
@@ -29,6 +29,12 @@ struct Turn {
     next_at: Timestamp,
     /// How many were before it.
     earlier: u32,
+}
+
+/// A turn that this check took, and what stood there before.
+pub(super) struct TakenTurn {
+    version: Version,
+    before: Option<Turn>,
 }
 
 /// The wrong codes of a number.
@@ -58,8 +64,7 @@ impl Gateway {
     pub(super) async fn count_check(&self, failures: &Failures) -> Result<(Counted, bool), Error> {
         let limit = &failures.limit;
         let counter = self.store.add(&limit.counter, 1, limit.rate.per).await?;
-        let mut counted = Counted::default();
-        counted.push(self.taken(&limit.counter, limit.rate.per, counter));
+        let counted = self.taken(&limit.counter, limit.rate.per, counter).into();
         Ok((counted, counter.total >= i64::from(limit.rate.max)))
     }
 
@@ -67,7 +72,7 @@ impl Gateway {
     ///
     /// # Errors
     /// `rate-limited` until the next turn.
-    pub(super) async fn take_turn(&self, failures: &Failures) -> Result<(), Error> {
+    pub(super) async fn take_turn(&self, failures: &Failures) -> Result<TakenTurn, Error> {
         let now = self.now();
         let found = self.store.get(&failures.turn).await?;
         let last = found.as_ref().map(decode::<Turn>).transpose()?;
@@ -81,11 +86,29 @@ impl Gateway {
             earlier,
         };
         let expect = found.map_or(Expect::Absent, |found| Expect::Version(found.version));
-        let keep = Some(failures.limit.rate.per.max(LONGEST_WAIT));
+        let keep = Some(failures.keep());
         match self.store.put(&failures.turn, encode(&turn)?, keep, expect).await? {
-            Put::Stored(_) => Ok(()),
+            Put::Stored(version) => Ok(TakenTurn { version, before: last }),
             // Another check took it.
             Put::Conflict(_) => Err(failures.wait_for(turn, now)),
+        }
+    }
+
+    /// Gives back a turn in which nothing was compared; one that cannot be given back stays taken.
+    pub(super) async fn give_back_turn(&self, failures: &Failures, taken: TakenTurn) {
+        let expect = Expect::Version(taken.version);
+        let given_back = async {
+            match taken.before {
+                Some(before) => {
+                    let keep = Some(failures.keep());
+                    self.store.put(&failures.turn, encode(&before)?, keep, expect).await?;
+                }
+                None => drop(self.store.remove(&failures.turn, expect).await?),
+            }
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = given_back.await {
+            tracing::warn!(%error, "a turn in which nothing was compared stays taken");
         }
     }
 
@@ -100,6 +123,11 @@ impl Gateway {
 }
 
 impl Failures {
+    /// How long a turn is remembered.
+    fn keep(&self) -> Duration {
+        self.limit.rate.per.max(LONGEST_WAIT)
+    }
+
     fn wait_for(&self, turn: Turn, now: Timestamp) -> Error {
         let wait = Duration::from_secs(turn.next_at.seconds_since(now));
         let mut error = self.limit.hit(wait, now);

@@ -2,9 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use futures_util::future::try_join;
 use metrics::counter;
-use uuid::Uuid;
 
 use super::gateway::Gateway;
 use super::limit::{Counted, Limit};
@@ -13,17 +11,18 @@ use crate::config::GuardMode;
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::call::CallKind;
-use crate::domain::caller::EVERY_TENANT;
 use crate::domain::error::{Error, FieldError, Problem};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::place::NewCall;
-use crate::domain::verification::{BlockedSend, Channel};
+use crate::domain::verification::Channel;
+use crate::providers::choose::Choice;
 use crate::seal::Purpose;
-use crate::store::keys;
 use crate::telemetry::metric;
 
 const COUNTRIES: &str = "phone.allowed_countries";
 const PREFIX_BLOCK: &str = "verification.guard.prefix_block";
+/// Why an account is passed over.
+pub(super) const BLOCKS_PREFIX: &str = "blocks the prefix of the number";
 
 /// A code about to be sent, as the guard sees it.
 #[derive(Clone, Copy)]
@@ -35,6 +34,21 @@ pub(super) struct Sending<'a> {
     pub(super) account: Option<&'a AccountName>,
     /// Who it is for, as [`Gateway::client_name`] names them.
     pub(super) client: Option<&'a str>,
+}
+
+/// What a send that may happen was counted against.
+pub(super) struct Allowed {
+    /// Its limits.
+    counted: Counted,
+    /// Its prefix at the account that sends it.
+    pub(super) watched: Counted,
+}
+
+impl From<Allowed> for Counted {
+    fn from(mut allowed: Allowed) -> Self {
+        allowed.counted.extend(allowed.watched);
+        allowed.counted
+    }
 }
 
 impl Gateway {
@@ -50,15 +64,15 @@ impl Gateway {
         vec![self.limit("calls.automated_calls_per_number", rate, &[tenant, number.as_str()])]
     }
 
-    /// Counts a send against every rule, then refuses it if one says so.
+    /// Counts a send against every rule, then refuses it if one says so; passes over accounts that block its prefix.
     ///
     /// # Errors
-    /// `rate-limited` naming the rule, `destination-not-allowed` for a blocked prefix, and `store-unavailable`, since what
-    /// cannot be counted is not sent. Nothing stays counted then.
-    pub(super) async fn allow_send(&self, send: Sending<'_>) -> Result<Counted, Error> {
+    /// `rate-limited` naming the rule, `destination-not-allowed` where every account blocks the prefix, and
+    /// `store-unavailable`, since what cannot be counted is not sent. What was counted is given back then.
+    pub(super) async fn allow_send(&self, send: Sending<'_>, choice: &mut Choice) -> Result<Allowed, Error> {
         let mut counted = Counted::default();
-        match self.judge(send, &mut counted).await {
-            Ok(()) => Ok(counted),
+        match self.judge(send, choice, &mut counted).await {
+            Ok(watched) => Ok(Allowed { counted, watched }),
             Err(error) => {
                 self.give_back(counted).await;
                 Err(error)
@@ -66,24 +80,21 @@ impl Gateway {
         }
     }
 
-    async fn judge(&self, send: Sending<'_>, counted: &mut Counted) -> Result<(), Error> {
-        // A number's own limit comes first, so that a flood at one number moves no counter it shares with others.
-        self.judge_limits(send, &self.number_limits(send), counted).await?;
-        if self.config.verification.guard.mode == GuardMode::Off {
-            return Ok(());
+    /// Judges what is the number's and the tenant's own before what tenants share: what one of them may not send is no sign
+    /// against a prefix, and a flood at one number moves no counter that it shares with others.
+    async fn judge(&self, send: Sending<'_>, choice: &mut Choice, counted: &mut Counted) -> Result<Counted, Error> {
+        let first = send.through(choice);
+        self.judge_limits(first, &self.number_limits(send), counted).await?;
+        if self.config.verification.guard.mode != GuardMode::Off {
+            self.judge_limits(first, &self.shared_limits(send), counted).await?;
         }
-        let limits = self.shared_limits(send);
-        let (watched, (counters, taken)) = try_join(self.watch(send), self.add_to(&limits)).await?;
-        counted.extend(taken);
-        if let Some((taken, refusal)) = watched {
-            counted.push(taken);
-            self.decide(PREFIX_BLOCK, send, refusal).await?;
+        loop {
+            match self.allow_through(send.through(choice)).await? {
+                Ok(watched) => return Ok(watched),
+                Err(_) if choice.pass_over(BLOCKS_PREFIX) => {}
+                Err(refusal) => return Err(self.refused(send.through(choice), refusal).await),
+            }
         }
-        for (limit, counter) in limits.iter().zip(counters) {
-            self.decide(limit.name, send, limit.refusal(counter, self.now()))
-                .await?;
-        }
-        Ok(())
     }
 
     async fn judge_limits(&self, send: Sending<'_>, limits: &[Limit], counted: &mut Counted) -> Result<(), Error> {
@@ -128,45 +139,61 @@ impl Gateway {
         rules.into_iter().flatten().collect()
     }
 
-    /// How far the limits of a send are used, counting nothing.
+    /// How far the limits of a send are used, counting nothing; passes over accounts that block its prefix.
     ///
     /// # Errors
-    /// `destination-not-allowed` where its prefix is blocked; `store-unavailable`.
-    pub(super) async fn send_limit_states(&self, send: Sending<'_>) -> Result<Vec<LimitState>, Error> {
+    /// `destination-not-allowed` where every account does; `store-unavailable`.
+    pub(super) async fn send_limit_states(
+        &self,
+        send: Sending<'_>,
+        choice: &mut Choice,
+    ) -> Result<Vec<LimitState>, Error> {
         let mut limits = self.number_limits(send);
         let mode = self.config.verification.guard.mode;
         if mode != GuardMode::Off {
             limits.extend(self.shared_limits(send));
         }
-        let states = self.limit_states(&limits);
-        let (blocked, states) = try_join(self.blocked(send), states).await?;
-        match blocked.filter(|_| mode == GuardMode::Enforce) {
-            Some(refusal) => Err(refusal),
-            None => Ok(states),
-        }
-    }
-
-    /// Moves a send that nothing came of to another account, whose prefix may be blocked.
-    ///
-    /// # Errors
-    /// `destination-not-allowed`, `store-unavailable`.
-    pub(super) async fn allow_through(&self, send: Sending<'_>) -> Result<Counted, Error> {
-        let mut counted = Counted::default();
-        if self.config.verification.guard.mode == GuardMode::Off {
-            return Ok(counted);
-        }
-        if let Some((taken, refusal)) = self.watch(send).await? {
-            counted.push(taken);
-            if let Err(error) = self.decide(PREFIX_BLOCK, send, refusal).await {
-                self.give_back(counted).await;
-                return Err(error);
+        let states = self.limit_states(&limits).await?;
+        if mode == GuardMode::Enforce {
+            while let Some(refusal) = self.blocked(send.through(choice)).await? {
+                if !choice.pass_over(BLOCKS_PREFIX) {
+                    return Err(refusal);
+                }
             }
         }
-        Ok(counted)
+        Ok(states)
     }
 
-    /// Notes what a rule decided, and refuses where it is to.
+    /// Counts a send against its prefix at its account; or tells why that account does not send it, and counts nothing.
+    ///
+    /// # Errors
+    /// `store-unavailable`.
+    pub(super) async fn allow_through(&self, send: Sending<'_>) -> Result<Result<Counted, Error>, Error> {
+        if self.config.verification.guard.mode == GuardMode::Off {
+            return Ok(Ok(Counted::default()));
+        }
+        let Some((taken, refusal)) = self.watch(send).await? else {
+            return Ok(Ok(Counted::default()));
+        };
+        match self.decided(PREFIX_BLOCK, send, refusal) {
+            None => Ok(Ok(taken.into())),
+            Some(refusal) => {
+                self.give_back(taken.into()).await;
+                Ok(Err(refusal))
+            }
+        }
+    }
+
+    /// Refuses a send where a rule is to.
     async fn decide(&self, rule: &'static str, send: Sending<'_>, refusal: Option<Error>) -> Result<(), Error> {
+        match self.decided(rule, send, refusal) {
+            None => Ok(()),
+            Some(refusal) => Err(self.refused(send, refusal).await),
+        }
+    }
+
+    /// Notes what a rule decided; the refusal stands unless it is only observed.
+    fn decided(&self, rule: &'static str, send: Sending<'_>, refusal: Option<Error>) -> Option<Error> {
         let observed =
             rule.starts_with("verification.guard.") && self.config.verification.guard.mode == GuardMode::Observe;
         let decision = match (&refusal, observed) {
@@ -175,7 +202,7 @@ impl Gateway {
             (Some(_), true) => "observed",
         };
         counter!(metric::GUARD_DECISIONS, "rule" => rule, "decision" => decision).increment(1);
-        let Some(refusal) = refusal else { return Ok(()) };
+        let refusal = refusal?;
         tracing::info!(
             rule,
             decision,
@@ -184,32 +211,7 @@ impl Gateway {
             prefix = send.to.masked_prefix(),
             "the guard decided"
         );
-        if observed {
-            return Ok(());
-        }
-        self.remember_blocked(send).await;
-        Err(refusal)
-    }
-
-    /// Lists a refused send for whoever counts them; one that cannot be listed is refused all the same.
-    async fn remember_blocked(&self, send: Sending<'_>) {
-        let (now, keep) = (self.now().as_millis(), self.config.retention.verifications);
-        let oldest = now.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX));
-        let blocked = BlockedSend {
-            id: Uuid::now_v7().simple().to_string(),
-            channel: send.channel,
-            account: send.account.cloned(),
-            prefix: send.to.prefix().to_owned(),
-        };
-        let Ok(member) = serde_json::to_string(&blocked) else {
-            return;
-        };
-        for tenant in [send.tenant, EVERY_TENANT] {
-            let set = keys::blocked(tenant);
-            if let Err(error) = self.store.index(&set, now, &member, Some(oldest)).await {
-                tracing::warn!(%error, "a refused send could not be listed");
-            }
-        }
+        (!observed).then_some(refusal)
     }
 
     /// One name for all addresses of one client: a person on IPv6 holds a /64.

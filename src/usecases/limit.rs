@@ -13,7 +13,7 @@ use crate::config::Rate;
 use crate::domain::error::{Error, LimitHit, Problem};
 use crate::domain::time::Timestamp;
 use crate::seal::Purpose;
-use crate::store::{Counter, Key, keys};
+use crate::store::{Counter, Key, StoreError, keys};
 
 /// How long before its window ends a count is no longer given back: it must not reach into the next window.
 const TOO_LATE_MS: i64 = 2_000;
@@ -37,12 +37,18 @@ pub(super) struct Taken {
 pub(super) struct Counted(Vec<Taken>);
 
 impl Counted {
-    pub(super) fn push(&mut self, taken: Taken) {
+    fn push(&mut self, taken: Taken) {
         self.0.push(taken);
     }
 
     pub(super) fn extend(&mut self, more: Self) {
         self.0.extend(more.0);
+    }
+}
+
+impl From<Taken> for Counted {
+    fn from(taken: Taken) -> Self {
+        Self(vec![taken])
     }
 }
 
@@ -82,16 +88,28 @@ impl Gateway {
     /// Counts one against every limit, in one turn.
     ///
     /// # Errors
-    /// `store-unavailable`.
+    /// `store-unavailable`; what was counted all the same is given back.
     pub(super) async fn add_to(&self, limits: &[Limit]) -> Result<(Vec<Counter>, Counted), Error> {
         let counting = limits
             .iter()
             .map(|limit| self.store.add(&limit.counter, 1, limit.rate.per));
-        let counters = try_join_all(counting).await?;
-        let counted = limits.iter().zip(&counters);
-        let counted = counted.map(|(limit, counter)| self.taken(&limit.counter, limit.rate.per, *counter));
-        let counted = Counted(counted.collect());
-        Ok((counters, counted))
+        let (mut counters, mut counted, mut failed) = (Vec::new(), Counted::default(), None);
+        for (limit, added) in limits.iter().zip(join_all(counting).await) {
+            match added {
+                Ok(counter) => {
+                    counted.push(self.taken(&limit.counter, limit.rate.per, counter));
+                    counters.push(counter);
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            None => Ok((counters, counted)),
+            Some(error) => {
+                self.give_back(counted).await;
+                Err(error.into())
+            }
+        }
     }
 
     /// Counts one against every limit, then refuses if one is over.
@@ -131,12 +149,21 @@ impl Gateway {
             .0
             .iter()
             .filter(|taken| now.saturating_add(TOO_LATE_MS) < taken.until.as_millis());
-        let giving = lasting.map(|taken| self.store.add(&taken.counter, -1, taken.per));
+        let giving = lasting.map(|taken| self.take_back(taken));
         for given in join_all(giving).await {
             if let Err(error) = given {
                 tracing::warn!(%error, "what came to nothing stays counted");
             }
         }
+    }
+
+    /// Takes one count back, unless it was forgotten meanwhile: a counter below zero would allow more.
+    async fn take_back(&self, taken: &Taken) -> Result<(), StoreError> {
+        let left = self.store.add(&taken.counter, -1, taken.per).await?;
+        if left.total < 0 {
+            self.store.add(&taken.counter, 1, taken.per).await?;
+        }
+        Ok(())
     }
 
     /// How far the limits are used, counting nothing.

@@ -4,6 +4,7 @@ pub mod accounts;
 mod admit;
 mod ask;
 mod bind;
+mod blocked;
 mod check_code;
 mod control_call;
 pub mod delivery_ledger;

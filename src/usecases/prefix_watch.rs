@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::{join_all, try_join};
+use futures_util::future::{join, join_all};
 use serde::{Deserialize, Serialize};
 
 use super::gateway::Gateway;
@@ -65,7 +65,7 @@ impl Gateway {
     /// Counts a send against its prefix; tells why it is refused, if it is.
     ///
     /// # Errors
-    /// `store-unavailable`.
+    /// `store-unavailable`; it is not counted then.
     pub(super) async fn watch(&self, send: Sending<'_>) -> Result<Option<(Taken, Option<Error>)>, Error> {
         let Some(rule) = self.config.verification.guard.prefix_block else {
             return Ok(None);
@@ -75,21 +75,42 @@ impl Gateway {
         };
         let (counter, block) = (keys::counter(WATCH, &digest), keys::prefix_block(&digest));
         let counting = self.store.add(&counter, 1, rule.per);
-        let (stored, count) = try_join(self.store.get(&block), counting).await?;
+        let (stored, count) = join(self.store.get(&block), counting).await;
+        let count = count?;
         let taken = self.taken(&counter, rule.per, count);
+        let judged = async {
+            self.judge_prefix(&rule, (&block, stored?), Tally::of(count.total))
+                .await
+        };
+        match judged.await {
+            Ok(refusal) => Ok(Some((taken, refusal))),
+            Err(error) => {
+                self.give_back(taken.into()).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Why the last of the sends is refused: its prefix is blocked, or is from now on.
+    async fn judge_prefix(
+        &self,
+        rule: &PrefixBlock,
+        (key, stored): (&Key, Option<Stored>),
+        tally: Tally,
+    ) -> Result<Option<Error>, Error> {
         let now = self.now();
         let known = stored.as_ref().map(decode::<Block>).transpose()?;
         if let Some(block) = known.filter(|block| now < block.until) {
-            return Ok(Some((taken, Some(refusal(block, now)))));
+            return Ok(Some(refusal(block, now)));
         }
-        if !Tally::of(count.total).is_suspicious(&rule) {
-            return Ok(Some((taken, None)));
+        if !tally.is_suspicious(rule) {
+            return Ok(None);
         }
-        let next = next_block(known, &rule, now);
+        let next = next_block(known, rule, now);
         if self.config.verification.guard.mode == GuardMode::Enforce {
-            self.block(&block, next, stored.as_ref()).await?;
+            self.block(key, next, stored.as_ref()).await?;
         }
-        Ok(Some((taken, Some(refusal(next, now)))))
+        Ok(Some(refusal(next, now)))
     }
 
     /// Why a send would be refused for its prefix, counting nothing.

@@ -155,7 +155,7 @@ pub(super) fn read_call(value: &[u8]) -> Option<Call> {
     read::<CallFile>(value).map(|file| file.call)
 }
 
-fn corrupt() -> Error {
+pub(super) fn corrupt() -> Error {
     tracing::error!("an object in the store cannot be read");
     Error::new(Problem::Internal, "An object in the store cannot be read.")
 }

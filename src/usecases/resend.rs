@@ -37,7 +37,7 @@ impl Gateway {
             None => Some(self.choose_again(caller, &held.object, (channel, account.as_ref()))?),
         };
         self.may_resend(verification)?;
-        let Some(choice) = choice else {
+        let Some(mut choice) = choice else {
             let (held, _) = self.claim_resend(held).await?;
             let mut verification = held.object.verification.clone();
             self.record_test_send(&mut verification, channel);
@@ -52,15 +52,17 @@ impl Gateway {
             account: None,
             client: client.as_deref(),
         };
+        let code = self.made_code(&held.object).map_err(|_| gone())?;
+        let allowed = self.allow_send(send, &mut choice).await?;
         let mut outgoing = Outgoing {
             choice: &choice,
             channel,
-            code: self.made_code(&held.object).map_err(|_| gone())?,
-            counted: self.allow_send(send.through(&choice)).await?,
+            code,
+            allowed,
         };
         let sent = self.resend_counted(held, &mut outgoing).await;
         if sent.is_err() {
-            self.give_back(outgoing.counted).await;
+            self.give_back(outgoing.allowed.into()).await;
         }
         sent
     }

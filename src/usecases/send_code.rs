@@ -1,10 +1,10 @@
 //! One sending of a code: through the first account that takes it, or surely through none.
 
+use std::mem;
 use std::time::Instant;
 
 use super::gateway::Gateway;
-use super::guard::Sending;
-use super::limit::Counted;
+use super::guard::{Allowed, BLOCKS_PREFIX, Sending};
 use super::own_code::speaking;
 use crate::domain::call::{Attempt, AttemptOutcome, ProviderRef, Skipped};
 use crate::domain::error::{Effect, Error, Failure, FailureKind, Problem};
@@ -24,7 +24,7 @@ pub(super) struct Outgoing<'a> {
     /// The code, if the gateway made it.
     pub(super) code: Option<Code>,
     /// What the send was counted against.
-    pub(super) counted: Counted,
+    pub(super) allowed: Allowed,
 }
 
 impl<'a> Sending<'a> {
@@ -54,7 +54,19 @@ impl Gateway {
                     account: Some(account),
                     client: None,
                 };
-                outgoing.counted.extend(self.allow_through(send).await?);
+                // The account before sent nothing to the prefix.
+                self.give_back(mem::take(&mut outgoing.allowed.watched)).await;
+                match self.allow_through(send).await? {
+                    Ok(watched) => outgoing.allowed.watched = watched,
+                    Err(refusal) if last => return Err(self.refused(send, refusal).await),
+                    Err(_) => {
+                        skipped.push(Skipped {
+                            account: account.clone(),
+                            reason: BLOCKS_PREFIX.to_owned(),
+                        });
+                        continue;
+                    }
+                }
             }
             let sent = self.send_through(verification, entry, outgoing).await;
             let failure = match sent {

@@ -5,7 +5,6 @@ use super::records;
 use super::requests::VerificationSummaryQuery;
 use crate::domain::caller::Caller;
 use crate::domain::error::Error;
-use crate::domain::time::Timestamp;
 use crate::domain::verification::Ledger;
 use crate::domain::verification_summary::{VerificationSummaryRow, VerificationTally};
 use crate::store::{Order, Range, Scored, Set, keys};
@@ -52,9 +51,11 @@ impl Gateway {
         }
         let mut batches = Batches::of(keys::blocked(&caller.tenant), scores);
         while let Some(members) = batches.next(self).await? {
-            for member in members {
-                if let Ok(send) = serde_json::from_str(&member.member) {
-                    tally.add_blocked(Timestamp::from_millis(member.score), &send);
+            let members: Vec<_> = members.iter().map(|member| member.member.as_str()).collect();
+            let counts = self.blocked_counts(&caller.tenant, &members).await?;
+            for (member, count) in members.into_iter().zip(counts) {
+                if let Ok(sends) = serde_json::from_str(member) {
+                    tally.add_blocked(&sends, count);
                 }
             }
             bounded(&tally)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::{join4, try_join, try_join3};
+use futures_util::future::join4;
 
 use super::gateway::Gateway;
 use super::guard::Sending;
@@ -46,17 +46,17 @@ impl Gateway {
         let send = sending(caller, &new, client.as_deref());
         self.allowed_destination(send).await?;
         let made_here = self.config.verification.codes == Codes::Gateway;
-        let choice = self.choose_for_code(caller, made_here, new.channel, new.account.as_ref())?;
-        let counted = self.allow_send(send.through(&choice)).await?;
+        let mut choice = self.choose_for_code(caller, made_here, new.channel, new.account.as_ref())?;
+        let allowed = self.allow_send(send, &mut choice).await?;
         let mut outgoing = Outgoing {
             choice: &choice,
             channel: new.channel,
             code: None,
-            counted,
+            allowed,
         };
         let started = self.start_counted(&mut ledger, &mut outgoing).await;
         if started.is_err() {
-            self.give_back(outgoing.counted).await;
+            self.give_back(outgoing.allowed.into()).await;
         }
         started
     }
@@ -94,7 +94,10 @@ impl Gateway {
             return Err(refusal);
         }
         let made_here = self.config.verification.codes == Codes::Gateway;
-        let choice = self.choose_for_code(caller, made_here, new.channel, new.account.as_ref())?;
+        let mut choice = self.choose_for_code(caller, made_here, new.channel, new.account.as_ref())?;
+        let client = new.client_ip.map(|address| self.client_name(address));
+        let send = sending(caller, &new, client.as_deref());
+        let limits = self.send_limit_states(send, &mut choice).await?;
         let Some(((account, entry), routing)) = choice.candidates().first().zip(choice.routing(0, &[])) else {
             return Err(Error::new(Problem::NotSupported, "No account can send the code."));
         };
@@ -104,9 +107,6 @@ impl Gateway {
         } else {
             entry.provider.codes().map_or("", |codes| codes.operation())
         };
-        let client = new.client_ip.map(|address| self.client_name(address));
-        let send = sending(caller, &new, client.as_deref()).through(&choice);
-        let limits = self.send_limit_states(send).await?;
         let would = Would {
             account: Some(account.clone()),
             operation: operation.to_owned(),
@@ -179,6 +179,7 @@ impl Gateway {
         }
     }
 
+    /// Makes a verification durable before a code is sent; where that fails, nothing is left of it.
     async fn write_new(&self, ledger: Ledger) -> Result<Held<Ledger>, Error> {
         let keep = self.config.retention.verifications;
         let verification = &ledger.verification;
@@ -190,19 +191,27 @@ impl Gateway {
             keys::open_verifications(),
         );
         let look = self.now().as_millis() + FIRST_LOOK_MS;
-        let listed = try_join3(
+        let written = join4(
+            self.create(ledger.clone()),
             self.store.index(&of, at, &id, oldest),
             self.store.index(&all, at, &id, oldest),
             self.store.index(&open, look, &id, None),
         );
-        let (written, _) = try_join(self.create(ledger), async { Ok(listed.await?) }).await?;
-        written.map_err(|_| {
-            Error::new(
-                Problem::RequestInProgress,
-                "This verification was already begun or given up.",
-            )
-            .retry_after(Duration::from_secs(1))
-        })
+        let (created, of, all, open) = written.await;
+        let failed = match (created, of.and(all).and(open)) {
+            (Ok(Ok(held)), Ok(())) => return Ok(held),
+            (Ok(Err(_)), _) => {
+                return Err(Error::new(
+                    Problem::RequestInProgress,
+                    "This verification was already begun or given up.",
+                )
+                .retry_after(Duration::from_secs(1)));
+            }
+            (Ok(Ok(_)), Err(error)) => error.into(),
+            (Err(error), _) => error,
+        };
+        self.withdraw(verification).await;
+        Err(failed)
     }
 
     async fn withdraw(&self, verification: &Verification) {

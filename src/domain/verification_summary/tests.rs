@@ -57,18 +57,26 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn blocked()(hours in 0..200i64, channel in select(Channel::ALL), account in account()) -> (Timestamp, BlockedSend) {
-        let send = BlockedSend { id: "1".into(), channel, account, prefix: "+551198888".into() };
-        (Timestamp::from_seconds(hours * 3600), send)
+    fn blocked()(
+        hours in 0..200i64,
+        channel in select(Channel::ALL),
+        account in account(),
+        count in 1..1000u64,
+    ) -> (BlockedSends, u64) {
+        let since = Timestamp::from_seconds(hours * 3600);
+        (BlockedSends { since, channel, account, prefix: "+551198888".into() }, count)
     }
 }
 
-type Input = (Vec<Verification>, Vec<(Timestamp, BlockedSend)>);
+type Input = (Vec<Verification>, Vec<(BlockedSends, u64)>);
 
 fn rows(input: &Input, by: &[VerificationGroupBy]) -> Vec<VerificationSummaryRow> {
     let mut tally = VerificationTally::new(by.to_vec(), TimeZone::UTC);
     input.0.iter().for_each(|verification| tally.add(verification));
-    input.1.iter().for_each(|(at, send)| tally.add_blocked(*at, send));
+    input
+        .1
+        .iter()
+        .for_each(|(sends, count)| tally.add_blocked(sends, *count));
     tally.into_rows()
 }
 
@@ -98,7 +106,7 @@ proptest! {
         }
         prop_assert_eq!(sum, figures(&whole));
         prop_assert_eq!(whole.verifications as usize, input.0.len());
-        prop_assert_eq!(whole.blocked as usize, input.1.len());
+        prop_assert_eq!(whole.blocked, input.1.iter().map(|(_, count)| count).sum::<u64>());
         prop_assert_eq!(whole.conversion.is_none(), input.0.is_empty());
     }
 }

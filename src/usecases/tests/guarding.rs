@@ -10,8 +10,8 @@ use super::failing_store::{Failing, Failure};
 use crate::domain::error::{Error, FailureKind, Problem, Refusal};
 use crate::domain::ids::VerificationId;
 use crate::domain::phone::{PhoneNumber, Region};
-use crate::domain::verification::{BlockedSend, Channel, Verification};
-use crate::store::{Order, Range, keys};
+use crate::domain::verification::{BlockedSends, Channel, Verification};
+use crate::store::{Order, Range, Scored, Set, keys};
 use crate::usecases::requests::{CheckResult, NewVerification, PlaceCall};
 
 pub fn to(number: &str) -> NewVerification {
@@ -169,6 +169,79 @@ async fn a_prefix_whose_codes_never_come_back_is_blocked_and_unblocked_by_itself
 }
 
 #[tokio::test]
+async fn an_account_that_sends_nothing_blocks_no_prefix_and_one_that_does_is_passed_over() {
+    let (one, two) = (Scripted::new("one", SAY), Scripted::new("two", SAY));
+    let bed = bed(&[&one, &two], "[verification.guard]\nsends_per_prefix = false");
+    for n in 0..40 {
+        one.will_send(Err(refused(Refusal::Credit)));
+        let started = start(&bed, "acme", to(&number(0, n))).await.unwrap();
+        assert!(check(&bed, started.id, "123456").await.unwrap().valid);
+    }
+    assert_eq!((one.sent(), two.sent()), (40, 40));
+    for n in 40..70 {
+        start(&bed, "acme", to(&number(0, n))).await.unwrap();
+    }
+    let preview = bed
+        .gateway
+        .preview_verification(&caller("acme"), to(&number(0, 70)))
+        .await
+        .unwrap();
+    assert_eq!(preview.would.account.unwrap().as_str(), "one", "not blocked yet");
+    let started = start(&bed, "acme", to(&number(0, 70))).await.unwrap();
+    let routing = started.routing.unwrap();
+    assert_eq!(routing.account.as_str(), "two");
+    assert_eq!(routing.skipped[0].reason, "blocks the prefix of the number");
+    let preview = bed
+        .gateway
+        .preview_verification(&caller("acme"), to(&number(0, 71)))
+        .await
+        .unwrap();
+    assert_eq!(preview.would.account.unwrap().as_str(), "two");
+    assert!(
+        blocked(&bed, "acme").await.is_empty(),
+        "what another account took was not refused"
+    );
+    let named = NewVerification {
+        account: Some("one".parse().unwrap()),
+        ..to(&number(0, 72))
+    };
+    let refused = start(&bed, "acme", named).await.unwrap_err();
+    assert_eq!(refused.problem, Problem::DestinationNotAllowed);
+}
+
+#[tokio::test]
+async fn on_failover_an_account_that_blocks_the_prefix_is_passed_over() {
+    let (one, two, three) = (
+        Scripted::new("one", SAY),
+        Scripted::new("two", SAY),
+        Scripted::new("three", SAY),
+    );
+    let bed = bed(&[&one, &two, &three], "[verification.guard]\nsends_per_prefix = false");
+    for n in 0..31 {
+        one.will_send(Err(refused(Refusal::Credit)));
+        start(&bed, "acme", to(&number(0, n))).await.unwrap();
+    }
+    assert_eq!((two.sent(), three.sent()), (30, 1));
+}
+
+#[tokio::test]
+async fn what_the_limits_of_a_tenant_refuse_blocks_no_prefix() {
+    let one = Scripted::new("one", SAY);
+    let guard = "[verification.guard]\nsends_per_prefix = false\nsends_per_tenant = { max = 30, per_seconds = 3600 }";
+    let bed = bed(&[&one], guard);
+    let mut typed = Vec::new();
+    for n in 0..30 {
+        typed.push(start(&bed, "acme", to(&number(0, n))).await.unwrap().id);
+    }
+    let refused = start(&bed, "acme", to(&number(0, 30))).await.unwrap_err();
+    assert_eq!(rule(&refused), "verification.guard.sends_per_tenant");
+    for id in typed {
+        assert!(check(&bed, id, "123456").await.unwrap().valid);
+    }
+    assert!(start(&bed, "other", to(&number(0, 31))).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_prefix_of_people_is_not_blocked() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "[verification.guard]\nsends_per_prefix = false");
@@ -203,18 +276,22 @@ async fn observing_refuses_nothing_and_off_decides_nothing() {
     }
 }
 
-async fn blocked(bed: &Bed, tenant: &str) -> Vec<BlockedSend> {
+async fn blocked(bed: &Bed, tenant: &str) -> Vec<BlockedSends> {
+    let members = listed(bed, &keys::blocked(tenant)).await;
+    members
+        .iter()
+        .map(|scored| serde_json::from_str(&scored.member).unwrap())
+        .collect()
+}
+
+async fn listed(bed: &Bed, set: &Set) -> Vec<Scored> {
     let all = Range {
         scores: 0..=i64::MAX >> 11,
         order: Order::Ascending,
         after: None,
         limit: 100,
     };
-    let members = bed.gateway.store.range(&keys::blocked(tenant), all).await.unwrap();
-    members
-        .iter()
-        .map(|scored| serde_json::from_str(&scored.member).unwrap())
-        .collect()
+    bed.gateway.store.range(set, all).await.unwrap()
 }
 
 #[tokio::test]
@@ -337,33 +414,53 @@ async fn of_two_hundred_starts_at_once_the_limit_is_sent() {
 }
 
 #[tokio::test]
-async fn wherever_the_store_fails_before_a_send_nothing_is_sent() {
+async fn wherever_the_store_fails_before_a_send_nothing_is_sent_and_nothing_is_left() {
     let guard = "[verification.guard]\nsends_per_tenant = { max = 9, per_seconds = 60 }";
-    let mut after = 0;
-    loop {
-        let one = Scripted::new("one", SAY);
-        let mut store = None;
-        let bed = bed_over(&[&one], guard, |inner| {
-            let failing = std::sync::Arc::new(Failing::new(inner, Failure::FromThen));
-            store = Some(failing.clone());
-            failing
-        });
-        let store = store.unwrap();
-        store.fail_after(after);
-        let started = start(&bed, "acme", to(&number(0, 0))).await;
-        if !store.has_failed() {
-            break;
+    for failure in [Failure::Once, Failure::OnceUnheard, Failure::FromThen] {
+        let mut after = 0;
+        loop {
+            let one = Scripted::new("one", SAY);
+            let mut store = None;
+            let bed = bed_over(&[&one], guard, |inner| {
+                let failing = std::sync::Arc::new(Failing::new(inner, failure));
+                store = Some(failing.clone());
+                failing
+            });
+            let store = store.unwrap();
+            store.fail_after(after);
+            let started = start(&bed, "acme", to(&number(0, 0))).await;
+            if !store.has_failed() {
+                break;
+            }
+            store.mend();
+            if one.sent() == 0 {
+                let error = started.unwrap_err();
+                assert_eq!(error.problem, Problem::StoreUnavailable);
+                assert!(error.context.retry_after.is_some());
+                if failure != Failure::FromThen {
+                    let left = listed(&bed, &keys::verifications_of("acme")).await.len()
+                        + listed(&bed, &keys::verifications_all()).await.len()
+                        + listed(&bed, &keys::open_verifications()).await.len();
+                    assert_eq!(left, 0, "{failure:?} after {after}");
+                }
+                if failure == Failure::Once {
+                    assert_eq!(counted(&bed).await, 0, "after {after}");
+                }
+            } else {
+                assert!(started.is_ok(), "it was sent, so it is no error");
+            }
+            after += 1;
         }
-        if one.sent() == 0 {
-            let error = started.unwrap_err();
-            assert_eq!(error.problem, Problem::StoreUnavailable);
-            assert!(error.context.retry_after.is_some());
-        } else {
-            assert!(started.is_ok(), "it was sent, so it is no error");
-        }
-        after += 1;
+        assert!(after > 5);
     }
-    assert!(after > 5);
+}
+
+/// How much is counted against the limits of a send.
+async fn counted(bed: &Bed) -> u64 {
+    let acme = caller("acme");
+    let preview = bed.gateway.preview_verification(&acme, to(&number(0, 0)));
+    let limits = preview.await.unwrap().limits;
+    limits.iter().map(|limit| limit.max - limit.remaining).sum()
 }
 
 /// Tells wrong codes until a check is refused; how many were compared.
@@ -495,4 +592,71 @@ async fn a_code_lives_its_seconds_and_no_step_of_the_clock_revives_it() {
     bed.clock.set(super::bed::NOON);
     let error = check(&bed, started.id, "123456").await.unwrap_err();
     assert_eq!(error.problem, Problem::VerificationClosed);
+}
+
+#[tokio::test]
+async fn a_turn_in_which_nothing_was_compared_is_given_back() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "[verification]\nmax_attempts = 100\nttl_seconds = 3600");
+    let started = start(&bed, "acme", to(&number(0, 0))).await.unwrap();
+    assert_eq!(guesses(&bed, started.id).await, 10);
+    for wait in [30, 60] {
+        bed.clock.advance(Duration::from_secs(wait));
+        for _ in 0..3 {
+            one.will_check(Err(failed(FailureKind::NotSent)));
+            let error = check(&bed, started.id, "123456").await.unwrap_err();
+            assert_eq!(error.problem, Problem::ProviderUnavailable);
+        }
+        assert!(!check(&bed, started.id, "000000").await.unwrap().valid);
+    }
+    let refused = check(&bed, started.id, "123456").await.unwrap_err();
+    assert_eq!(refused.context.retry_after, Some(Duration::from_secs(120)));
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_no_wrong_code() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(
+        &[&one],
+        "[verification]\nmax_attempts = 100\nresend_after_seconds = 0\n\
+         failures_per_number = { max = 2, per_seconds = 600 }",
+    );
+    let started = start(&bed, "acme", to(&number(0, 0))).await.unwrap();
+    for _ in 0..5 {
+        one.will_check(Err(failed(FailureKind::Interrupted)));
+        let error = check(&bed, started.id, "123456").await.unwrap_err();
+        assert_eq!(error.problem, Problem::ProviderUnavailable);
+    }
+    let acme = caller("acme");
+    let resent = bed.gateway.resend_verification(&acme, started.id, None, None);
+    resent.await.unwrap();
+    for _ in 0..2 {
+        one.will_check(Ok(false));
+        one.will_check(Err(failed(FailureKind::Interrupted)));
+        let error = check(&bed, started.id, "000000").await.unwrap_err();
+        assert_eq!(error.problem, Problem::ProviderUnavailable);
+    }
+    let wait = async { check(&bed, started.id, "000000").await.unwrap_err() };
+    assert_eq!(
+        rule(&wait.await),
+        "verification.failures_per_number",
+        "a code that one send denied is wrong, whatever the other says"
+    );
+}
+
+#[tokio::test]
+async fn what_was_forgotten_is_not_given_back() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "[verification]\nmax_attempts = 100");
+    let started = start(&bed, "acme", to(&number(0, 0))).await.unwrap();
+    let failures = bed.gateway.failures_of(&started).unwrap();
+    let mut under_way = Vec::new();
+    for _ in 0..3 {
+        under_way.push(bed.gateway.count_check(&failures).await.unwrap().0);
+    }
+    bed.gateway.forget_failures(&failures).await;
+    for counted in under_way {
+        bed.gateway.give_back(counted).await;
+    }
+    assert_eq!(guesses(&bed, started.id).await, 10);
 }

@@ -32,7 +32,7 @@ const GUARD: &str = "[verification.guard]\n\
 struct Robot {
     sent: [usize; ATTACKED],
     first_send: [Option<usize>; ATTACKED],
-    first_block: [Option<usize>; ATTACKED],
+    first_stop: [Option<usize>; ATTACKED],
     refused: usize,
 }
 
@@ -52,7 +52,7 @@ async fn a_flood_is_stopped_after_thirty_sends_a_prefix_and_nobody_else_is_refus
     let mut robot = Robot {
         sent: [0; ATTACKED],
         first_send: [None; ATTACKED],
-        first_block: [None; ATTACKED],
+        first_stop: [None; ATTACKED],
         refused: 0,
     };
     let mut people: BTreeMap<usize, usize> = BTreeMap::new();
@@ -86,16 +86,16 @@ async fn a_flood_is_stopped_after_thirty_sends_a_prefix_and_nobody_else_is_refus
         }
         bed.clock.advance(Duration::from_secs(1));
     }
-    let blocked_after: Vec<_> = (0..ATTACKED)
-        .map(|prefix| robot.first_block[prefix].unwrap() - robot.first_send[prefix].unwrap())
+    let stopped_after: Vec<_> = (0..ATTACKED)
+        .map(|prefix| robot.first_stop[prefix].unwrap() - robot.first_send[prefix].unwrap())
         .collect();
     println!(
-        "{asked} starts of a robot: {:?} sends, blocked after {blocked_after:?} s; {person} of people, 0 refused; {} sent",
+        "{asked} starts of a robot: {:?} sends, stopped after {stopped_after:?} s; {person} of people, 0 refused; {} sent",
         robot.sent,
         one.sent()
     );
     assert!(robot.sent.iter().all(|sent| *sent <= 30), "{:?}", robot.sent);
-    assert!(blocked_after.iter().all(|seconds| *seconds <= 60), "{blocked_after:?}");
+    assert!(stopped_after.iter().all(|seconds| *seconds <= 60), "{stopped_after:?}");
     assert_eq!(robot.sent.iter().sum::<usize>() + person, one.sent());
     assert_eq!(robot.refused + robot.sent.iter().sum::<usize>(), asked);
     assert!(one.sent() * 35 <= 105_000, "the spending is within its cap");
@@ -110,8 +110,11 @@ impl Robot {
             }
             Err(error) => {
                 self.refused += 1;
-                if error.problem == Problem::DestinationNotAllowed {
-                    self.first_block[prefix].get_or_insert(second);
+                let limit = error.context.limit.map(|limit| limit.name);
+                if error.problem == Problem::DestinationNotAllowed
+                    || limit.as_deref() == Some("verification.guard.sends_per_prefix")
+                {
+                    self.first_stop[prefix].get_or_insert(second);
                 }
             }
         }

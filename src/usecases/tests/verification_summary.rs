@@ -1,12 +1,14 @@
 //! Verifications summed up: each tenant its own, sends by their own way, and what was refused.
 
 use super::bed::{Bed, NOON, SAY, Scripted, bed, caller};
+use crate::domain::error::Error;
 use crate::domain::history::Window;
 use crate::domain::phone::{PhoneNumber, Region};
 use crate::domain::time::Timestamp;
-use crate::domain::verification::{BlockedSend, Channel, Verification};
+use crate::domain::verification::{Channel, Verification};
 use crate::domain::verification_summary::{VerificationGroupBy, VerificationSummaryRow};
-use crate::store::keys;
+use crate::store::{Order, Range, keys};
+use crate::usecases::guard::Sending;
 use crate::usecases::requests::{NewVerification, VerificationSummaryQuery};
 
 async fn start(bed: &Bed, tenant: &str, to: &str) -> Verification {
@@ -37,13 +39,67 @@ async fn rows(bed: &Bed, tenant: &str, by: &[VerificationGroupBy]) -> Vec<Verifi
     bed.gateway.verification_summary(&caller(tenant), query).await.unwrap()
 }
 
-async fn block(bed: &Bed, tenant: &str, send: BlockedSend) {
-    let member = serde_json::to_string(&send).unwrap();
-    bed.gateway
-        .store
-        .index(&keys::blocked(tenant), NOON, &member, None)
-        .await
-        .unwrap();
+/// Has a send of a tenant refused.
+async fn refuse(bed: &Bed, tenant: &str, to: &str) {
+    let (to, account) = (PhoneNumber::parse(to, Region::BR).unwrap(), "one".parse().unwrap());
+    let send = Sending {
+        tenant,
+        to: &to,
+        channel: Channel::Sms,
+        account: Some(&account),
+        client: None,
+    };
+    bed.gateway.refused(send, Error::not_found()).await;
+}
+
+/// How many members stand for what was refused.
+async fn listed(bed: &Bed, tenant: &str) -> usize {
+    let all = Range {
+        scores: 0..=NOON * 2,
+        order: Order::Ascending,
+        after: None,
+        limit: 10_000,
+    };
+    let members = bed.gateway.store.range(&keys::blocked(tenant), all).await;
+    members.unwrap().len()
+}
+
+#[tokio::test]
+async fn however_many_sends_are_refused_little_is_kept_and_all_are_counted() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    for n in 0..3_000 {
+        refuse(&bed, "acme", &format!("+55119888{}7777", n % 3)).await;
+    }
+    bed.clock.advance(std::time::Duration::from_secs(900));
+    refuse(&bed, "acme", "+5511988807777").await;
+    for tenant in ["acme", "*"] {
+        assert_eq!(
+            listed(&bed, tenant).await,
+            3 + 1,
+            "three prefixes, and one of them later"
+        );
+        assert_eq!(rows(&bed, tenant, &[]).await[0].blocked, 3_001);
+    }
+    let by_prefix = rows(&bed, "acme", &[VerificationGroupBy::Prefix]).await;
+    let blocked: Vec<_> = by_prefix.iter().map(|row| row.blocked).collect();
+    assert_eq!(blocked, [1_001, 1_000, 1_000]);
+}
+
+#[tokio::test]
+async fn of_very_many_prefixes_most_are_counted_together() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    for n in 0..2_000 {
+        refuse(&bed, "acme", &format!("+55119{n:04}7777")).await;
+    }
+    assert_eq!(listed(&bed, "acme").await, 250 + 1);
+    let by_prefix = rows(&bed, "acme", &[VerificationGroupBy::Prefix]).await;
+    assert_eq!(
+        (by_prefix[0].prefix.as_deref(), by_prefix[0].blocked),
+        (Some("+55"), 1_750)
+    );
+    assert_eq!(rows(&bed, "acme", &[]).await[0].blocked, 2_000);
 }
 
 #[tokio::test]
@@ -61,20 +117,7 @@ async fn each_tenant_sums_up_its_own() {
         .await
         .unwrap();
     start(&bed, "other", "+5584988887777").await;
-    for tenant in ["acme", "*"] {
-        let (account, prefix) = (Some("one".parse().unwrap()), "+551198888".to_owned());
-        block(
-            &bed,
-            tenant,
-            BlockedSend {
-                id: "1".into(),
-                channel: Channel::Sms,
-                account,
-                prefix,
-            },
-        )
-        .await;
-    }
+    refuse(&bed, "acme", "+5511988887777").await;
 
     let acme = &rows(&bed, "acme", &[]).await[0];
     assert_eq!(

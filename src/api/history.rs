@@ -66,7 +66,8 @@ impl From<HistoryPage> for HistoryList {
 ///
 /// As `text/csv` or `application/x-ndjson` the whole window comes as one stream, over HTTP/1.1, without `limit`, `cursor` and
 /// `partial=true`. A source that fails before the first record is 503; later the connection is cut off and the body stays
-/// without its last chunk, so a stream that ends well has everything.
+/// without its last chunk, so a stream that ends well has everything: but for rows that cannot be read, which are left out
+/// and which pages count in `sources`.
 ///
 /// CSV is RFC 4180 in UTF-8 with a row of names. The columns are always the same and in the same order, new ones come last:
 /// what has parts has a column for each (`agent_id`, `price_amount`), lists and `custom_fields` are JSON, unknown values are

@@ -27,7 +27,7 @@ impl Gateway {
             async move {
                 let mut walk = match walk {
                     Some(walk) => walk,
-                    None => gateway.walk_history(&caller, query, None).await?,
+                    None => gateway.walk_history(&caller, query).await?,
                 };
                 let page = walk.next(BATCH).await?;
                 Ok(page.map(|page| (page.data, Some(walk))))

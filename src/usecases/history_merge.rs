@@ -11,7 +11,7 @@ use super::history_kept::{KeptWalk, Owner, new_name, written};
 use super::history_source::reading::{Reader, too_slow};
 use super::history_source::shelf::Shelf;
 use super::history_source::{Source, lowest};
-use super::requests::{HistoryPage, HistoryQuery};
+use super::requests::{HistoryPage, SourceState};
 use crate::domain::error::{Error, Problem};
 use crate::domain::history::{Record, Window};
 use crate::domain::time::Timestamp;
@@ -25,7 +25,7 @@ pub(super) struct Deadline {
     /// Then what there is is given.
     enough: Instant,
     /// A source that has not answered by then has failed.
-    last: Instant,
+    last: Option<Instant>,
 }
 
 impl Deadline {
@@ -35,7 +35,23 @@ impl Deadline {
         let margin = (request / 10).min(Duration::from_millis(500));
         Self {
             enough: now + request / 2,
-            last: now + (request - margin),
+            last: Some(now + (request - margin)),
+        }
+    }
+
+    /// So that a page is given about then, and every source has the time it needs.
+    pub(super) fn about(patience: Duration) -> Self {
+        Self {
+            enough: Instant::now() + patience,
+            last: None,
+        }
+    }
+
+    /// What comes in time.
+    async fn met_by<T>(self, work: impl Future<Output = T>) -> Option<T> {
+        match self.last {
+            Some(last) => timeout_at(last, work).await.ok(),
+            None => Some(work.await),
         }
     }
 }
@@ -97,7 +113,7 @@ impl Merge {
         &mut self,
         reader: Reader<'_>,
         owner: Owner<'_>,
-        (limit, deadline): (usize, Option<Deadline>),
+        (limit, deadline): (usize, Deadline),
     ) -> Result<HistoryPage, Error> {
         for source in &mut self.sources {
             source.begin_request();
@@ -127,7 +143,7 @@ impl Merge {
         }
         self.set_aside()?;
         let failed = self.retire_failed();
-        let sources = self.sources.iter().map(|source| source.state(&data)).collect();
+        let sources = self.states(&data);
         let complete = !failed && self.walk.late.is_empty();
         if exhausted {
             self.advance();
@@ -206,12 +222,7 @@ impl Merge {
     }
 
     /// What comes next: the newest record of all. Reads on wherever a newer one could still hide.
-    async fn newest(
-        &mut self,
-        reader: Reader<'_>,
-        owner: Owner<'_>,
-        deadline: Option<Deadline>,
-    ) -> Result<Next, Error> {
+    async fn newest(&mut self, reader: Reader<'_>, owner: Owner<'_>, deadline: Deadline) -> Result<Next, Error> {
         loop {
             self.open_chunks(reader, owner).await?;
             let heads = self.sources.iter().enumerate();
@@ -233,36 +244,30 @@ impl Merge {
         }
     }
 
-    fn has_read_enough(&self, deadline: Option<Deadline>) -> bool {
+    fn has_read_enough(&self, deadline: Deadline) -> bool {
         let rows: usize = self.sources.iter().map(Source::rows_read).sum();
-        let late = || deadline.is_some_and(|deadline| Instant::now() >= deadline.enough);
-        rows >= MOST_ROWS || (rows > 0 && late())
+        rows >= MOST_ROWS || (rows > 0 && Instant::now() >= deadline.enough)
     }
 
     /// Reads on in every source that may hold something newer than `best`, all at the same time.
-    async fn read_on(
-        &mut self,
-        reader: Reader<'_>,
-        (best, deadline): (Option<&Place>, Option<Deadline>),
-    ) -> Result<(), Error> {
+    async fn read_on(&mut self, reader: Reader<'_>, (best, deadline): (Option<&Place>, Deadline)) -> Result<(), Error> {
         let last = self.walk.last.as_ref();
         let unread = self.sources.iter_mut().filter(|source| source.may_hold(best));
         let reads = unread.map(async |source| {
-            let Some(deadline) = deadline else {
-                return source.read_on(reader, last).await;
-            };
-            match timeout_at(deadline.last, source.read_on(reader, last)).await {
-                Ok(read) => read,
-                Err(_) => {
-                    source.fail(too_slow());
-                    Ok(())
-                }
-            }
+            let read = deadline.met_by(source.read_on(reader, last)).await;
+            read.unwrap_or_else(|| {
+                source.fail(too_slow());
+                Ok(())
+            })
         });
         for read in join_all(reads).await {
             read?;
         }
-        Gateway::fail_disabled(&mut self.sources).await;
+        let judged = deadline.met_by(reader.gateway.fail_disabled(&mut self.sources)).await;
+        if judged.is_none() {
+            let unjudged = self.sources.iter_mut().filter(|source| source.absent().is_some());
+            unjudged.for_each(|source| source.fail(too_slow()));
+        }
         let failed = self.sources.iter().find(|source| source.failed());
         if let Some(source) = failed.filter(|_| !reader.query.partial) {
             let error = source.unavailable();
@@ -341,13 +346,22 @@ impl Merge {
         Ok(())
     }
 
+    /// How each source did on this page.
+    fn states(&self, page: &[Record]) -> Vec<SourceState> {
+        let mut states: Vec<_> = self.sources.iter().map(|source| source.state(page)).collect();
+        for (index, _) in &self.walk.late {
+            states[*index] = states[*index].clone().later();
+        }
+        states
+    }
+
     /// Takes the sources that failed out of the walk; they come later.
     fn retire_failed(&mut self) -> bool {
         let mut any = false;
         for (index, source) in self.sources.iter().enumerate() {
             if source.failed() {
                 any = true;
-                self.walk.late.push((index, source.reached(self.walk.last.as_ref())));
+                self.walk.late.push((index, source.reached()));
                 self.walk.active.retain(|(active, _)| *active != index);
             }
             if source.unordered && !self.walk.unordered.contains(&index) {
@@ -393,17 +407,4 @@ pub(super) fn begin(window: Window, as_of: Timestamp, sources: Vec<Source>) -> M
         aside: Shelf::default(),
         spent: Vec::new(),
     }
-}
-
-/// Whether a query chooses by window and account alone, so that nothing is left out of what the providers list.
-pub(super) fn is_unfiltered(query: &HistoryQuery) -> bool {
-    let bare = HistoryQuery {
-        window: query.window.clone(),
-        account: query.account.clone(),
-        provider: query.provider.clone(),
-        partial: query.partial,
-        raw: query.raw,
-        ..HistoryQuery::default()
-    };
-    serde_json::to_value(&bare).ok() == serde_json::to_value(query).ok()
 }

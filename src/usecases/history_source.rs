@@ -50,6 +50,8 @@ pub(super) struct Source {
     ahead: Option<Ahead>,
     /// Whether the report is known to be in another order than newest first.
     pub(super) unordered: bool,
+    /// The walk's place when it was last read on.
+    given: Option<Place>,
     failure: Option<Failure>,
     /// How the provider said that the account does not have the report.
     absent: Option<Failure>,
@@ -68,6 +70,7 @@ pub(super) struct Kept {
     days: i32,
     stretch: Option<Stretch>,
     campaigns: Campaigns,
+    vouched: bool,
     pub(super) chunks: Vec<Chunk>,
     pruned: bool,
 }
@@ -89,6 +92,7 @@ impl Source {
             campaigns: Campaigns::default(),
             ahead: None,
             unordered: false,
+            given: None,
             failure: None,
             absent: None,
             vouched: false,
@@ -110,6 +114,7 @@ impl Source {
         self.shelf = Shelf::default();
         self.stretch = None;
         self.ahead = None;
+        self.given = None;
         self.failure = None;
     }
 
@@ -120,6 +125,7 @@ impl Source {
         self.days = kept.days;
         self.stretch = kept.stretch;
         self.campaigns = kept.campaigns;
+        self.vouched = kept.vouched;
         self.shelf = Shelf::of(kept.chunks, kept.pruned);
     }
 
@@ -138,6 +144,7 @@ impl Source {
             days: self.days,
             stretch: self.stretch.clone(),
             campaigns: self.campaigns.clone(),
+            vouched: self.vouched,
             chunks,
             pruned: self.shelf.is_pruned(),
         }
@@ -225,8 +232,8 @@ impl Source {
     }
 
     /// Where a source that failed is to be gone on with: it was read on only when all that might be given was taken.
-    pub(super) fn reached(&self, last: Option<&Place>) -> Option<Place> {
-        lowest(self.below.clone(), self.frontier().or(last).cloned())
+    pub(super) fn reached(&self) -> Option<Place> {
+        lowest(self.below.clone(), self.frontier().or(self.given.as_ref()).cloned())
     }
 
     /// Begins to count what one request reads.
@@ -260,6 +267,7 @@ impl Source {
                 None if self.unreadable > 0 => Some(format!("{} rows could not be read", self.unreadable)),
                 None => None,
             },
+            absent: self.absent.is_some(),
         }
     }
 

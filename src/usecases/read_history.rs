@@ -39,7 +39,7 @@ impl Gateway {
             ahead: false,
         };
         let owner = Owner { caller, walk: &name };
-        let mut page = merge.page(reader, owner, (paging.limit, Some(deadline))).await?;
+        let mut page = merge.page(reader, owner, (paging.limit, deadline)).await?;
         let (before, spent) = (merge.walk.kept, std::mem::take(&mut merge.spent));
         if !merge.is_over() {
             merge.walk.kept = merge.keep(self, owner, before).await?;

@@ -254,8 +254,35 @@ pub struct SourceState {
     pub status: String,
     /// Rows of this page that came from it.
     pub rows: usize,
-    /// Why it failed, or how many of its rows could not be read and are left out.
+    /// Why it failed, or that it comes later; or how many of its rows could not be read and are left out.
     pub detail: Option<String>,
+    /// Whether the provider said that the account does not have the report.
+    #[serde(skip)]
+    pub absent: bool,
+}
+
+impl SourceState {
+    const COMES_LATER: &str = "comes later";
+
+    /// The same of a source that failed on an earlier page and is not read before the others are at their end.
+    #[must_use]
+    pub(super) fn later(self) -> Self {
+        Self {
+            status: "failed".to_owned(),
+            detail: self.detail.or_else(|| Some(Self::COMES_LATER.to_owned())),
+            ..self
+        }
+    }
+
+    /// Whether it failed, on this page or before.
+    pub(super) fn failed(&self) -> bool {
+        self.status != "ok"
+    }
+
+    /// Whether it failed on this page.
+    pub(super) fn fails(&self) -> bool {
+        self.failed() && self.detail.as_deref() != Some(Self::COMES_LATER)
+    }
 }
 
 /// A page of the history.

@@ -3,7 +3,7 @@
 //! It is kept for an account, by all the traits of its calls, whoever may see them: so it serves every caller and every
 //! query that chooses by traits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ const CLOSED_AFTER_SECONDS: u64 = 2 * 86_400;
 /// How many different calls a day may have to be kept.
 const MOST_CELLS: usize = 5_000;
 /// Changes when what is kept does, so that nothing is read that was written otherwise.
-const FORM: &str = "1";
+const FORM: &str = "2";
 
 /// The calls of a day by their traits.
 pub(super) type Cells = Vec<(Traits, Figures)>;
@@ -65,17 +65,17 @@ impl Gateway {
         if missing.is_empty() {
             return Ok(Some(cells));
         }
-        let Some(read) = self.read_day(missing, day).await? else {
+        let Some(Read { days, lacking }) = self.read_day(missing, day).await? else {
             return Ok(None);
         };
         let mut too_many = false;
-        for (account, read) in read {
+        for (account, read) in days {
             // A call that is not over yet, however old, may still change.
             let is_over = read.keys().all(|traits| traits.status.is_final());
             let read: Cells = read.into_iter().collect();
             let fits = read.len() <= MOST_CELLS;
             too_many |= !fits;
-            if is_over || !fits {
+            if !lacking.contains(&account) && (is_over || !fits) {
                 let kept = Kept {
                     cells: fits.then(|| read.clone()),
                 };
@@ -95,11 +95,7 @@ impl Gateway {
     }
 
     /// The calls of a day, of each account; nothing where a source failed or has rows that cannot be read.
-    async fn read_day(
-        self: &Arc<Self>,
-        accounts: Vec<AccountName>,
-        day: Window,
-    ) -> Result<Option<BTreeMap<AccountName, BTreeMap<Traits, Figures>>>, Error> {
+    async fn read_day(self: &Arc<Self>, accounts: Vec<AccountName>, day: Window) -> Result<Option<Read>, Error> {
         let everyone = Caller {
             tenant: EVERY_TENANT.to_owned(),
             subject: String::new(),
@@ -120,12 +116,24 @@ impl Gateway {
             })
             .await?;
         let whole = walked.complete && walked.sources.iter().all(|source| source.detail.is_none());
-        Ok(whole.then_some(days))
+        let absent = walked.sources.into_iter().filter(|source| source.absent);
+        let lacking = absent.map(|source| source.account).collect();
+        Ok(whole.then_some(Read { days, lacking }))
     }
 
+    /// Names a day of an account as it is configured: whose its rows are, where they are from, and what chooses them.
     fn rollup_key(&self, account: &AccountName, date: Date) -> Key {
-        let zone = &self.config.history.time_zone_name;
-        keys::rollup(account, plain_name(&[FORM, zone, &date.to_string()]))
+        let date = date.to_string();
+        let mut parts = vec![FORM, &self.config.history.time_zone_name, &date];
+        let entry = self.accounts.get(account);
+        let told = entry.map(|entry| (entry.config.base_url.as_ref(), entry.config.settings.to_string()));
+        if let (Some(entry), Some((base_url, settings))) = (entry, &told) {
+            parts.extend([&*entry.config.provider, &entry.config.owner, settings]);
+            parts.push(base_url.map_or("", |url| url.as_str()));
+            let reports = entry.provider.history().map_or(&[][..], |history| history.reports());
+            parts.extend(reports.iter().map(|report| report.name));
+        }
+        keys::rollup(account, plain_name(&parts))
     }
 
     /// As long as its calls are kept, which give the rows their tenant and tag; once they are gone, as long again.
@@ -134,6 +142,14 @@ impl Gateway {
         let age = Duration::from_secs(self.now().seconds_since(day.since));
         calls.checked_sub(age).filter(|left| !left.is_zero()).unwrap_or(calls)
     }
+}
+
+/// A day as it was read.
+struct Read {
+    /// The calls of each account.
+    days: BTreeMap<AccountName, BTreeMap<Traits, Figures>>,
+    /// The accounts that were said to lack a report. It may be there later, so nothing of theirs is kept.
+    lacking: BTreeSet<AccountName>,
 }
 
 /// What is kept of a day.

@@ -122,7 +122,7 @@ impl Gateway {
         query: HistoryQuery,
         take: &mut (dyn FnMut(&str, &Record) -> Result<(), Error> + Send),
     ) -> Result<Walked, Error> {
-        let mut walk = self.walk_history(caller, query, None).await?;
+        let mut walk = self.walk_history(caller, query).await?;
         let mut unreadable: Vec<SourceState> = Vec::new();
         let mut walked = Walked {
             complete: true,
@@ -132,9 +132,9 @@ impl Gateway {
             for record in &page.data {
                 take(self.report_of(record), record)?;
             }
-            let told = page.sources.iter().filter(|source| !failed(source));
+            let told = page.sources.iter().filter(|source| !source.failed());
             unreadable.extend(told.filter(|source| source.detail.is_some()).cloned());
-            let stuck = page.data.is_empty() && page.sources.iter().any(failed);
+            let stuck = page.data.is_empty() && page.sources.iter().any(SourceState::fails);
             (walked.complete, walked.sources) = (page.complete, page.sources);
             if stuck {
                 break;
@@ -197,16 +197,12 @@ impl Sum {
             let Some(told) = walked.sources.iter().find(|told| is_same(told, source)) else {
                 continue;
             };
-            if !failed(source) {
+            if !source.failed() {
                 source.status.clone_from(&told.status);
                 source.detail = told.detail.clone().or(source.detail.take());
             }
         }
     }
-}
-
-fn failed(source: &SourceState) -> bool {
-    source.status != "ok"
 }
 
 fn is_same(one: &SourceState, other: &SourceState) -> bool {

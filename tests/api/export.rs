@@ -8,8 +8,8 @@ use switchboard::simulators::faults::{Delay, Effect, Rule};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::bed::{Client, Providers, Tokens};
-use crate::site::{Site, expect_wrong};
+use crate::bed::{Client, Providers, Tokens, eventually};
+use crate::site::{Site, expect_wrong, say, with};
 
 const WEEK: &str = "/history?since=2020-05-01&until=2020-05-07";
 
@@ -227,6 +227,29 @@ async fn a_tenant_gets_no_other_s_rows() {
     assert_eq!(text_of(&other, WEEK, "application/x-ndjson").await, "");
     let table = text_of(&other, WEEK, "text/csv").await;
     assert_eq!(table.lines().count(), 1, "the names of the columns");
+
+    // A user of the owner's account has one call among the owner's.
+    const RECENT: &str = "/history?since=yesterday";
+    for (client, tag) in [(&site.acme, "acme"), (&other, "other"), (&site.acme, "acme")] {
+        let body = with(&say("+5511970001234"), json!({ "tag": tag }));
+        client.post("/calls", body).await.expect(201);
+    }
+    let of = |tenant: &str, text: String| -> Vec<Value> {
+        let records = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let own = records.filter(|record| record["tag"] == tenant);
+        own.map(|record| record["id"].clone()).collect()
+    };
+    let all = eventually("the rows are listed", async || {
+        let all = text_of(&site.acme, RECENT, "application/x-ndjson").await;
+        (all.lines().count() == 3).then_some(all)
+    })
+    .await;
+    let streamed = text_of(&other, RECENT, "application/x-ndjson").await;
+    assert_eq!(streamed.lines().count(), 1);
+    assert_eq!(of("other", streamed), of("other", all));
+    let table = text_of(&other, RECENT, "text/csv").await;
+    assert_eq!(table.lines().count(), 2);
+
     let mut claims = Tokens::claims("acme");
     claims["scope"] = json!("history:read");
     let without_raw = site.acme.with_token(site.home.tokens.sign(Algorithm::HS256, &claims));

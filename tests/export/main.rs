@@ -26,11 +26,10 @@ async fn a_file_has_what_the_api_lists(#[case] format: &str) {
     let whole = site.stream(format).await;
     let done = site.export("history", format).output().await.unwrap();
     assert_eq!(done.status.code(), Some(0), "{done:?}");
-    assert!(
-        String::from_utf8(done.stdout)
-            .unwrap()
-            .starts_with(&format!("{} records", site::ROWS))
-    );
+    assert!(String::from_utf8(done.stdout).unwrap().starts_with(&format!(
+        "{} records of 2020-05-01T03:00:00.000Z to 2020-05-08T03:00:00.000Z",
+        site::ROWS
+    )));
     assert_eq!(fs::read_to_string(site.file("history")).unwrap(), whole);
     assert!(!site.file("history.part").exists() && !site.file("history.part.json").exists());
 }
@@ -55,9 +54,18 @@ async fn an_export_that_was_killed_goes_on_and_the_file_is_the_same(#[case] form
         killed += 1;
     }
     assert_eq!(killed, 2);
+    let mut other = site.export("history", format);
+    let refused = other
+        .env("SWITCHBOARD_TOKEN", site.home.tokens.of("other"))
+        .output()
+        .await;
+    let refused = String::from_utf8(refused.unwrap().stderr).unwrap();
+    assert!(refused.contains("another tenant"), "{refused}");
     let before = site.asked().await;
     let done = site.export("history", format).output().await.unwrap();
     assert_eq!(done.status.code(), Some(0), "{done:?}");
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert!(told.contains("Goes on with 2020-05-01T03:00:00.000Z to "), "{told}");
     assert_eq!(fs::read_to_string(site.file("history")).unwrap(), whole);
     let resumed = site.asked().await - before;
     site.export("again", format).output().await.unwrap();

@@ -5,6 +5,7 @@ mod part;
 mod patience;
 mod progress;
 mod rows;
+mod tenant;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -117,6 +118,7 @@ async fn export(options: &Options) -> anyhow::Result<Ended> {
     let zone = TimeZone::get(&options.time_zone)?;
     let asked = Asked {
         url: options.url.to_string(),
+        tenant: tenant::of(options.token.expose_secret()),
         since: options.since.clone(),
         until: options.until.clone(),
         format: options.format.to_string(),
@@ -127,6 +129,13 @@ async fn export(options: &Options) -> anyhow::Result<Ended> {
     let mut part = Part::open(&options.output, asked, window)?;
     let days = days::split(part.range(), &zone);
     let progress = Progress::new(days.len(), part.days(), part.rows());
+    let Window { since, until } = part.range();
+    if part.days() > 0 {
+        progress.tell(&format!(
+            "Goes on with {since} to {until}, {} days of which are there.",
+            part.days()
+        ));
+    }
     for day in days.into_iter().skip(part.days()) {
         if let Err(error) = read(&download, options.format, (day, &mut part), &progress).await {
             let passes = error.downcast_ref::<DownloadError>().is_some_and(|error| error.passes);
@@ -140,7 +149,8 @@ async fn export(options: &Options) -> anyhow::Result<Ended> {
     let rows = part.rows();
     part.finish()?;
     progress.end();
-    print(&format!("{rows} records are in {}\n", options.output.display()))?;
+    let output = options.output.display();
+    print(&format!("{rows} records of {since} to {until} are in {output}\n"))?;
     Ok(Ended::Complete)
 }
 

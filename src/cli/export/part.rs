@@ -16,6 +16,8 @@ use crate::domain::time::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Asked {
     pub(super) url: String,
+    /// Whose rows they are, as the token says.
+    pub(super) tenant: Option<String>,
     pub(super) since: String,
     pub(super) until: String,
     pub(super) format: String,
@@ -67,6 +69,11 @@ impl Part {
         let length = file.metadata()?.len();
         let kept = match State::read(output)?.filter(|state| state.bytes <= length) {
             Some(state) => {
+                anyhow::ensure!(
+                    state.asked.tenant == asked.tenant,
+                    "{} has the rows of another tenant: remove it, name another output, or use that tenant's token",
+                    path.display()
+                );
                 anyhow::ensure!(
                     state.asked == asked,
                     "{} is the beginning of another export: remove it, or name another output",
@@ -247,6 +254,7 @@ mod tests {
     fn asked(format: &str) -> Asked {
         Asked {
             url: "http://gateway/".into(),
+            tenant: Some("acme".into()),
             since: "yesterday".into(),
             until: "today".into(),
             format: format.into(),
@@ -312,6 +320,13 @@ mod tests {
         drop(part);
         assert!(open(&output, "csv").is_err());
         assert_eq!(open(&output, "ndjson").unwrap().rows(), 1);
+        let beta = Asked {
+            tenant: Some("beta".into()),
+            ..asked("ndjson")
+        };
+        let range = open(&output, "ndjson").unwrap().range();
+        let refused = Part::open(&output, beta, range).err().unwrap();
+        assert!(refused.to_string().contains("another tenant"), "{refused}");
         open(&output, "ndjson").unwrap().abandon().unwrap();
         assert_eq!(open(&output, "csv").unwrap().rows(), 0);
     }

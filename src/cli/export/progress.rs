@@ -40,10 +40,17 @@ impl Progress {
     pub(super) fn waits(&self, error: &DownloadError, pause: Duration) {
         let told = format!("{error}; once more in {:.1} s", pause.as_secs_f32());
         if self.0.is_hidden() {
-            // Where standard error is closed there is nobody left to tell.
-            let _ = writeln!(std::io::stderr().lock(), "{told}");
+            self.tell(&told);
         }
         self.0.set_message(told);
+    }
+
+    /// Tells something in a line of its own.
+    pub(super) fn tell(&self, told: &str) {
+        self.0.suspend(|| {
+            // Where standard error is closed there is nobody left to tell.
+            let _ = writeln!(std::io::stderr().lock(), "{told}");
+        });
     }
 
     /// Everything is read.

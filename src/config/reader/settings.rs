@@ -38,6 +38,13 @@ impl Settings {
     }
 }
 
+/// As TOML, with references to secrets instead of secrets.
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.table.fmt(f)
+    }
+}
+
 /// Tells the keys only: what the values are is known to the provider alone.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,6 +15,9 @@ use crate::upstream::{Exchange, Urgency};
 const READ_DIALER: &str = "GET /api/v1/dialer/calls_history";
 const READ_QUEUE: &str = "GET /api/v1/report/calls_history";
 
+/// How many pages are looked through for one row: those of three seconds are few.
+const MOST_PAGES: usize = 20;
+
 #[async_trait]
 impl History for Evolux {
     fn reports(&self) -> &[Report] {
@@ -96,7 +99,7 @@ impl Evolux {
 
     /// Looks for a row in a report, page by page.
     async fn find(&self, report: &str, query: &ReportQuery, id: &str) -> Result<Option<Row>, Failure> {
-        for page in 0.. {
+        for page in 0..MOST_PAGES {
             let ReportPage { rows, more, .. } = self.page(report, query, page * DIALER.page_size).await?;
             if let Some(row) = rows.into_iter().find(|row| row.id == id) {
                 return Ok(Some(row));

@@ -1,6 +1,7 @@
 //! Reports that an account does not have, told apart from an account that is disabled.
 
 use super::Source;
+use super::reading::read_page;
 use crate::domain::error::Failure;
 use crate::domain::history::Window;
 use crate::providers::port::ReportQuery;
@@ -12,7 +13,7 @@ const DAY_SECONDS: i64 = 86_400;
 impl Gateway {
     /// Fails every source of an account all of whose reports are said to be absent: an account may lack one report, but one
     /// that has none is disabled, and its history is not empty.
-    pub(in crate::usecases) async fn fail_disabled(sources: &mut [Source]) {
+    pub(in crate::usecases) async fn fail_disabled(&self, sources: &mut [Source]) {
         let mut accounts: Vec<_> = sources
             .iter()
             .filter(|source| source.absent().is_some())
@@ -30,7 +31,7 @@ impl Gateway {
             let (Some(first), true) = (walked.first(), absent.len() == walked.len()) else {
                 continue;
             };
-            let disabled = match first.has_other_report(&absent).await {
+            let disabled = match first.has_other_report(self, &absent).await {
                 Ok(true) => None,
                 Ok(false) => first.absent().cloned(),
                 Err(failure) => Some(failure),
@@ -47,7 +48,7 @@ impl Gateway {
 
 impl Source {
     /// How the provider said that the account does not have the report.
-    fn absent(&self) -> Option<&Failure> {
+    pub(in crate::usecases) fn absent(&self) -> Option<&Failure> {
         self.absent.as_ref().filter(|_| !self.vouched)
     }
 
@@ -55,7 +56,7 @@ impl Source {
     ///
     /// # Errors
     /// How the last of its reports failed.
-    async fn has_other_report(&self, known: &[SourceKey]) -> Result<bool, Failure> {
+    async fn has_other_report(&self, gateway: &Gateway, known: &[SourceKey]) -> Result<bool, Failure> {
         let (Some(history), Some(window)) = (self.entry.provider.history(), self.window) else {
             return Ok(true);
         };
@@ -72,7 +73,8 @@ impl Source {
         let others = history.reports().iter();
         let mut failure = None;
         for other in others.filter(|other| !known.contains(&(self.account().clone(), other.code))) {
-            match history.page(other.name, &asked, 0).await {
+            let places = gateway.history_places(self.account());
+            match read_page(self.entry.clone(), *other, (asked.clone(), 0), places).await {
                 Ok(page) if page.absent.is_none() => return Ok(true),
                 Ok(_) => {}
                 Err(failed) => failure = Some(failed),

@@ -47,10 +47,12 @@ impl Source {
     /// # Errors
     /// Where our own store fails; `cursor-expired` where a list that turns out to be in no order was begun in the middle.
     pub(in crate::usecases) async fn read_on(&mut self, reader: Reader<'_>, last: Option<&Place>) -> Result<(), Error> {
+        self.given = last.cloned();
         let (Some(whole), Some(report)) = (self.window, self.report) else {
             return self.read_journal(reader, last).await;
         };
-        let mut stretch = match self.stretch.take() {
+        // How far it is read stays as it was until the page is taken: it may fail, and the reading may be broken off.
+        let mut stretch = match self.stretch.clone() {
             Some(stretch) => stretch,
             None => self.next_stretch(whole),
         };
@@ -176,6 +178,7 @@ impl Source {
             self.stretch = Some(stretch);
             return;
         }
+        self.stretch = None;
         if let Some(cut) = self.shelf.cut() {
             self.frontier = cut.clone();
         }
@@ -203,14 +206,6 @@ impl Source {
         // What failed then may be there now.
         let places = reader.gateway.history_places(&self.entry.config.name);
         read_page(self.entry.clone(), *report, (query, from), places).await
-    }
-
-    /// How many rows the provider lists in the walk's window, if it tells.
-    pub(in crate::usecases) async fn total(&self, gateway: &Gateway, query: &HistoryQuery) -> Option<u64> {
-        let (report, window) = (self.report?, self.window?);
-        let places = gateway.history_places(&self.entry.config.name);
-        let page = read_page(self.entry.clone(), report, (asked(query, window), 0), places).await;
-        page.ok()?.total
     }
 
     pub(super) fn ask_ahead(&mut self, reader: Reader<'_>, stretch: &Stretch) {

@@ -187,17 +187,25 @@ impl Stretch {
         let followed = self.late.then_some(joined);
         let broken = self.note_order(page).filter(|_| self.late);
         let first = followed.or(broken).unwrap_or(page.rows.len());
-        // From the last row on, so that it is found again.
-        let overlap = usize::from(report.page_size > 1);
-        self.pass(page, page.count.saturating_sub(overlap));
-        self.tail = last(page.rows, TAIL);
+        // The last row that can be read stands here or further down: the next page begins where it is found again. Where there
+        // is at most one nothing would be passed, so the next page is taken as it comes.
+        match page.rows.len().saturating_sub(1) {
+            0 => {
+                self.pass(page, page.count);
+                self.tail.clear();
+            }
+            passed => {
+                self.pass(page, passed);
+                self.tail = last(page.rows, TAIL);
+            }
+        }
         Some((0..page.rows.len()).map(|index| index >= first).collect())
     }
 
     /// The first row of a page that may follow the page before it: behind a row that was on both, or what is newer than all
-    /// that is left.
+    /// that is left. Where nothing can be compared it is taken to follow.
     fn joined(&self, page: Listed<'_>) -> Option<usize> {
-        if self.from == 0 || (page.rows.is_empty() && page.count > 0) {
+        if self.from == 0 || self.tail.is_empty() || (page.rows.is_empty() && page.count > 0) {
             return Some(0);
         }
         let known = page.rows.iter().rposition(|(id, _)| self.tail.contains(id));

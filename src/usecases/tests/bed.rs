@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::clock::{Clock, ManualClock};
-use crate::config::Config;
+use crate::config::{Account, Config};
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, LegSide, ProviderRef};
@@ -49,6 +50,10 @@ pub struct Scripted {
     pub unreported: AtomicBool,
     /// How many times reading the report fails before it works.
     pub failing: Mutex<usize>,
+    /// The number of the one page that fails.
+    pub failing_page: Mutex<usize>,
+    /// How long each page of a report takes.
+    pub slow: Mutex<Option<(&'static str, Duration)>>,
     pages: Mutex<usize>,
     /// How often it was asked for its credit.
     pub balances: Mutex<usize>,
@@ -141,6 +146,8 @@ impl Scripted {
             rows: Mutex::default(),
             unreported: AtomicBool::default(),
             failing: Mutex::default(),
+            failing_page: Mutex::default(),
+            slow: Mutex::default(),
             pages: Mutex::default(),
             tells_total: AtomicBool::default(),
             reports: Mutex::new(REPORT),
@@ -382,6 +389,13 @@ impl History for Scripted {
 
     async fn page(&self, report: &str, query: &ReportQuery, from: usize) -> Result<ReportPage, Failure> {
         *self.pages.lock().unwrap() += 1;
+        if self.pages() == *self.failing_page.lock().unwrap() {
+            return Err(failed(FailureKind::Interrupted));
+        }
+        let slow = self.slow.lock().unwrap().filter(|(slow, _)| *slow == report);
+        if let Some((_, time)) = slow {
+            tokio::time::sleep(time).await;
+        }
         *self.asked.lock().unwrap() = Some(query.clone());
         if self.absent.lock().unwrap().contains(&report) {
             return Ok(ReportPage {
@@ -558,6 +572,17 @@ impl Bed {
         );
         let sealer = Sealer::new(&ring.unwrap().secrets, Timestamp::from_millis(NOON));
         instance(providers, Arc::clone(&self.gateway.config), (store, sealer), clock)
+    }
+
+    /// Another instance over the same store whose accounts are configured otherwise.
+    pub fn reconfigured(&self, providers: &[&Arc<Scripted>], change: impl Fn(&mut Account)) -> Arc<Gateway> {
+        let mut config = Config::clone(&self.gateway.config);
+        config.accounts.values_mut().for_each(change);
+        let ring = &config.accounts.values().next().unwrap().keys;
+        let sealer = Sealer::new(ring, Timestamp::from_millis(NOON));
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let store = Arc::clone(&self.gateway.store);
+        instance(providers, Arc::new(config), (store, sealer), clock)
     }
 }
 

@@ -176,6 +176,73 @@ async fn a_source_that_fails_is_named_or_comes_later() {
     }
 }
 
+/// A row in the seconds of the first page is listed behind many others. The second page proves it, so those seconds are read
+/// again, page by page, of which any may fail.
+#[tokio::test]
+async fn a_partial_walk_gives_every_row_though_a_page_that_is_read_again_fails() {
+    for failing in 3..12 {
+        let one = Scripted::new("one", SAY);
+        let bed = bed(&[&one], "");
+        one.tells_total.store(true, std::sync::atomic::Ordering::Relaxed);
+        let at = |id, seconds_ago: i64| {
+            let mut row = row(id, 0);
+            row.facts.created_at = Some(Timestamp::from_millis(NOON - 1_000 * seconds_ago));
+            row
+        };
+        let mut rows: Vec<_> = (0..24).map(|id| at(id, 10 * id.min(6) as i64)).collect();
+        rows.insert(9, at(100, 55));
+        *one.rows.lock().unwrap() = rows;
+        *one.failing_page.lock().unwrap() = failing;
+        let partial = HistoryQuery {
+            partial: true,
+            ..query()
+        };
+        let paging = Paging {
+            limit: 30,
+            cursor: None,
+        };
+        let first = bed.gateway.history(&caller("owner"), partial.clone(), paging).await;
+        let records = walk_on(&bed, &partial, first.unwrap()).await;
+        assert_eq!(records.len(), 25, "page {failing} failed");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_comes_later_is_said_to_on_every_page_before() {
+    let [one, two] = two_accounts();
+    let bed = bed(&[&one, &two], "");
+    *two.failing.lock().unwrap() = 1;
+    let partial = HistoryQuery {
+        partial: true,
+        ..query()
+    };
+    let (mut cursor, mut told) = (None, Vec::new());
+    loop {
+        let paging = Paging { limit: 30, cursor };
+        let page = bed
+            .gateway
+            .history(&caller("owner"), partial.clone(), paging)
+            .await
+            .unwrap();
+        let state = page.sources[1].clone();
+        assert_eq!(page.complete, state.status == "ok");
+        told.push(state);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let failed = told.iter().take_while(|state| state.status == "failed");
+    let details: Vec<_> = failed.map(|state| state.detail.as_deref().unwrap()).collect();
+    assert!(details.len() > 2 && details[0] != "comes later", "{told:?}");
+    assert!(details[1..].iter().all(|detail| *detail == "comes later"), "{told:?}");
+    assert!(
+        told[details.len()..]
+            .iter()
+            .all(|state| state.status == "ok" && state.detail.is_none())
+    );
+}
+
 async fn walk_on(bed: &Bed, query: &HistoryQuery, first: crate::usecases::requests::HistoryPage) -> Vec<Record> {
     let mut records = first.data;
     let mut cursor = first.next_cursor;
@@ -475,6 +542,27 @@ async fn an_account_all_of_whose_reports_are_absent_has_failed_and_is_not_empty(
             "{kind:?} {absent:?}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_does_not_wait_for_the_other_reports_of_an_account() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    *one.reports.lock().unwrap() = TWO_REPORTS;
+    *one.absent.lock().unwrap() = vec!["flows"];
+    *one.slow.lock().unwrap() = Some(("calls", std::time::Duration::from_secs(3600)));
+    let flows = HistoryQuery {
+        kind: vec![CallKind::Flow],
+        ..query()
+    };
+    let paging = Paging {
+        limit: 10,
+        cursor: None,
+    };
+    let caller = caller("owner");
+    let read = bed.gateway.history(&caller, flows, paging);
+    let read = tokio::time::timeout(bed.gateway.config().server.request_timeout, read).await;
+    assert_eq!(read.unwrap().unwrap_err().problem, Problem::SourceUnavailable);
 }
 
 #[tokio::test]

@@ -260,6 +260,50 @@ async fn a_closed_day_is_read_once_whoever_asks_and_by_whatever() {
 }
 
 #[tokio::test]
+async fn days_that_are_kept_are_those_of_the_account_as_it_is() {
+    let [one, two] = two_accounts();
+    let mut bed = bed(&[&one, &two], "");
+    let all = HistoryQuery::default();
+    let calls = async |bed: &Bed, tenant| {
+        let rows = sum(bed, tenant, (&all, &[])).await.data;
+        rows.iter().map(|row| row.calls).sum::<u64>()
+    };
+    let whole = calls(&bed, "owner").await;
+    assert!(whole > 400);
+
+    for account in [&one, &two] {
+        *account.reports.lock().unwrap() = TWO_REPORTS;
+    }
+    assert_eq!(calls(&bed, "owner").await, 2 * whole, "another report");
+
+    bed.gateway = bed.reconfigured(&[&one, &two], |account| account.owner = "beta".to_owned());
+    assert_eq!(calls(&bed, "owner").await, 0, "they are another's now");
+    assert_eq!(calls(&bed, "beta").await, 2 * whole);
+
+    let base_url: url::Url = "https://other.example".parse().unwrap();
+    bed.gateway = bed.reconfigured(&[&one, &two], |account| account.base_url = Some(base_url.clone()));
+    one.rows.lock().unwrap().clear();
+    two.rows.lock().unwrap().clear();
+    assert_eq!(calls(&bed, "owner").await, 0, "another server");
+}
+
+#[tokio::test]
+async fn a_day_on_which_a_report_was_absent_is_not_kept() {
+    let one = Scripted::new("one", SAY);
+    *one.reports.lock().unwrap() = TWO_REPORTS;
+    *one.rows.lock().unwrap() = vec![row(4, 5 * 24)];
+    let bed = bed(&[&one], "");
+    let all = HistoryQuery::default();
+    let count = async || sum(&bed, "owner", (&all, &[])).await.data[0].calls;
+    *one.absent.lock().unwrap() = vec!["flows"];
+    assert_eq!(count().await, 1);
+    one.absent.lock().unwrap().clear();
+    assert_eq!(count().await, 2, "it is there after all");
+    one.rows.lock().unwrap().clear();
+    assert_eq!(count().await, 2, "now it is kept");
+}
+
+#[tokio::test]
 async fn a_day_with_a_call_that_is_not_over_is_not_kept() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");

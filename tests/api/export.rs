@@ -229,7 +229,7 @@ async fn a_tenant_gets_no_other_s_rows() {
     assert_eq!(table.lines().count(), 1, "the names of the columns");
 
     // A user of the owner's account has one call among the owner's.
-    const RECENT: &str = "/history?since=yesterday";
+    const RECENT: &str = "/history?since=yesterday&kind=say";
     for (client, tag) in [(&site.acme, "acme"), (&other, "other"), (&site.acme, "acme")] {
         let body = with(&say("+5511970001234"), json!({ "tag": tag }));
         client.post("/calls", body).await.expect(201);

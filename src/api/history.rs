@@ -1,6 +1,6 @@
 //! `/history`: the call records of every account the caller may see.
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -231,15 +231,6 @@ fn allow_raw(caller: &Caller, raw: bool) -> Result<(), Error> {
         ));
     }
     Ok(())
-}
-
-/// Refuses who wants another format, so that nobody takes JSON for it.
-///
-/// # Errors
-/// `not-acceptable`.
-pub(super) fn require_json(request: &HttpRequest) -> Result<(), Error> {
-    headers::preferred(request.headers(), &[("application/json", ())])
-        .ok_or_else(|| Error::new(Problem::NotAcceptable, "This is given as application/json."))
 }
 
 fn record_id(edge: &Edge) -> Result<String, Error> {

@@ -1,16 +1,17 @@
 //! `/history/summary` and `/verifications/summary`: how much there was, and how it went.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::edge::Edge;
-use super::history::{read_filters, read_window, require_json};
+use super::headers;
+use super::history::{read_filters, read_window};
 use super::openapi::{Filtered, Windowed};
 use super::query::Params;
 use super::window::{Days, When};
 use crate::domain::caller::Scope;
-use crate::domain::error::Error;
+use crate::domain::error::{Error, Problem};
 use crate::domain::history::Window;
 use crate::domain::phone::Region;
 use crate::domain::summary::GroupBy;
@@ -95,6 +96,12 @@ fn read_query(params: &mut Params, region: Region, days: &Days) -> SummaryQuery 
         group_by: params.words("group_by"),
         records: read_filters(params, region, window),
     }
+}
+
+/// A caller who wants another format must not take JSON for it.
+fn require_json(request: &HttpRequest) -> Result<(), Error> {
+    headers::preferred(request.headers(), &[("application/json", ())])
+        .ok_or_else(|| Error::new(Problem::NotAcceptable, "This is given as application/json."))
 }
 
 #[cfg(test)]

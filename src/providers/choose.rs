@@ -100,24 +100,12 @@ pub fn for_code(
     channel: Channel,
     named: Option<&AccountName>,
 ) -> Result<Choice, Error> {
-    let what = match channel {
-        Channel::Sms => Capability::VerifySms,
-        Channel::Voice => Capability::VerifyVoice,
-    };
-    choose(
-        accounts,
-        &Asked {
-            order,
-            tenant,
-            named,
-            what,
-        },
-        |entry| {
-            let codes = entry.provider.codes();
-            let able = codes.filter(|codes| codes.channels().contains(&channel));
-            able.map(Codes::operation).ok_or_else(|| vec![what])
-        },
-    )
+    let asked = Asked::code(order, tenant, channel, named);
+    choose(accounts, &asked, |entry| {
+        let codes = entry.provider.codes();
+        let able = codes.filter(|codes| codes.channels().contains(&channel));
+        able.map(Codes::operation).ok_or_else(|| vec![asked.what])
+    })
 }
 
 /// The accounts that can speak a code that the gateway made, for `tenant`; by text message none can send one.
@@ -131,22 +119,13 @@ pub fn for_spoken_code(
     channel: Channel,
     named: Option<&AccountName>,
 ) -> Result<Choice, Error> {
-    let what = match channel {
-        Channel::Sms => Capability::VerifySms,
-        Channel::Voice => Capability::VerifyVoice,
-    };
-    let asked = Asked {
-        order,
-        tenant,
-        named,
-        what,
-    };
+    let asked = Asked::code(order, tenant, channel, named);
     choose(accounts, &asked, |entry| {
         let says = |calls: &&dyn Calls| calls.offers().iter().any(|offer| offer.operation == Capability::Say);
         let able = entry.provider.calls().filter(says);
         let able = able.filter(|_| channel == Channel::Voice);
         able.map(|calls| calls.operation(CallKind::Say))
-            .ok_or_else(|| vec![what])
+            .ok_or_else(|| vec![asked.what])
     })
 }
 
@@ -158,6 +137,21 @@ struct Asked<'a> {
     tenant: &'a str,
     named: Option<&'a AccountName>,
     what: Capability,
+}
+
+impl<'a> Asked<'a> {
+    fn code(order: &'a [AccountName], tenant: &'a str, channel: Channel, named: Option<&'a AccountName>) -> Self {
+        let what = match channel {
+            Channel::Sms => Capability::VerifySms,
+            Channel::Voice => Capability::VerifyVoice,
+        };
+        Self {
+            order,
+            tenant,
+            named,
+            what,
+        }
+    }
 }
 
 fn choose(accounts: &Accounts, asked: &Asked<'_>, can: impl Fn(&Entry) -> Ability) -> Result<Choice, Error> {

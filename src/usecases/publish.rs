@@ -130,9 +130,7 @@ impl Gateway {
         }
         let entries: Vec<Bytes> = events.iter().map(encode).collect::<Result<_, _>>()?;
         self.store.append_all(&keys::events(), entries).await?;
-        for event in events {
-            metrics::counter!(metric::EVENTS, "type" => event.kind.as_str()).increment(1);
-        }
+        events.iter().for_each(count);
         Ok(())
     }
 
@@ -142,9 +140,13 @@ impl Gateway {
     /// `store-unavailable`; it may be in the log all the same.
     pub(super) async fn append_event(&self, event: &Event) -> Result<(), Error> {
         self.store.append(&keys::events(), encode(event)?).await?;
-        metrics::counter!(metric::EVENTS, "type" => event.kind.as_str()).increment(1);
+        count(event);
         Ok(())
     }
+}
+
+fn count(event: &Event) {
+    metrics::counter!(metric::EVENTS, "type" => event.kind.as_str()).increment(1);
 }
 
 impl Unpublished {

@@ -41,7 +41,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let ports = addresses(options)?;
     let config = configuration(options, &ports)?;
-    telemetry::init(config.telemetry.log_format, config.telemetry.log_level)?;
+    let _written = telemetry::init(config.telemetry.log_format, config.telemetry.log_level)?;
     block_on(config.server.workers, async move {
         let hooks = Hooks {
             zenvia: urls(&config, &"zenvia-br".parse()?)?.into_iter().collect(),

@@ -6,7 +6,7 @@ use crate::telemetry;
 
 pub(super) fn run(files: &ConfigFiles) -> anyhow::Result<()> {
     let config = files.load()?;
-    telemetry::init(config.telemetry.log_format, config.telemetry.log_level)?;
+    let _written = telemetry::init(config.telemetry.log_format, config.telemetry.log_level)?;
     block_on(config.server.workers, async move {
         let app = App::start(config).await?;
         tracing::info!(address = %app.address, management = %app.management_address, "ready");

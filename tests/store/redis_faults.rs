@@ -248,3 +248,31 @@ async fn one_who_waits_may_give_up_without_stopping_the_others() {
         store.trim(&keys::events(), before).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn appends_of_one_moment_travel_together_and_none_depends_on_who_still_waits() {
+    let server = Server::start();
+    let store = open_redis(&server.url());
+    let entry = |n: usize| Bytes::from(n.to_string());
+    let (leavers, stayers): (Vec<_>, Vec<_>) = (0..600)
+        .map(|n| {
+            let store = store.clone();
+            let append = async move { store.append(&keys::events(), entry(n)).await };
+            (n, tokio::spawn(append))
+        })
+        .partition(|(n, _)| n % 3 == 0);
+    // Everybody begins, then a third give up, the very first among them.
+    tokio::task::yield_now().await;
+    leavers.iter().for_each(|(_, append)| append.abort());
+    for (n, append) in stayers {
+        let place = append.await.unwrap().unwrap();
+        let there = store.read(&keys::events(), place.before(), 1).await.unwrap();
+        assert_eq!(there, [(place, entry(n))]);
+    }
+    let stats = server.ask(&["INFO", "commandstats"]);
+    let calls = stats
+        .lines()
+        .find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+    let calls: usize = calls.unwrap().split(',').next().unwrap().parse().unwrap();
+    assert!(calls <= 10, "{stats}");
+}

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use actix_web::http::{Method, StatusCode};
@@ -29,11 +30,11 @@ impl Report {
     /// The time so far for the `Server-Timing` header.
     pub fn server_timing(&self, timing: Timing) -> String {
         let (total, upstream, store) = (
-            millis(self.begun.elapsed()),
-            millis(timing.upstream),
-            millis(timing.store),
+            Millis(self.begun.elapsed()),
+            Millis(timing.upstream),
+            Millis(timing.store),
         );
-        format!("total;dur={total:.2}, upstream;dur={upstream:.2}, store;dur={store:.2}")
+        format!("total;dur={total}, upstream;dur={upstream}, store;dur={store}")
     }
 
     /// Writes the note. The path itself is in none: it holds identifiers and secrets.
@@ -107,6 +108,16 @@ fn known(method: &Method) -> &'static str {
         Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "OTHER",
+    }
+}
+
+/// Milliseconds with two decimals, written without floating point, which takes longer.
+struct Millis(Duration);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hundredths = self.0.as_micros() / 10;
+        write!(formatter, "{}.{:02}", hundredths / 100, hundredths % 100)
     }
 }
 

@@ -134,12 +134,22 @@ impl Links {
     }
 
     fn slot(&self) -> &Mutex<Option<Link>> {
-        static THREADS: AtomicUsize = AtomicUsize::new(0);
-        thread_local! {
-            static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
-        }
-        &self.slots[THREAD.with(|thread| *thread) % self.slots.len()]
+        &self.slots[thread() % self.slots.len()]
     }
+
+    /// How many threads there are to be told apart.
+    pub(super) fn threads(&self) -> usize {
+        self.slots.len()
+    }
+}
+
+/// The number of the calling thread.
+pub(super) fn thread() -> usize {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
+    }
+    THREAD.with(|thread| *thread)
 }
 
 async fn within_deadline<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {

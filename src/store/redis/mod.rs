@@ -3,7 +3,7 @@
 //! Values are strings that start with their version, counters are integers, logs are streams, sets
 //! are sorted sets. The time is that of the server.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,6 +12,7 @@ use deadpool_redis::redis::{Cmd, Value, cmd};
 use futures_util::future::try_join_all;
 use tokio::time::Instant;
 
+use self::appends::Appends;
 use self::link::{Again, Links};
 use self::tail::Tails;
 use super::version::Versions;
@@ -20,6 +21,7 @@ use super::{
     to_ms,
 };
 
+mod appends;
 mod link;
 mod pool;
 mod reply;
@@ -29,12 +31,11 @@ mod tail;
 
 /// What any wait is cut to, for there is an end to the time one can add to.
 const LONGEST_WAIT: Duration = Duration::from_secs(366 * 24 * 3600);
-/// The one field of a log entry.
-const FIELD: &str = "e";
 
 /// A store in Redis.
 pub(super) struct Redis {
-    links: Links,
+    links: Arc<Links>,
+    appends: Arc<Appends>,
     tails: Tails,
     versions: Versions,
     warnings: Mutex<Vec<String>>,
@@ -43,8 +44,10 @@ pub(super) struct Redis {
 impl Redis {
     /// Makes a store of the Redis at `url`, which is not connected to before it is used.
     pub(super) fn open(url: &str) -> Result<Self, StoreError> {
+        let links = Arc::new(Links::open(url)?);
         Ok(Self {
-            links: Links::open(url)?,
+            appends: Appends::new(Arc::clone(&links)),
+            links,
             tails: Tails::default(),
             versions: Versions::default(),
             warnings: Mutex::default(),
@@ -133,22 +136,14 @@ impl Store for Redis {
     }
 
     async fn append(&self, log: &Log, entry: Bytes) -> Result<Position, StoreError> {
-        let mut command = cmd("XADD");
-        command.arg(log.as_ref()).arg("*").arg(FIELD).arg(entry.as_ref());
-        reply::position(self.write_answer(&command).await?)
+        self.appends.append(log, entry).await
     }
 
     async fn append_all(&self, log: &Log, entries: Vec<Bytes>) -> Result<(), StoreError> {
         if entries.is_empty() {
             return Ok(());
         }
-        let log = (log.as_ref(), Again::Harmful);
-        let appending = script::APPEND.run(&self.links, log, |command| {
-            for entry in &entries {
-                command.arg(entry.as_ref());
-            }
-        });
-        Ok(appending.await.map(drop)?)
+        self.appends.append_all(log, &entries).await.map(drop)
     }
 
     async fn read(&self, log: &Log, after: Position, limit: usize) -> Result<Vec<(Position, Bytes)>, StoreError> {

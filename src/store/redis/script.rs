@@ -91,10 +91,11 @@ return {redis.call('GET', KEYS[1]), left}"
 }
 
 script! {
-    /// Appends each argument to a stream, in order. Returns how many.
+    /// Appends each argument to a stream, in order. Returns where they are.
     APPEND, "
-for i = 1, #ARGV do redis.call('XADD', KEYS[1], '*', 'e', ARGV[i]) end
-return #ARGV"
+local places = {}
+for i = 1, #ARGV do places[i] = redis.call('XADD', KEYS[1], '*', 'e', ARGV[i]) end
+return places"
 }
 
 script! {

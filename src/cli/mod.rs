@@ -4,9 +4,11 @@ mod capabilities;
 mod check_config;
 mod dev;
 mod export;
+mod management;
 mod openapi;
 mod serve;
 mod simulate;
+mod status;
 mod token;
 mod webhooks;
 
@@ -43,6 +45,14 @@ enum Command {
     Webhooks(webhooks::Options),
     /// Prints a token signed with a configured key.
     Token(token::Options),
+    /// Tells how a running gateway and everything it serves fare.
+    ///
+    /// It is asked through its management listener. What a key's use, health and last webhooks are concerned, each gateway
+    /// tells what it knows itself: ask every one.
+    ///
+    /// Exit codes: 0 all is well; 1 something needs a person, and the first lines say what; 2 the gateway cannot be asked, or
+    /// wrong usage.
+    Status(status::Options),
     /// Writes a gateway's history to a file.
     ///
     /// It is read through the API, day by day, newest first, into OUTPUT.part, which becomes OUTPUT when everything is there; an
@@ -82,6 +92,10 @@ pub fn run() -> ExitCode {
         Command::CheckConfig(files) => check_config::run(&files),
         Command::Webhooks(options) => webhooks::run(&options),
         Command::Token(options) => token::run(&options),
+        Command::Status(options) => match status::run(&options) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Export(options) => match export::run(options) {
             Ok(code) => return code,
             Err(error) => Err(error),

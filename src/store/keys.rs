@@ -101,6 +101,11 @@ pub fn account_told(account: impl Display) -> Key {
     Key(format!("sb:account-told:{account}"))
 }
 
+/// Shows that it was told that an account's credit is low: `low`; none; whoever watches the credit.
+pub fn balance_told(account: impl Display) -> Key {
+    Key(format!("sb:balance-told:{account}"))
+}
+
 /// How far a consumer has read its log: a position as text; none; the consumer.
 pub fn position(consumer: impl Display) -> Key {
     Key(format!("sb:position:{consumer}"))
@@ -232,6 +237,7 @@ mod tests {
             check_turn("a").to_string(),
             prefix_block("a").to_string(),
             lease("a").to_string(),
+            balance_told("a").to_string(),
             position("a").to_string(),
             delivery("a").to_string(),
             ended_subscription("a").to_string(),

@@ -44,14 +44,17 @@ mod retain;
 mod rollup;
 mod send_code;
 mod settle;
+pub mod status;
 mod summarise_history;
 mod summarise_verifications;
 mod take_webhook;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 pub(crate) mod tests;
+mod unsettled;
 mod verify;
 mod watch_accounts;
+mod watch_balances;
 mod work;
 
 pub use crate::providers::port::{MonitorMode, Recording};

@@ -1,0 +1,12 @@
+//! What only the management listener serves, which asks for no token: how everything fares.
+
+use actix_web::HttpResponse;
+
+use super::edge::Edge;
+use crate::domain::error::Error;
+
+/// How everything fares, and what needs a person.
+pub async fn status(edge: Edge) -> Result<HttpResponse, Error> {
+    edge.params().finish()?;
+    Ok(HttpResponse::Ok().json(edge.gateway().status().await?))
+}

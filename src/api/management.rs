@@ -10,3 +10,10 @@ pub async fn status(edge: Edge) -> Result<HttpResponse, Error> {
     edge.params().finish()?;
     Ok(HttpResponse::Ok().json(edge.gateway().status().await?))
 }
+
+/// What happened to a call or a verification, in one timeline.
+pub async fn trace(edge: Edge) -> Result<HttpResponse, Error> {
+    let id: String = edge.path()?;
+    edge.params().finish()?;
+    Ok(HttpResponse::Ok().json(edge.gateway().trace(&id).await?))
+}

@@ -10,6 +10,7 @@ mod serve;
 mod simulate;
 mod status;
 mod token;
+mod trace;
 mod webhooks;
 
 use std::io::{ErrorKind, Write as _};
@@ -47,12 +48,19 @@ enum Command {
     Token(token::Options),
     /// Tells how a running gateway and everything it serves fare.
     ///
-    /// It is asked through its management listener. What a key's use, health and last webhooks are concerned, each gateway
+    /// It is asked through its management listener. Of health, keys and last webhooks each gateway
     /// tells what it knows itself: ask every one.
     ///
     /// Exit codes: 0 all is well; 1 something needs a person, and the first lines say what; 2 the gateway cannot be asked, or
     /// wrong usage.
     Status(status::Options),
+    /// Tells what happened to a call, a verification, or what a request made, in one timeline.
+    ///
+    /// It is asked of a running gateway through its management listener. Numbers are masked; codes, texts and bodies are not
+    /// shown.
+    ///
+    /// Exit codes: 0 done; 1 nothing is kept of it, or the gateway cannot be asked; 2 wrong usage.
+    Trace(trace::Options),
     /// Writes a gateway's history to a file.
     ///
     /// It is read through the API, day by day, newest first, into OUTPUT.part, which becomes OUTPUT when everything is there; an
@@ -96,6 +104,7 @@ pub fn run() -> ExitCode {
             Ok(code) => return code,
             Err(error) => Err(error),
         },
+        Command::Trace(options) => trace::run(&options),
         Command::Export(options) => match export::run(options) {
             Ok(code) => return code,
             Err(error) => Err(error),

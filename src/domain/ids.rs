@@ -107,8 +107,7 @@ id!(
 impl CallId {
     /// When it was made, to the millisecond.
     pub fn made_at(self) -> Timestamp {
-        let (high, _) = self.0.as_u64_pair();
-        Timestamp::from_millis(i64::try_from(high >> 16).unwrap_or(i64::MAX))
+        made_at(self.0)
     }
 
     /// The identifier as bytes.
@@ -120,6 +119,18 @@ impl CallId {
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
     }
+}
+
+impl VerificationId {
+    /// When it was made, to the millisecond.
+    pub fn made_at(self) -> Timestamp {
+        made_at(self.0)
+    }
+}
+
+fn made_at(id: Uuid) -> Timestamp {
+    let (high, _) = id.as_u64_pair();
+    Timestamp::from_millis(i64::try_from(high >> 16).unwrap_or(i64::MAX))
 }
 
 impl EventId {

@@ -26,6 +26,7 @@ mod learn;
 mod lease;
 mod limit;
 mod list;
+mod look_through;
 mod own_code;
 mod permissions;
 mod place_call;
@@ -51,6 +52,7 @@ mod take_webhook;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 pub(crate) mod tests;
+pub mod trace;
 mod unsettled;
 mod verify;
 mod watch_accounts;

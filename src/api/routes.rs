@@ -73,6 +73,7 @@ pub fn management_routes(app: &mut ServiceConfig) {
     At::path("/health").get(system::health).add_to(app);
     At::path("/accounts").get(accounts::list_all).add_to(app);
     At::path("/status").get(management::status).add_to(app);
+    At::path("/erase").post(management::erase).add_to(app);
     At::path("/trace/{id}").get(management::trace).add_to(app);
     health(app);
     app.default_service(web::to(not_found));

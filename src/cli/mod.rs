@@ -3,7 +3,9 @@
 mod capabilities;
 mod check_config;
 mod dev;
+mod erase;
 mod export;
+mod listen;
 mod management;
 mod openapi;
 mod serve;
@@ -61,6 +63,21 @@ enum Command {
     ///
     /// Exit codes: 0 done; 1 nothing is kept of it, or the gateway cannot be asked; 2 wrong usage.
     Trace(trace::Options),
+    /// Posts every event to an address of yours, signed, as a subscription would, and prints a line for each.
+    ///
+    /// For developers: nothing is kept, an event that is not taken is not tried again. The feed goes on after the last event
+    /// when it is interrupted. Ctrl-C ends it.
+    ///
+    /// Exit codes: 0 ended on request; 1 the gateway refuses, the reason is on standard error; 2 wrong usage.
+    Listen(listen::Options),
+    /// Removes what is kept about a number, and tells how much of each kind.
+    ///
+    /// It is done by a running gateway, through its management listener, from the same machine. What the providers keep stays
+    /// with them, and so do copies of the store. An answer that waits for a repeat of its request is gone after a day.
+    ///
+    /// Exit codes: 0 nothing is left; 1 it was broken off, the reason is on standard error, or the gateway cannot be asked; 2
+    /// wrong usage; 3 something is under way and was left: run it again later.
+    Erase(erase::Options),
     /// Writes a gateway's history to a file.
     ///
     /// It is read through the API, day by day, newest first, into OUTPUT.part, which becomes OUTPUT when everything is there; an
@@ -105,6 +122,11 @@ pub fn run() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Trace(options) => trace::run(&options),
+        Command::Listen(options) => listen::run(&options),
+        Command::Erase(options) => match erase::run(&options) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Export(options) => match export::run(options) {
             Ok(code) => return code,
             Err(error) => Err(error),

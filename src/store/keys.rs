@@ -59,6 +59,11 @@ pub fn recording_of_event(id: impl Display) -> Key {
     Key(format!("sb:recording-of-event:{id}"))
 }
 
+/// Where an event stood in the log that was erased: its position as text; `[retention] events_days`; erasing a number.
+pub fn erased_event(id: impl Display) -> Key {
+    Key(format!("sb:erased-event:{id}"))
+}
+
 /// What webhooks said of a call: JSON of its last messages, redacted and compressed; `[retention] raw_days`; applying
 /// webhooks.
 pub fn raw_of_call(id: impl Display) -> Key {
@@ -230,6 +235,7 @@ mod tests {
             verification("a").to_string(),
             call_by_reference("a", "b").to_string(),
             recording_of_event("a").to_string(),
+            erased_event("a").to_string(),
             raw_of_call("a").to_string(),
             idempotency("a", "b").to_string(),
             history_kept("a").to_string(),

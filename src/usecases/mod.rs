@@ -8,6 +8,7 @@ mod blocked;
 mod check_code;
 mod control_call;
 pub mod delivery_ledger;
+pub mod erase;
 mod export_history;
 mod failures;
 mod follow_call;

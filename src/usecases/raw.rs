@@ -46,7 +46,8 @@ impl Raw {
         Some(Self(BASE64.encode(packing.finish().ok()?)))
     }
 
-    fn text(&self) -> Option<String> {
+    /// What was packed.
+    pub(super) fn text(&self) -> Option<String> {
         let packed = BASE64.decode(&self.0).ok()?;
         let mut text = String::new();
         let limit = u64::try_from(LONGEST).ok()?;

@@ -12,12 +12,14 @@ use super::delivery_ledger::{DeliveryLedger, name};
 use super::gateway::Gateway;
 use super::raw::Received;
 use super::take_webhook::{Content, Taken};
+use crate::domain::address::Address;
 use crate::domain::call::{Attempt, Call};
 use crate::domain::call_file::CallFile;
 use crate::domain::delivery::Delivery;
 use crate::domain::error::{Error, Problem};
 use crate::domain::event::Event;
 use crate::domain::ids::{CallId, EventId, VerificationId};
+use crate::domain::phone::PhoneNumber;
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Verification;
 use crate::store::{Position, keys};
@@ -221,11 +223,18 @@ fn summary_of_call(call: &Call) -> Value {
     json!({
         "id": call.id, "tenant": call.tenant, "kind": call.kind, "direction": call.direction, "status": call.status,
         "provider": call.provider, "account": call.account, "provider_ref": call.provider_ref,
-        "from": call.from.as_ref().map(|from| mask_digits(&from.to_string())),
-        "to": call.to.as_ref().map(|to| mask_digits(&to.to_string())),
+        "from": call.from.as_ref().map(masked),
+        "to": call.to.as_ref().map(masked),
         "request_id": call.request_id, "routing": call.routing, "settled_by": call.settled_by,
         "hangup": call.hangup.as_ref().map(|hangup| &hangup.cause),
     })
+}
+
+/// A party without its number.
+fn masked(party: &Address) -> String {
+    party
+        .number()
+        .map_or_else(|| mask_digits(&party.to_string()), PhoneNumber::masked)
 }
 
 fn summary_of_verification(verification: &Verification) -> Value {

@@ -22,6 +22,7 @@ use super::records::Held;
 use crate::domain::account::AccountName;
 use crate::domain::call_file::CallFile;
 use crate::domain::error::Error;
+use crate::domain::event::Event;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::verification::Ledger;
 use crate::store::{Expect, Key, Put, Set, Version, keys};
@@ -194,8 +195,8 @@ impl Gateway {
         (key, closed): (&Key, bool),
         (sets, id): (&[Set], &str),
     ) -> Result<bool, Error> {
-        let removed =
-            closed && held.outbox.is_empty() && (erasure.erased.dry_run || self.fence_off(key, held.version).await?);
+        let told = closed && self.is_told(&held.outbox).await?;
+        let removed = told && (erasure.erased.dry_run || self.fence_off(key, held.version).await?);
         if !removed {
             erasure.erased.left.objects += 1;
             return Ok(false);
@@ -203,6 +204,16 @@ impl Gateway {
         if !erasure.erased.dry_run {
             for set in sets {
                 self.store.unindex(set, id).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether events are in the log. A record may keep those that are when it was changed while they were put there.
+    async fn is_told(&self, outbox: &[Event]) -> Result<bool, Error> {
+        for event in outbox {
+            if self.find_event(event.id).await?.is_none() {
+                return Ok(false);
             }
         }
         Ok(true)

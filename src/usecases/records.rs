@@ -17,6 +17,7 @@ use crate::domain::ids::{CallId, EventId, VerificationId};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::{Ledger, VerificationStatus};
 use crate::store::{Expect, Key, Put, Set, Stored, Version, keys};
+use crate::telemetry::metric;
 
 /// How often a change is tried again when others change the same object; each try is one round trip.
 const TRIES: usize = 200;
@@ -74,6 +75,9 @@ pub(super) trait Told: Serialize + DeserializeOwned + Clone {
 
     /// Whether nothing more will happen to it by itself.
     fn is_closed(&self) -> bool;
+
+    /// Counts a change that was written.
+    fn count(_before: Option<&Self>, _after: &Self) {}
 }
 
 impl Told for CallFile {
@@ -130,6 +134,13 @@ impl Told for Ledger {
 
     fn is_closed(&self) -> bool {
         self.verification.status != VerificationStatus::Pending
+    }
+
+    fn count(before: Option<&Self>, after: &Self) {
+        let status = after.verification.status;
+        if before.is_none_or(|before| before.verification.status != status) {
+            metrics::counter!(metric::VERIFICATIONS, "status" => status.as_str()).increment(1);
+        }
     }
 }
 
@@ -190,6 +201,7 @@ impl Gateway {
         })?;
         match self.store.put(&key, value, Some(keep), Expect::Absent).await? {
             Put::Stored(version) => {
+                O::count(None, &object);
                 let held = Held {
                     object,
                     outbox,
@@ -238,6 +250,7 @@ impl Gateway {
                 .await?
             {
                 Put::Stored(version) => {
+                    O::count(Some(&before), &current.object);
                     current.version = version;
                     if told {
                         self.announce(&current).await?;

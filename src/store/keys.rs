@@ -101,6 +101,11 @@ pub fn account_told(account: impl Display) -> Key {
     Key(format!("sb:account-told:{account}"))
 }
 
+/// When each key of each ring was last of use: JSON; 90 days; every gateway.
+pub fn key_uses() -> Key {
+    Key("sb:key-uses".to_owned())
+}
+
 /// How far a consumer has read its log: a position as text; none; the consumer.
 pub fn position(consumer: impl Display) -> Key {
     Key(format!("sb:position:{consumer}"))
@@ -232,6 +237,7 @@ mod tests {
             check_turn("a").to_string(),
             prefix_block("a").to_string(),
             lease("a").to_string(),
+            key_uses().to_string(),
             position("a").to_string(),
             delivery("a").to_string(),
             ended_subscription("a").to_string(),

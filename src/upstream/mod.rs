@@ -19,6 +19,7 @@ mod outbound;
 mod pace;
 mod reading;
 mod tally;
+mod ways;
 mod wire;
 
 pub use client::{Settings, Upstream};
@@ -31,6 +32,7 @@ pub use reqwest::Method;
 pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed, Urgency};
 pub use link::{Found, Link};
 pub use outbound::{Letter, Outbound, OutboundError, Reply};
+pub use ways::Ways;
 
 #[cfg(test)]
 #[allow(

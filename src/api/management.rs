@@ -16,7 +16,7 @@ use crate::domain::phone::PhoneNumber;
 /// How everything fares, and what needs a person.
 pub async fn status(edge: Edge) -> Result<HttpResponse, Error> {
     edge.params().finish()?;
-    Ok(HttpResponse::Ok().json(edge.gateway().status().await?))
+    Ok(HttpResponse::Ok().json(edge.gateway().status(edge.last_reload()).await?))
 }
 
 /// What happened to a call or a verification, in one timeline.

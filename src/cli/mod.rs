@@ -104,7 +104,11 @@ struct ConfigFiles {
 
 impl ConfigFiles {
     fn load(&self) -> Result<Config, Faults> {
-        app::load(&Sources::from_process(self.config.clone()))
+        app::load(&self.sources())
+    }
+
+    fn sources(&self) -> Sources {
+        Sources::from_process(self.config.clone())
     }
 }
 

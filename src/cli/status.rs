@@ -93,6 +93,15 @@ fn shown(status: &Value, now: Timestamp) -> String {
     for warning in list(&status["warnings"]) {
         out += &format!("warning: {}\n", cell(warning));
     }
+    let reload = &status["last_reload"];
+    if !reload.is_null() {
+        let ended = if reload["successful"] == true {
+            "taken over"
+        } else {
+            "REFUSED"
+        };
+        out += &format!("last reload: {ended} {}\n", ago(&reload["at"], now));
+    }
     out += &needs(list(&status["needs"]));
     let accounts = list(&status["accounts"]);
     out += &format!("\n{}", table(&account_rows(accounts, now)));
@@ -226,6 +235,7 @@ mod tests {
             "warnings": ["appendfsync is everysec"],
             "version": "0.1.0",
             "config_sha256": "0123456789abcdef",
+            "last_reload": { "at": "2026-11-22T11:59:00.000Z", "successful": false },
             "accounts": [{
                 "account": "zenvia-br", "provider": "zenvia", "mode": "on",
                 "health": { "status": "healthy", "error_ratio": 0.0125, "last_success": "2026-11-22T11:59:30.000Z" },
@@ -245,6 +255,7 @@ mod tests {
         let expected = "\
 switchboard 0.1.0, ready, configuration 0123456789ab
 warning: appendfsync is everysec
+last reload: REFUSED 60 s ago
 Needs a person:
   !  low_balance  zenvia-br  7 BRL left, less than 50
 

@@ -111,6 +111,11 @@ pub fn balance_told(account: impl Display) -> Key {
     Key(format!("sb:balance-told:{account}"))
 }
 
+/// When each key of each ring was last of use: JSON; 90 days; every gateway.
+pub fn key_uses() -> Key {
+    Key("sb:key-uses".to_owned())
+}
+
 /// How far a consumer has read its log: a position as text; none; the consumer.
 pub fn position(consumer: impl Display) -> Key {
     Key(format!("sb:position:{consumer}"))
@@ -244,6 +249,7 @@ mod tests {
             prefix_block("a").to_string(),
             lease("a").to_string(),
             balance_told("a").to_string(),
+            key_uses().to_string(),
             position("a").to_string(),
             delivery("a").to_string(),
             ended_subscription("a").to_string(),

@@ -20,6 +20,7 @@ mod outbound;
 mod pace;
 mod reading;
 mod tally;
+mod ways;
 mod wire;
 
 pub use client::{Settings, Upstream};
@@ -33,6 +34,7 @@ pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed, Urge
 pub use link::{Found, Link};
 pub use local::{Local, NoAnswer};
 pub use outbound::{Letter, Outbound, OutboundError, Reply};
+pub use ways::Ways;
 
 #[cfg(test)]
 #[allow(

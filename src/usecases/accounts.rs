@@ -358,6 +358,7 @@ mod tests {
         KeyUsage {
             id: id.to_owned(),
             fingerprint: String::new(),
+            preferred: false,
             last_used: used.map(ago),
             last_accepted: accepted.map(ago),
             last_rejected: None,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::accounts::AccountView;
+use super::current::Reload;
 use super::gateway::Gateway;
 use super::unsettled::Unsettled;
 use crate::config::Mode;
@@ -30,10 +31,23 @@ pub struct Status {
     pub version: &'static str,
     /// The hash of the configuration in force.
     pub config_sha256: String,
+    /// How the last try to take over another configuration ended; nothing if there was none since the start.
+    pub last_reload: Option<LastReload>,
     /// What is on its way; nothing while the store is away.
     pub work: Option<Work>,
     /// The accounts by name.
     pub accounts: Vec<AccountView>,
+}
+
+/// How a try to take over a configuration ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct LastReload {
+    /// When it was.
+    pub at: Timestamp,
+    /// Whether it was taken over.
+    pub successful: bool,
+    /// What kept it from that.
+    pub faults: Vec<String>,
 }
 
 /// What is on its way through all gateways over one store.
@@ -75,6 +89,8 @@ pub struct Need {
 pub enum NeedKind {
     /// The store cannot be reached or written to.
     StoreAway,
+    /// A configuration was not taken over, and nothing has changed.
+    ReloadRefused,
     /// Something of an account keeps failing.
     AccountUnhealthy,
     /// The provider refused a key that is still valid.
@@ -96,7 +112,7 @@ impl Gateway {
     ///
     /// # Errors
     /// None for a store that is away, which is what it tells then.
-    pub async fn status(&self) -> Result<Status, Error> {
+    pub async fn status(&self, last_reload: Option<Reload>) -> Result<Status, Error> {
         let away = self.ready().await.err();
         let work = match away {
             None => self.work_under_way().await.ok(),
@@ -107,6 +123,8 @@ impl Gateway {
         if let Some(error) = &away {
             needs.push(need(NeedKind::StoreAway, "", &error.detail));
         }
+        let refused = last_reload.as_ref().filter(|reload| !reload.faults.is_empty());
+        needs.extend(refused.map(|reload| need(NeedKind::ReloadRefused, "", &reload.faults.join("; "))));
         for account in &accounts {
             needs.extend(self.needs_of(account));
         }
@@ -118,6 +136,11 @@ impl Gateway {
             warnings: self.warnings(),
             version: env!("CARGO_PKG_VERSION"),
             config_sha256: self.config.sha256().to_owned(),
+            last_reload: last_reload.map(|Reload { at, faults }| LastReload {
+                at,
+                successful: faults.is_empty(),
+                faults,
+            }),
             work,
             accounts,
         })

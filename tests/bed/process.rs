@@ -50,6 +50,12 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Asks it with SIGHUP to take over its configuration.
+    pub fn hang_up(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    }
+
     /// What it logged, one JSON object a line.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()

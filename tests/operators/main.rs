@@ -6,6 +6,7 @@
 mod bed;
 mod erase;
 mod listen;
+mod metrics;
 mod site;
 mod status;
 mod store;

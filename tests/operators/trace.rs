@@ -82,3 +82,34 @@ async fn a_verification_is_traced_without_its_code_and_its_number() {
         "{text}"
     );
 }
+
+#[tokio::test]
+async fn the_log_tells_of_a_calls_beginning_and_end_by_every_name_and_of_no_number() {
+    let site = Site::start(|_| ()).await;
+    let id = site.ended_call("r-4711").await;
+    let (_, code) = site.approved().await;
+    let log = site.gateway.log();
+    let line = |kind: &str| {
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut told = lines.filter(|line| line["message"] == "happened" && line["kind"] == kind);
+        told.next().unwrap_or_else(|| panic!("{kind} in {log}"))
+    };
+    for kind in ["call.queued", "call.ended"] {
+        let line = line(kind);
+        assert_eq!(line["subject"], id.as_str());
+        assert_eq!(line["account"], "zenvia-br");
+        assert_eq!(line["made_by"], "r-4711");
+        assert_eq!(line["event"], site.told(&id, kind).await["id"]);
+    }
+    let call = site.acme().get(&format!("/calls/{id}")).await;
+    assert_eq!(
+        line("call.ended")["provider_ref"],
+        call.expect(200).body["provider_ref"]["id"]
+    );
+    line("verification.approved");
+    for number in [&NUMBER[3..], "1130031000"] {
+        let told = log.lines().find(|line| line.contains(number));
+        assert_eq!(told, None);
+    }
+    assert!(!log.contains(&format!("\"{code}\"")) && !log.contains(&format!(" {code}")));
+}

@@ -1,5 +1,8 @@
 //! The composition root: from a configuration to a running gateway. Opens nothing until it is started.
 
+mod generation;
+mod reload;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +17,14 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{self, Api, Authenticator};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Faults, KeyRing, Secret, Sources};
-use crate::domain::time::Timestamp;
 use crate::events::{Deliverer, OutboundError, Passage};
-use crate::providers::registry::{self, Accounts};
+use crate::providers::registry::{self, Accounts, Ways};
 use crate::seal::Sealer;
-use crate::store;
+use crate::store::{self, SharedStore};
 use crate::telemetry;
-use crate::usecases::Gateway;
+use crate::usecases::{Current, Gateway};
+use generation::Generation;
+use reload::Reloader;
 
 /// How long the other side of a connection may take nothing of what is sent to it before the connection is closed.
 #[cfg(target_os = "linux")]
@@ -68,7 +72,7 @@ pub struct App {
     pub address: SocketAddr,
     /// Where operators look.
     pub management_address: SocketAddr,
-    gateway: Arc<Gateway>,
+    current: Arc<Current>,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     workers: JoinHandle<()>,
     stop: CancellationToken,
@@ -80,27 +84,44 @@ impl App {
     ///
     /// # Errors
     /// Where one of them cannot be opened.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        Self::launch(config, None).await
+    }
+
+    /// The same, and takes over what changes in `sources`, which the configuration came from.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_following(config: Config, sources: Sources) -> Result<Self, StartError> {
+        Self::launch(config, Some(sources)).await
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "the tasks that the application itself waits for when it stops"
     )]
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    async fn launch(config: Config, sources: Option<Sources>) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let now = Timestamp::from_millis(clock.now_ms());
-        let accounts = Accounts::build(&config, &clock)?;
+        let ways = Ways::from(&clock);
+        let accounts = Accounts::build(&config, ways.clone())?;
         let store = store::open(config.store.url(), Arc::clone(&clock))?;
-        let sealer = Sealer::new(&own_secrets(&config)?, now);
+        let sealer = Sealer::new(&own_secrets(&config)?, Arc::clone(&clock));
         let config = Arc::new(config);
         let passage = Arc::new(Passage::new(config.outbound.clone())?);
-        let gateway = Gateway::new(Arc::clone(&config), Arc::clone(&store), accounts, sealer, clock);
-        let gateway = Arc::new(gateway.passing_on(passage));
-        let deliverer = Deliverer::new(Arc::clone(&gateway), store)?;
+        let gateway = Gateway::new(
+            Arc::clone(&config),
+            Arc::clone(&store),
+            accounts,
+            sealer,
+            Arc::clone(&clock),
+        );
+        let current = Current::new(Arc::new(gateway.passing_on(passage)));
         let metrics = telemetry::install_metrics();
         let auth = Arc::new(Authenticator::new(&config.auth));
         let public = listen(config.server.bind)?;
         let management = listen(config.server.management_bind)?;
         let (address, management_address) = (local(&public)?, local(&management)?);
-        let api = || Api::new(Arc::clone(&gateway), Arc::clone(&auth));
+        let api = || Api::new(Arc::clone(&current), Arc::clone(&auth));
         let servers = [
             api::server(api(), public),
             api::management(api(), metrics.clone(), management),
@@ -111,17 +132,28 @@ impl App {
             running.push((server.handle(), tokio::spawn(server)));
         }
         let stop = CancellationToken::new();
-        let work = futures_util::future::join3(
-            Arc::clone(&gateway).work(stop.clone()),
-            deliverer.run(stop.clone()),
-            telemetry::upkeep(metrics, stop.clone()),
-        );
-        let workers = tokio::spawn(work.map(drop));
+        let generation = Generation {
+            current: Arc::clone(&current),
+            auth,
+            ways,
+            clock,
+        };
+        reload::show_start(&config);
+        let followed = match sources {
+            Some(sources) => Reloader { sources, generation }
+                .follow(stop.clone())
+                .map_err(StartError::Server)?
+                .boxed(),
+            None => futures_util::future::ready(()).boxed(),
+        };
         let drain = config.server.drain;
+        let work = work(Arc::clone(&current), store, stop.clone());
+        let work = futures_util::future::join3(work, followed, telemetry::upkeep(metrics, stop.clone()));
+        let workers = tokio::spawn(work.map(drop));
         Ok(Self {
             address,
             management_address,
-            gateway,
+            current,
             servers: running,
             workers,
             stop,
@@ -131,7 +163,8 @@ impl App {
 
     /// Stops taking requests, sees through what has begun, for at most the configured time, and ends.
     pub async fn stop(self) {
-        self.gateway.close_feeds();
+        let gateway = self.current.load();
+        gateway.close_feeds();
         let drained = async {
             for (handle, server) in self.servers {
                 handle.stop(true).await;
@@ -139,7 +172,7 @@ impl App {
                     tracing::error!(%error, "a server did not end well");
                 }
             }
-            self.gateway.finish().await;
+            gateway.finish().await;
         };
         if tokio::time::timeout(self.drain, drained).await.is_err() {
             tracing::warn!("not everything was seen through in time");
@@ -149,6 +182,20 @@ impl App {
             tracing::error!(%error, "the workers did not end well");
         }
     }
+}
+
+/// What goes on between requests, and the deliveries, under whichever configuration is in force.
+async fn work(current: Arc<Current>, store: SharedStore, stop: CancellationToken) {
+    let deliver = |gateway: Arc<Gateway>, end: CancellationToken| {
+        let store = Arc::clone(&store);
+        async move {
+            match Deliverer::new(gateway, store) {
+                Ok(deliverer) => deliverer.run(end).await,
+                Err(error) => tracing::error!(%error, "nothing can be delivered until the next reload"),
+            }
+        }
+    };
+    tokio::join!(current.work(stop.clone()), current.keep_doing(&stop, deliver));
 }
 
 /// The ring that seals, or a secret of its own kept beside an embedded store.

@@ -1,11 +1,14 @@
 //! Sealing and keyed hashing with the `[secrets]` ring, one derived key per purpose.
 
+use std::sync::Arc;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{digest, hkdf, hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 
-use crate::config::KeyRing;
+use crate::clock::Clock;
+use crate::config::{Key, KeyRing};
 use crate::domain::time::Timestamp;
 
 /// What a sealed or hashed text is for; each purpose has a key of its own.
@@ -21,15 +24,18 @@ pub enum Purpose {
     History,
     /// Codes that the gateway makes.
     Code,
+    /// Answers that wait for a repeat of their request.
+    Answer,
 }
 
 impl Purpose {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Cursor,
         Self::Address,
         Self::Fingerprint,
         Self::History,
         Self::Code,
+        Self::Answer,
     ];
 
     const fn label(self) -> &'static [u8] {
@@ -39,19 +45,23 @@ impl Purpose {
             Self::Fingerprint => b"switchboard fingerprint",
             Self::History => b"switchboard history",
             Self::Code => b"switchboard code",
+            Self::Answer => b"switchboard answer",
         }
     }
 }
 
 /// Seals texts and hashes what must not stand in a key in clear.
 ///
-/// The first valid key seals; every valid key opens. Hashes that name things in the store use the last valid key, so that
-/// putting a new key first renames nothing until the old one is taken away.
+/// The first valid key seals; every key opens whose time is not over: another gateway may have begun to seal with one that
+/// is not valid yet by our clock. Hashes that name things in the store use the last of these, so that putting a new key
+/// first renames nothing until the old one is taken away.
 pub struct Sealer {
     keys: Vec<DerivedKeys>,
+    clock: Arc<dyn Clock>,
 }
 
 struct DerivedKeys {
+    key: Key,
     tag: [u8; TAG],
     by_purpose: Vec<PurposeKey>,
 }
@@ -64,19 +74,31 @@ struct PurposeKey {
 const TAG: usize = 4;
 
 impl Sealer {
-    /// Makes a sealer of the ring's keys that are valid at `now`.
-    pub fn new(ring: &KeyRing, now: Timestamp) -> Self {
-        let keys = ring
-            .valid(now.to_jiff())
-            .filter_map(|key| DerivedKeys::new(&key.id, key.secret.expose().as_bytes()));
-        Self { keys: keys.collect() }
+    /// Makes a sealer of the ring's keys.
+    pub fn new(ring: &KeyRing, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            keys: ring.iter().filter_map(DerivedKeys::new).collect(),
+            clock,
+        }
+    }
+
+    /// The keys whose time is not over.
+    fn lasting(&self, now: Timestamp) -> impl DoubleEndedIterator<Item = &DerivedKeys> {
+        let now = now.to_jiff();
+        let lasts = move |held: &&DerivedKeys| held.key.until.is_none_or(|until| now < until);
+        self.keys.iter().filter(lasts)
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.now_ms())
     }
 
     /// Seals `plain` so that only the same `context` opens it; the text is URL-safe.
     ///
     /// Nothing is returned where the ring has no valid key.
     pub fn seal(&self, purpose: Purpose, context: &[u8], plain: &[u8]) -> Option<String> {
-        let key = self.keys.first()?;
+        let now = self.now();
+        let key = self.lasting(now).find(|held| held.key.is_valid(now.to_jiff()))?;
         let mut nonce = [0u8; NONCE_LEN];
         rand::fill(&mut nonce).ok()?;
         let mut sealed = plain.to_vec();
@@ -84,6 +106,7 @@ impl Sealer {
             .cipher
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut sealed)
             .ok()?;
+        key.key.uses.used.note(now);
         let mut out = Vec::with_capacity(TAG + NONCE_LEN + sealed.len());
         out.extend_from_slice(&key.tag);
         out.extend_from_slice(&nonce);
@@ -97,43 +120,48 @@ impl Sealer {
         let (tag, rest) = bytes.split_at_checked(TAG)?;
         let (nonce, sealed) = rest.split_at_checked(NONCE_LEN)?;
         let nonce: [u8; NONCE_LEN] = nonce.try_into().ok()?;
-        self.keys.iter().filter(|key| key.tag == tag).find_map(|key| {
+        let now = self.now();
+        let opened = self.lasting(now).filter(|key| key.tag == tag).find_map(|key| {
             let mut buffer = sealed.to_vec();
             let plain = key
                 .of(purpose)
                 .cipher
                 .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut buffer)
                 .ok()?;
-            Some(plain.to_vec())
-        })
+            Some((plain.to_vec(), key))
+        });
+        let (plain, key) = opened?;
+        key.key.uses.accepted.note(now);
+        Some(plain)
     }
 
     /// A keyed hash of `parts` as 32 hexadecimal digits, to name something in the store.
     pub fn name(&self, purpose: Purpose, parts: &[&str]) -> String {
-        let Some(key) = self.keys.last() else {
+        let Some(key) = self.lasting(self.now()).next_back() else {
             return String::new();
         };
         hex(&key.hash(purpose, parts)[..16])
     }
 
-    /// Keyed hashes of `text` by every valid key, the signing one first: equal texts share one as long as a key lasts.
+    /// Keyed hashes of `text` by every key whose time is not over, in order: equal texts share one as long as a key lasts.
     pub fn fingerprints(&self, text: &str) -> Vec<String> {
-        self.keys
-            .iter()
+        self.lasting(self.now())
             .map(|key| hex(&key.hash(Purpose::Fingerprint, &[text])[..16]))
             .collect()
     }
 }
 
 impl DerivedKeys {
-    fn new(id: &str, secret: &[u8]) -> Option<Self> {
+    fn new(key: &Key) -> Option<Self> {
+        let secret = key.secret.expose().as_bytes();
         let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"switchboard").extract(secret);
         let by_purpose: Option<Vec<_>> = Purpose::ALL
             .iter()
             .map(|purpose| PurposeKey::derive(&prk, *purpose))
             .collect();
         Some(Self {
-            tag: tag_of(id),
+            tag: tag_of(&key.id),
+            key: key.clone(),
             by_purpose: by_purpose?,
         })
     }
@@ -202,11 +230,12 @@ fn hex(bytes: &[u8]) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::clock::ManualClock;
     use crate::config::Secret;
 
     fn sealer(secret: &str) -> Sealer {
         let ring = KeyRing::single("1", Secret::new(secret));
-        Sealer::new(&ring, Timestamp::from_millis(0))
+        Sealer::new(&ring, Arc::new(ManualClock::at(0)))
     }
 
     #[test]

@@ -22,8 +22,8 @@ use crate::config::Config;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::error::{Error, Problem};
 use crate::domain::phone::Region;
-use crate::usecases::Gateway;
 use crate::usecases::requests::{Guarded, Once, Outcome};
+use crate::usecases::{Gateway, Reload};
 
 /// The route of a request that no path matches.
 const NO_ROUTE: &str = "unmatched";
@@ -31,10 +31,11 @@ const NO_ROUTE: &str = "unmatched";
 const MAX_WEBHOOK: usize = 1 << 20;
 
 /// What is noted of one request while it is answered, for the access log and the metrics.
-#[derive(Debug)]
 pub struct Visit {
     /// The request's id, the caller's or ours.
     pub request_id: String,
+    /// The gateway that answers it, whatever is configured meanwhile.
+    gateway: OnceCell<Arc<Gateway>>,
     /// The pattern of the path; unset until a handler is reached.
     route: OnceCell<String>,
     /// The tenant of the token; unset without a valid one.
@@ -46,9 +47,15 @@ impl Visit {
     pub fn new(request_id: String) -> Rc<Self> {
         Rc::new(Self {
             request_id,
+            gateway: OnceCell::new(),
             route: OnceCell::new(),
             tenant: OnceCell::new(),
         })
+    }
+
+    /// The gateway over the configuration that was in force when the request came.
+    pub fn gateway(&self, api: &Api) -> &Arc<Gateway> {
+        self.gateway.get_or_init(|| api.gateway())
     }
 
     /// The pattern of the path, free of identifiers.
@@ -104,12 +111,17 @@ impl Edge {
 
     /// The rules.
     pub fn gateway(&self) -> &Arc<Gateway> {
-        &self.api.gateway
+        self.visit.gateway(&self.api)
     }
 
-    /// The configuration in force.
+    /// How the last try to take over a configuration ended.
+    pub fn last_reload(&self) -> Option<Reload> {
+        self.api.current.last_reload()
+    }
+
+    /// Its configuration.
     pub fn config(&self) -> &Arc<Config> {
-        self.api.gateway.config()
+        self.gateway().config()
     }
 
     /// Whoever sent the request, if the token allows `scope`.

@@ -42,16 +42,17 @@ pub async fn hold<B: MessageBody + 'static>(
     let (Some(api), Some(visit)) = (request.app_data::<web::Data<Api>>().cloned(), visit) else {
         return Ok(next.call(request).await?.map_into_left_body());
     };
-    if UNCOUNTED.iter().any(|start| request.path().starts_with(start)) {
+    let gateway = visit.gateway(&api);
+    if !gateway.limits_requests() || UNCOUNTED.iter().any(|start| request.path().starts_with(start)) {
         return Ok(next.call(request).await?.map_into_left_body());
     }
     // Who sends no good token is counted by address only; the handler refuses it.
-    let caller = api.auth.authenticate(request.request(), api.gateway.now()).ok();
+    let caller = api.auth.authenticate(request.request(), gateway.now()).ok();
     let tenant = caller.as_ref().map(|caller| caller.tenant.as_str());
-    let trusted = &api.gateway.config().server.trusted_proxies;
+    let trusted = &gateway.config().server.trusted_proxies;
     let peer = request.peer_addr().map(|peer| peer.ip());
     let address = peer.map(|peer| client_address(peer, request.headers(), trusted));
-    match api.gateway.admit(tenant, address).await {
+    match gateway.admit(tenant, address).await {
         Err(error) => {
             let response = problem::response(&error, &visit.request_id);
             Ok(request.into_response(response).map_into_right_body())

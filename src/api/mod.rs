@@ -13,6 +13,7 @@ mod headers;
 mod history;
 mod json;
 mod limits;
+mod management;
 mod middleware;
 mod object;
 mod openapi;
@@ -32,12 +33,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::middleware::{Condition, from_fn};
+use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::usecases::Gateway;
+use crate::usecases::{Current, Gateway};
 
 pub use auth::Authenticator;
 pub use openapi::document;
@@ -54,14 +55,18 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What stands behind the routes.
 pub struct Api {
-    gateway: Arc<Gateway>,
+    current: Arc<Current>,
     auth: Arc<Authenticator>,
 }
 
 impl Api {
     /// The rules, and who may ask them.
-    pub fn new(gateway: Arc<Gateway>, auth: Arc<Authenticator>) -> Self {
-        Self { gateway, auth }
+    pub fn new(current: Arc<Current>, auth: Arc<Authenticator>) -> Self {
+        Self { current, auth }
+    }
+
+    fn gateway(&self) -> Arc<Gateway> {
+        self.current.load()
     }
 }
 
@@ -72,14 +77,14 @@ impl Api {
 /// # Errors
 /// Where the listener cannot be used.
 pub fn server(api: Api, listener: TcpListener) -> io::Result<Server> {
-    let settings = &api.gateway.config().server;
+    let gateway = api.gateway();
+    let settings = &gateway.config().server;
     let (workers, drain) = (settings.workers, settings.drain);
-    let limited = api.gateway.limits_requests();
     let api = Data::new(api);
     let server = HttpServer::new(move || {
         App::new()
             .app_data(Data::clone(&api))
-            .wrap(Condition::new(limited, from_fn(limits::hold)))
+            .wrap(from_fn(limits::hold))
             .wrap(from_fn(middleware::around))
             .configure(routes)
     });

@@ -9,7 +9,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::edge::Edge;
+use crate::config::RingKey;
 use crate::domain::error::Error;
+use crate::domain::time::Timestamp;
+use crate::usecases::Reload;
 use crate::usecases::accounts::AccountView;
 
 /// The committed document; a test holds it to what the code says.
@@ -35,7 +38,45 @@ struct Details {
     version: &'static str,
     /// The hash of the configuration in force.
     config_sha256: String,
+    /// How the last try to take over another one ended; null if there was none since the start.
+    reload: Option<ReloadView>,
+    /// Every key of every ring, and when it was last of use, to any gateway over this store.
+    keys: Vec<KeyView>,
     accounts: Vec<AccountView>,
+}
+
+/// How a try to take over a configuration ended.
+#[derive(Debug, Serialize)]
+struct ReloadView {
+    /// When it was.
+    at: Timestamp,
+    /// Whether it was taken over.
+    successful: bool,
+    /// What kept it from that.
+    faults: Vec<String>,
+}
+
+impl From<Reload> for ReloadView {
+    fn from(Reload { at, faults }: Reload) -> Self {
+        Self {
+            at,
+            successful: faults.is_empty(),
+            faults,
+        }
+    }
+}
+
+/// A key of any ring, without its value.
+#[derive(Debug, Serialize)]
+struct KeyView {
+    /// The ring's path in the configuration.
+    ring: String,
+    id: String,
+    fingerprint: String,
+    valid: bool,
+    last_used: Option<Timestamp>,
+    last_accepted: Option<Timestamp>,
+    last_rejected: Option<Timestamp>,
 }
 
 /// Tell that the process runs
@@ -78,9 +119,27 @@ pub async fn health(edge: Edge) -> Result<HttpResponse, Error> {
         warnings: edge.gateway().warnings(),
         version: env!("CARGO_PKG_VERSION"),
         config_sha256: edge.config().sha256().to_owned(),
+        reload: edge.last_reload().map(ReloadView::from),
+        keys: keys(&edge),
         accounts: edge.gateway().accounts(None).await?,
     };
     Ok(HttpResponse::Ok().json(details))
+}
+
+fn keys(edge: &Edge) -> Vec<KeyView> {
+    let rings = edge.config().rings(edge.gateway().now()).into_iter();
+    let view = |(ring, keys): (String, Vec<RingKey>)| {
+        keys.into_iter().map(move |key| KeyView {
+            ring: ring.clone(),
+            last_used: key.uses.used.get(),
+            last_accepted: key.uses.accepted.get(),
+            last_rejected: key.uses.rejected.get(),
+            id: key.id,
+            fingerprint: key.fingerprint,
+            valid: key.valid,
+        })
+    };
+    rings.flat_map(view).collect()
 }
 
 /// The metrics in Prometheus' text format, for the management listener.

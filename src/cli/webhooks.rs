@@ -30,7 +30,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
 
 /// The webhook URLs of an account by kind, with the secret that is valid now; `*` where one URL serves all kinds.
 pub(super) fn urls(config: &Config, account: &AccountName) -> anyhow::Result<Vec<(String, String)>> {
-    let accounts = Accounts::build(config, &(std::sync::Arc::new(SystemClock) as _))?;
+    let accounts = Accounts::build(config, std::sync::Arc::new(SystemClock))?;
     let entry = accounts
         .get(account)
         .ok_or_else(|| anyhow::anyhow!("there is no account {account}"))?;

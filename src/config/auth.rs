@@ -1,5 +1,7 @@
 //! `[auth]`: how tokens of callers are verified.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use url::Url;
@@ -8,6 +10,7 @@ use super::format::HTTP_URL;
 use super::keyring::{Entry, within};
 use super::reader::Reader;
 use super::secret::Secret;
+use super::uses::KeyUses;
 
 /// RFC 7518 §3.2: an HS256 key has at least the size of the hash.
 const HS256_MIN_BYTES: usize = 32;
@@ -44,6 +47,8 @@ pub struct AuthKey {
     pub from: Option<Timestamp>,
     /// Valid before this instant; `None`: without end.
     pub until: Option<Timestamp>,
+    /// When it was last of use.
+    pub uses: Arc<KeyUses>,
 }
 
 /// A signature algorithm of tokens.
@@ -64,6 +69,16 @@ impl Auth {
     /// Returns the keys valid at `now`, preferred first.
     pub fn valid(&self, now: Timestamp) -> impl Iterator<Item = &AuthKey> {
         self.keys.iter().filter(move |key| within(key.from, key.until, now))
+    }
+
+    /// Lets each key go on with the uses of the same key of `before`.
+    pub(super) fn carry_over(&mut self, before: &Self) {
+        for key in &mut self.keys {
+            let same = |old: &&AuthKey| old.id == key.id && old.verifying.expose() == key.verifying.expose();
+            if let Some(old) = before.keys.iter().find(same) {
+                key.uses = Arc::clone(&old.uses);
+            }
+        }
     }
 
     pub(super) fn read(mut reader: Reader<'_>) -> Self {
@@ -105,6 +120,7 @@ impl AuthKey {
             signing,
             from: entry.from,
             until: entry.until,
+            uses: Arc::default(),
         }
     }
 }

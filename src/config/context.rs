@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::fault::{Fault, Faults};
+use super::secret::SecretsSeen;
 
 /// What the readers of one configuration share.
 #[derive(Default)]
@@ -16,6 +17,8 @@ pub(super) struct Context {
     pub(super) faults: RefCell<Vec<Fault>>,
     /// Every file a secret was read from.
     pub(super) secret_files: RefCell<Vec<PathBuf>>,
+    /// Every secret that was read, in order.
+    pub(super) secrets: RefCell<SecretsSeen>,
 }
 
 impl Context {

@@ -1,12 +1,14 @@
 //! Ordered rings of keys: the first valid one signs, every valid one is accepted.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use toml::Value;
 
 use super::reader::Reader;
 use super::secret::{Secret, hex};
+use super::uses::KeyUses;
 
 /// The most keys one ring may hold.
 const MAX_KEYS: usize = 5;
@@ -22,6 +24,8 @@ pub struct Key {
     pub from: Option<Timestamp>,
     /// Valid before this instant; `None`: without end.
     pub until: Option<Timestamp>,
+    /// When it was last of use.
+    pub uses: Arc<KeyUses>,
 }
 
 impl Key {
@@ -32,10 +36,15 @@ impl Key {
 
     /// Returns 8 hexadecimal digits that tell two secrets apart and reveal neither.
     pub fn fingerprint(&self) -> String {
-        let text = format!("switchboard key fingerprint\n{}", self.secret.expose());
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-        hex(&digest.as_ref()[..4])
+        fingerprint(&self.secret)
     }
+}
+
+/// Eight hexadecimal digits that tell two secrets apart and reveal neither.
+pub(super) fn fingerprint(secret: &Secret) -> String {
+    let text = format!("switchboard key fingerprint\n{}", secret.expose());
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    hex(&digest.as_ref()[..4])
 }
 
 /// Keys in order of preference.
@@ -50,7 +59,18 @@ impl KeyRing {
             secret,
             from: None,
             until: None,
+            uses: Arc::default(),
         }])
+    }
+
+    /// Lets each key go on with the uses of the same key in the ring `before`.
+    pub(super) fn carry_over(&mut self, before: &Self) {
+        for key in &mut self.0 {
+            let same = |old: &&Key| old.id == key.id && old.secret.expose() == key.secret.expose();
+            if let Some(old) = before.iter().find(same) {
+                key.uses = Arc::clone(&old.uses);
+            }
+        }
     }
 
     /// Returns the keys valid at `now`, preferred first: each of them is to be accepted.
@@ -175,5 +195,6 @@ fn read_key(row: &mut Reader<'_>, entry: Entry) -> Key {
         secret: row.secret("secret"),
         from,
         until,
+        uses: Arc::default(),
     }
 }

@@ -12,6 +12,7 @@ mod limits;
 mod origin;
 mod reader;
 mod reference;
+mod rings;
 mod routing;
 mod secret;
 mod sections;
@@ -19,6 +20,7 @@ mod server;
 mod source;
 mod store;
 mod subscription;
+mod uses;
 mod verification;
 
 use std::collections::BTreeMap;
@@ -32,13 +34,15 @@ pub use keyring::{Key, KeyRing};
 pub use limits::{Limits, Rate};
 pub use reader::{Reader, Settings};
 pub use reference::reference;
+pub use rings::{RingKey, ring_of_account};
 pub use routing::Routing;
 pub use secret::{Secret, generate_or_load_secret};
 pub use sections::{Calls, History, LogFormat, Phone, Retention, Telemetry};
 pub use server::{Outbound, PrivateTarget, Server};
 pub use source::Sources;
 pub use store::StoreConfig;
-pub use subscription::Subscription;
+pub use subscription::{Subscription, signing_key};
+pub use uses::{KeyUses, Moment};
 pub use verification::{Codes, Guard, GuardMode, PrefixBlock, TestNumbers, Verification};
 
 use crate::domain::account::AccountName;
@@ -154,7 +158,18 @@ impl Config {
 
     /// Returns the paths marked `restart` whose values differ in `other`.
     pub fn restart_changes(&self, other: &Self) -> Vec<String> {
-        self.origin.restart_changes(&other.origin)
+        let mut changes = self.origin.restart_changes(&other.origin);
+        let url = "store.url".to_owned();
+        // Its place may be the same, and what stands there another.
+        if self.store.url() != other.store.url() && !changes.contains(&url) {
+            changes.push(url);
+        }
+        changes
+    }
+
+    /// Tells whether `other` says the same and its places hold the same secrets.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        (&self.origin.sha256, &self.origin.secrets) == (&other.origin.sha256, &other.origin.secrets)
     }
 
     fn read(
@@ -173,6 +188,7 @@ impl Config {
         let origin = Origin::new(&layers.merged);
         let mut config = Self::read_root(Reader::new(&context, "", layers.merged), origin);
         config.origin.secret_files = context.secret_files.take();
+        config.origin.secrets = context.secrets.borrow().digest();
         for faults in config.accounts.values().filter_map(|account| check(account).err()) {
             context.faults.borrow_mut().extend(faults.0);
         }

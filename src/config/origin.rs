@@ -13,6 +13,8 @@ use super::secret::hex;
 pub(super) struct Origin {
     pub(super) secret_files: Vec<PathBuf>,
     pub(super) sha256: String,
+    /// Changes with any secret that was read, and reveals none.
+    pub(super) secrets: String,
     /// The value at each path marked `restart`.
     restart: BTreeMap<String, Option<Value>>,
 }
@@ -28,6 +30,7 @@ impl Origin {
         Self {
             secret_files: Vec::new(),
             sha256: hex(digest.as_ref()),
+            secrets: String::new(),
             restart: reference::restart_paths().map(value).collect(),
         }
     }

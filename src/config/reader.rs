@@ -219,6 +219,11 @@ impl Reader<'_> {
         self.context.env.get(name).cloned()
     }
 
+    /// Notes a secret, so that a reload can tell whether it is another.
+    pub(super) fn note_secret(&self, value: &str) {
+        self.context.secrets.borrow_mut().note(value);
+    }
+
     pub(super) fn watch(&self, file: &Path) {
         self.context.secret_files.borrow_mut().push(file.to_owned());
     }

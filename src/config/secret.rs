@@ -41,6 +41,26 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A digest of all secrets of a configuration, which tells whether any of them is another.
+pub(super) struct SecretsSeen(aws_lc_rs::digest::Context);
+
+impl SecretsSeen {
+    pub(super) fn note(&mut self, value: &str) {
+        self.0.update(&(value.len() as u64).to_be_bytes());
+        self.0.update(value.as_bytes());
+    }
+
+    pub(super) fn digest(&self) -> String {
+        hex(self.0.clone().finish().as_ref())
+    }
+}
+
+impl Default for SecretsSeen {
+    fn default() -> Self {
+        Self(aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256))
+    }
+}
+
 /// Why a place gave no secret.
 pub(super) struct NoSecret {
     pub(super) problem: String,
@@ -89,6 +109,7 @@ impl Reader<'_> {
                 remedy: "store the value at this place".into(),
             });
         }
+        self.note_secret(&value);
         Ok(Secret::new(value))
     }
 

@@ -42,6 +42,18 @@ impl Subscription {
         valid.filter_map(|key| signing_key(&key.secret))
     }
 
+    /// Notes what became of a letter that the keys valid at `now` signed: taken, refused as not ours, or neither.
+    pub fn note(&self, status: Option<u16>, now: Timestamp) {
+        for key in self.keys.valid(now.to_jiff()) {
+            key.uses.used.note(now);
+            match status {
+                Some(200..300) => key.uses.accepted.note(now),
+                Some(401 | 403) => key.uses.rejected.note(now),
+                _ => {}
+            }
+        }
+    }
+
     pub(super) fn read_all(root: &mut Reader<'_>) -> BTreeMap<String, Self> {
         let sections = root.named_sections("subscriptions").into_iter();
         sections
@@ -77,7 +89,8 @@ fn read_keys(reader: &mut Reader<'_>) -> KeyRing {
     keys
 }
 
-fn signing_key(secret: &Secret) -> Option<Vec<u8>> {
+/// A secret as it signs: what follows `whsec_` in base64, else its own bytes; nothing where no base64 follows.
+pub fn signing_key(secret: &Secret) -> Option<Vec<u8>> {
     match secret.expose().strip_prefix(ENCODED) {
         Some(encoded) => BASE64.decode(encoded).ok().filter(|key| !key.is_empty()),
         None => Some(secret.expose().as_bytes().to_vec()),

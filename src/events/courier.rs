@@ -246,7 +246,10 @@ impl Courier {
             headers,
             body,
         };
-        match self.means.post.post(letter, now).await {
+        let answer = self.means.post.post(letter, now).await;
+        let status = answer.as_ref().ok().map(|reply| reply.status);
+        self.subscription.note(status, now);
+        match answer {
             Ok(Reply { status, retry_after }) => Tried {
                 status: Some(status),
                 error: (!(200..300).contains(&status)).then_some(DeliveryError::Status),

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use super::evolux::Evolux;
 use super::port::Provider;
+pub use super::port::Ways;
 use super::positus::Positus;
 use super::zenvia::Zenvia;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::SystemClock;
 use crate::config::{Account, Config, Fault, Faults};
 use crate::domain::account::AccountName;
 
-type Constructor = fn(&Account, Arc<dyn Clock>) -> Result<Arc<dyn Provider>, Faults>;
+type Constructor = fn(&Account, Ways) -> Result<Arc<dyn Provider>, Faults>;
 
 /// The kinds of provider: one line each.
 const KINDS: &[(&str, Constructor)] = &[
-    ("zenvia", |account, clock| Ok(Arc::new(Zenvia::new(account, clock)?))),
-    ("evolux", |account, clock| Ok(Arc::new(Evolux::new(account, clock)?))),
-    ("positus", |account, clock| Ok(Arc::new(Positus::new(account, clock)?))),
+    ("zenvia", |account, ways| Ok(Arc::new(Zenvia::new(account, ways)?))),
+    ("evolux", |account, ways| Ok(Arc::new(Evolux::new(account, ways)?))),
+    ("positus", |account, ways| Ok(Arc::new(Positus::new(account, ways)?))),
 ];
 
 /// A configured account and the provider behind it.
@@ -34,15 +35,16 @@ pub struct Entry {
 pub struct Accounts(BTreeMap<AccountName, Entry>);
 
 impl Accounts {
-    /// Makes the provider of every account; connects nowhere.
+    /// Makes the provider of every account, each of which goes on from what `ways` know of it; connects nowhere.
     ///
     /// # Errors
     /// All faults of all accounts' own settings, unknown kinds included.
-    pub fn build(config: &Config, clock: &Arc<dyn Clock>) -> Result<Self, Faults> {
+    pub fn build(config: &Config, ways: impl Into<Ways>) -> Result<Self, Faults> {
+        let ways = ways.into();
         let mut entries = BTreeMap::new();
         let mut faults = Vec::new();
         for (name, account) in &config.accounts {
-            match construct(account, clock) {
+            match construct(account, &ways) {
                 Ok(provider) => {
                     entries.insert(
                         name.clone(),
@@ -89,13 +91,12 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// Every fault of them.
 pub fn check(account: &Account) -> Result<(), Faults> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    construct(account, &clock).map(|_| ())
+    construct(account, &Ways::from(Arc::new(SystemClock))).map(|_| ())
 }
 
-fn construct(account: &Account, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Provider>, Faults> {
+fn construct(account: &Account, ways: &Ways) -> Result<Arc<dyn Provider>, Faults> {
     match KINDS.iter().find(|(kind, _)| *kind == account.provider) {
-        Some((_, build)) => build(account, Arc::clone(clock)),
+        Some((_, build)) => build(account, ways.clone()),
         None => {
             let known: Vec<_> = kinds().collect();
             Err(Faults(vec![Fault {
@@ -114,11 +115,11 @@ fn construct(account: &Account, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Provid
 pub fn samples() -> Result<Vec<Arc<dyn Provider>>, Faults> {
     let secret = "a sample secret of thirty-two bytes or more";
     let config = Config::from_toml_with(SAMPLES, &[("SAMPLE", secret)])?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ways = Ways::from(Arc::new(SystemClock));
     config
         .accounts
         .values()
-        .map(|account| construct(account, &clock))
+        .map(|account| construct(account, &ways))
         .collect()
 }
 

@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use metrics::SharedString;
 use tokio::time::{Instant, sleep, timeout_at};
-use tower::retry::budget::{Budget as _, TpsBudget};
+use tower::retry::budget::Budget as _;
 use url::Url;
 
-use super::budget::{Budget, pause, repetitions};
-use super::bulkhead::{Bulkhead, Place};
-use super::condition::{Condition, Health, Obstacle};
+use super::budget::{Budget, pause};
+use super::bulkhead::Place;
+use super::condition::{Health, Obstacle};
 use super::credentials::{Credentials, HeldKey, KeyUsage};
-use super::drift::{Drift, DriftCount, Drifts};
+use super::drift::{Drift, DriftCount};
 use super::exchange::{Answer, Credential, Exchange, Rejection, Streamed, Urgency};
 use super::link::{Finding, Found, Link};
-use super::pace::Pace;
 use super::reading::{Opening, Reading, Whole};
+use super::ways::{Known, Ways};
 use super::wire::{self, Connecting, Fault, Outgoing};
 use crate::clock::Clock;
 use crate::config::{Account, Breaker, KeyRing};
@@ -78,30 +78,22 @@ pub struct Upstream {
     credentials: Credentials,
     credential: Credential,
     timeout: Duration,
-    places: Bulkhead,
-    pace: Pace,
-    condition: Condition,
-    repetitions: TpsBudget,
-    drifts: Drifts,
+    known: Known,
     clock: Arc<dyn Clock>,
 }
 
 impl Upstream {
-    /// Makes the way to an account; connects nowhere.
-    pub fn new(settings: Settings, clock: Arc<dyn Clock>) -> Self {
-        let account = SharedString::from_shared(settings.account.shared());
+    /// Makes the way to an account, which goes on from what `ways` know of it; connects nowhere.
+    pub fn new(settings: Settings, ways: impl Into<Ways>) -> Self {
+        let ways = ways.into();
         Self {
-            drifts: Drifts::new(account.clone()),
-            account,
+            known: ways.known(&settings),
+            clock: ways.clock,
+            account: SharedString::from_shared(settings.account.shared()),
             base_url: settings.base_url,
             credentials: Credentials::new(&settings.keys, settings.credential),
             credential: settings.credential,
             timeout: settings.timeout,
-            places: Bulkhead::new(settings.concurrent),
-            pace: Pace::new(settings.per_second),
-            condition: Condition::new(settings.breaker),
-            repetitions: repetitions(),
-            clock,
         }
     }
 
@@ -172,40 +164,41 @@ impl Upstream {
 
     /// Tells of each key, in ring order, what became of it since this was made.
     pub fn key_usage(&self) -> Vec<KeyUsage> {
-        self.credentials.usage()
+        self.credentials.usage(self.now())
     }
 
     /// Tells how the account fares.
     pub fn health(&self) -> Health {
-        self.condition.health(Instant::now())
+        self.known.condition.health(Instant::now())
     }
 
     /// Tells what keeps the account from being asked for `operation` now.
     pub fn obstacle(&self, operation: &str) -> Option<Obstacle> {
         let now = Instant::now();
-        let failing = self.condition.wait(operation, now).map(Obstacle::Failing);
+        let failing = self.known.condition.wait(operation, now).map(Obstacle::Failing);
         let paused = || {
-            self.pace
+            self.known
+                .pace
                 .paused_until(operation, now)
                 .map(|until| Obstacle::Paused(until - now))
         };
-        let no_credit = || self.condition.has_no_credit(now).then_some(Obstacle::NoCredit);
+        let no_credit = || self.known.condition.has_no_credit(now).then_some(Obstacle::NoCredit);
         failing.or_else(paused).or_else(no_credit)
     }
 
     /// Notes that the account has no credit, where its provider tells.
     pub fn note_no_credit(&self) {
-        self.condition.note_no_credit(Instant::now());
+        self.known.condition.note_no_credit(Instant::now());
     }
 
     /// Counts how a message of `endpoint`, an operation or a kind of webhook, differs from its documentation.
     pub fn note_drift(&self, endpoint: &'static str, drift: &Drift) {
-        self.drifts.note(endpoint, drift);
+        self.known.drifts.note(endpoint, drift);
     }
 
     /// Tells how often messages differed since this was made.
     pub fn drift(&self) -> Vec<DriftCount> {
-        self.drifts.counts()
+        self.known.drifts.counts()
     }
 
     async fn run<R: Reading>(&self, exchange: Exchange, reading: R) -> Result<R::Output, Failure> {
@@ -225,11 +218,11 @@ impl Upstream {
             short: budget.short,
             reading,
         };
-        if let Some(wait) = self.condition.wait(plan.operation, Instant::now()) {
+        if let Some(wait) = self.known.condition.wait(plan.operation, Instant::now()) {
             return Err(Failure::withheld(Withheld::Failing, plan.operation, wait));
         }
         let _place = self.enter(plan.operation, urgency, &budget).await?;
-        self.repetitions.deposit();
+        self.known.repetitions.deposit();
         let mut keys = self.credentials.candidates(self.now()).into_iter().take(2);
         let mut key = keys.next().ok_or_else(|| self.no_key(plan.operation))?;
         let mut earlier: Option<Failure> = None;
@@ -244,7 +237,7 @@ impl Upstream {
             } else {
                 let pause = pause();
                 let worthwhile = plan.may_be_repeated_after(&failure) && budget.allows_a_try_after(pause);
-                if earlier.is_some() || !worthwhile || !self.repetitions.withdraw() {
+                if earlier.is_some() || !worthwhile || !self.known.repetitions.withdraw() {
                     // A first try that may have been read is not undone by a second one that was not sent.
                     let not_sent = failure.kind == FailureKind::NotSent;
                     return Err(earlier.filter(|_| not_sent).unwrap_or(failure));
@@ -266,18 +259,26 @@ impl Upstream {
 
     /// Waits for a place among the exchanges under way.
     async fn enter(&self, operation: &'static str, urgency: Urgency, budget: &Budget) -> Result<Place<'_>, Failure> {
-        self.places.enter(urgency, budget.last_start).await.ok_or_else(|| {
-            tracing::warn!(account = %self.account, operation, "no place among the exchanges under way");
-            Failure::withheld(Withheld::Full, operation, SOON)
-        })
+        self.known
+            .places
+            .enter(urgency, budget.last_start)
+            .await
+            .ok_or_else(|| {
+                tracing::warn!(account = %self.account, operation, "no place among the exchanges under way");
+                Failure::withheld(Withheld::Full, operation, SOON)
+            })
     }
 
     /// Waits for the request's turn, sends it once, and notes how that went.
     async fn attempt<R: Reading>(&self, plan: &Plan<R>, key: &HeldKey) -> Result<R::Output, Failure> {
         let operation = plan.operation;
         let too_soon = |(why, wait)| Failure::withheld(why, operation, wait);
-        self.pace.turn(operation, plan.last_start).await.map_err(too_soon)?;
-        let begun = self.condition.begin(operation, Instant::now());
+        self.known
+            .pace
+            .turn(operation, plan.last_start)
+            .await
+            .map_err(too_soon)?;
+        let begun = self.known.condition.begin(operation, Instant::now());
         let begun = begun.map_err(|wait| Failure::withheld(Withheld::Failing, operation, wait))?;
         let started = Instant::now();
         let late = || Fault::new(FailureKind::Interrupted, plan.operation, "no answer in time");
@@ -295,7 +296,7 @@ impl Upstream {
             begun.end(failure, self.now());
         }
         if let Some(busy) = failure.filter(|failure| failure.kind == FailureKind::Busy) {
-            self.pace.pause(plan.pauses, busy.retry_after, Instant::now());
+            self.known.pace.pause(plan.pauses, busy.retry_after, Instant::now());
         }
         key.note(result.as_ref().err(), self.now());
         let outcome = result.as_ref().err().map(Failure::outcome);

@@ -1,6 +1,6 @@
 //! Which of an account's keys is sent, and what became of each.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use reqwest::header::HeaderValue;
 
@@ -16,6 +16,8 @@ pub struct KeyUsage {
     pub id: String,
     /// Tells two secrets apart and reveals neither.
     pub fingerprint: String,
+    /// Whether it is the one that is sent now.
+    pub preferred: bool,
     /// When it was last sent.
     pub last_used: Option<Timestamp>,
     /// When the provider last did with it what was asked, or refused for another reason.
@@ -35,9 +37,6 @@ pub(super) struct HeldKey {
     header: Option<HeaderValue>,
     /// Whether the provider refused it and did not accept it since.
     refused: AtomicBool,
-    used: Moment,
-    accepted: Moment,
-    rejected: Moment,
 }
 
 impl Credentials {
@@ -54,8 +53,10 @@ impl Credentials {
         keys
     }
 
-    pub(super) fn usage(&self) -> Vec<KeyUsage> {
-        self.keys.iter().map(HeldKey::usage).collect()
+    pub(super) fn usage(&self, now: Timestamp) -> Vec<KeyUsage> {
+        let preferred = self.candidates(now).first().map(|held| held.id().to_owned());
+        let usage = |held: &HeldKey| held.usage(preferred.as_deref() == Some(held.id()));
+        self.keys.iter().map(usage).collect()
     }
 }
 
@@ -70,9 +71,6 @@ impl HeldKey {
             key: key.clone(),
             header,
             refused: AtomicBool::new(false),
-            used: Moment::default(),
-            accepted: Moment::default(),
-            rejected: Moment::default(),
         }
     }
 
@@ -83,7 +81,7 @@ impl HeldKey {
 
     /// Returns the header's value for a request that is sent now; `None` if the secret cannot stand in a header.
     pub(super) fn header(&self, now: Timestamp) -> Option<HeaderValue> {
-        self.used.set(now);
+        self.key.uses.used.note(now);
         self.header.clone()
     }
 
@@ -93,7 +91,7 @@ impl HeldKey {
     pub(super) fn note(&self, failure: Option<&Failure>, now: Timestamp) {
         match failure.map(|failure| failure.kind) {
             Some(FailureKind::Refused(Refusal::Credential)) => {
-                self.rejected.set(now);
+                self.key.uses.rejected.note(now);
                 self.refused.store(true, Ordering::Relaxed);
             }
             None => self.accept(now),
@@ -105,39 +103,18 @@ impl HeldKey {
     }
 
     fn accept(&self, now: Timestamp) {
-        self.accepted.set(now);
+        self.key.uses.accepted.note(now);
         self.refused.store(false, Ordering::Relaxed);
     }
 
-    fn usage(&self) -> KeyUsage {
+    fn usage(&self, preferred: bool) -> KeyUsage {
         KeyUsage {
             id: self.key.id.clone(),
             fingerprint: self.key.fingerprint(),
-            last_used: self.used.get(),
-            last_accepted: self.accepted.get(),
-            last_rejected: self.rejected.get(),
+            preferred,
+            last_used: self.key.uses.used.get(),
+            last_accepted: self.key.uses.accepted.get(),
+            last_rejected: self.key.uses.rejected.get(),
         }
-    }
-}
-
-/// An instant that any thread may move.
-struct Moment(AtomicI64);
-
-impl Moment {
-    const NEVER: i64 = i64::MIN;
-
-    fn set(&self, now: Timestamp) {
-        self.0.store(now.as_millis(), Ordering::Relaxed);
-    }
-
-    fn get(&self) -> Option<Timestamp> {
-        let millis = self.0.load(Ordering::Relaxed);
-        (millis != Self::NEVER).then(|| Timestamp::from_millis(millis))
-    }
-}
-
-impl Default for Moment {
-    fn default() -> Self {
-        Self(AtomicI64::new(Self::NEVER))
     }
 }

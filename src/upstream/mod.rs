@@ -15,10 +15,12 @@ mod drift;
 mod exchange;
 mod guard;
 mod link;
+mod local;
 mod outbound;
 mod pace;
 mod reading;
 mod tally;
+mod ways;
 mod wire;
 
 pub use client::{Settings, Upstream};
@@ -30,7 +32,9 @@ pub use reqwest::Method;
 
 pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed, Urgency};
 pub use link::{Found, Link};
+pub use local::{Local, NoAnswer};
 pub use outbound::{Letter, Outbound, OutboundError, Reply};
+pub use ways::Ways;
 
 #[cfg(test)]
 #[allow(

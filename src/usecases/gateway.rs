@@ -36,20 +36,20 @@ pub struct Gateway {
     pub(super) config: Arc<Config>,
     pub(super) store: SharedStore,
     pub(super) accounts: Accounts,
-    pub(super) sealer: Sealer,
+    pub(super) sealer: Arc<Sealer>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) instance: String,
-    pub(super) publisher: Publisher,
-    pub(super) tail: Tail,
+    pub(super) publisher: Arc<Publisher>,
+    pub(super) tail: Arc<Tail>,
     pub(super) pass_on: Option<Arc<dyn PassOn>>,
-    pub(super) balances: Balances,
+    pub(super) balances: Arc<Balances>,
     /// What is checked of the providers' lists; tests that must fail leave something out.
     pub(super) history_checks: Checks,
-    pub(super) known_campaigns: KnownCampaigns,
-    pub(super) prefetched: Prefetched,
+    pub(super) known_campaigns: Arc<KnownCampaigns>,
+    pub(super) prefetched: Arc<Prefetched>,
     history_places: BTreeMap<AccountName, Arc<Semaphore>>,
-    pub(super) permissions: Permissions,
-    pub(super) last_webhooks: LastWebhooks,
+    pub(super) permissions: Arc<Permissions>,
+    pub(super) last_webhooks: Arc<LastWebhooks>,
     unfinished: TaskTracker,
 }
 
@@ -62,30 +62,51 @@ impl Gateway {
         sealer: Sealer,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let places = |entry: &Entry| Arc::new(Semaphore::new((entry.config.concurrent as usize / 2).max(1)));
-        let history_places = accounts
-            .iter()
-            .map(|(name, entry)| (name.clone(), places(entry)))
-            .collect();
+        let history_places = history_places(&accounts);
         let instance = Uuid::now_v7().simple().to_string();
         Self {
             config,
             store,
             accounts,
-            sealer,
+            sealer: Arc::new(sealer),
             clock,
             instance,
-            publisher: Publisher::new(),
-            tail: Tail::new(),
+            publisher: Arc::new(Publisher::new()),
+            tail: Arc::new(Tail::new()),
             pass_on: None,
-            balances: Balances::default(),
+            balances: Arc::default(),
             history_checks: Checks::ALL,
-            known_campaigns: KnownCampaigns::default(),
-            prefetched: Prefetched::default(),
+            known_campaigns: Arc::default(),
+            prefetched: Arc::default(),
             history_places,
-            permissions: Permissions::default(),
-            last_webhooks: LastWebhooks::default(),
+            permissions: Arc::default(),
+            last_webhooks: Arc::default(),
             unfinished: TaskTracker::new(),
+        }
+    }
+
+    /// The gateway over another configuration, with everything that outlives one: the same store, instance and work under
+    /// way, and what is remembered between requests. Without a sealer of its own it keeps this one's.
+    #[must_use]
+    pub fn under(&self, config: Arc<Config>, accounts: Accounts, sealer: Option<Sealer>) -> Self {
+        Self {
+            config,
+            history_places: history_places(&accounts),
+            accounts,
+            sealer: sealer.map_or_else(|| Arc::clone(&self.sealer), Arc::new),
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            instance: self.instance.clone(),
+            publisher: Arc::clone(&self.publisher),
+            tail: Arc::clone(&self.tail),
+            pass_on: self.pass_on.clone(),
+            balances: Arc::clone(&self.balances),
+            history_checks: self.history_checks,
+            known_campaigns: Arc::clone(&self.known_campaigns),
+            prefetched: Arc::clone(&self.prefetched),
+            permissions: Arc::clone(&self.permissions),
+            last_webhooks: Arc::clone(&self.last_webhooks),
+            unfinished: self.unfinished.clone(),
         }
     }
 
@@ -182,6 +203,12 @@ impl Gateway {
         }
         Ok(())
     }
+}
+
+fn history_places(accounts: &Accounts) -> BTreeMap<AccountName, Arc<Semaphore>> {
+    let places = |entry: &Entry| Arc::new(Semaphore::new((entry.config.concurrent as usize / 2).max(1)));
+    let named = accounts.iter().map(|(name, entry)| (name.clone(), places(entry)));
+    named.collect()
 }
 
 impl From<StoreError> for Error {

@@ -17,6 +17,7 @@ use crate::domain::ids::{CallId, EventId, VerificationId};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::{Ledger, VerificationStatus};
 use crate::store::{Expect, Key, Put, Set, Stored, Version, keys};
+use crate::telemetry::metric;
 
 /// How often a change is tried again when others change the same object; each try is one round trip.
 const TRIES: usize = 200;
@@ -74,6 +75,12 @@ pub(super) trait Told: Serialize + DeserializeOwned + Clone {
 
     /// Whether nothing more will happen to it by itself.
     fn is_closed(&self) -> bool;
+
+    /// How its provider names it, and the request that made it.
+    fn origin(&self) -> (Option<&str>, Option<&str>);
+
+    /// Counts a change that was written.
+    fn count(_before: Option<&Self>, _after: &Self) {}
 }
 
 impl Told for CallFile {
@@ -101,6 +108,14 @@ impl Told for CallFile {
 
     fn is_closed(&self) -> bool {
         self.is_closed()
+    }
+
+    fn origin(&self) -> (Option<&str>, Option<&str>) {
+        let reference = self.call.provider_ref.as_ref();
+        (
+            reference.and_then(|reference| reference.id.as_deref()),
+            self.call.request_id.as_deref(),
+        )
     }
 }
 
@@ -130,6 +145,22 @@ impl Told for Ledger {
 
     fn is_closed(&self) -> bool {
         self.verification.status != VerificationStatus::Pending
+    }
+
+    fn origin(&self) -> (Option<&str>, Option<&str>) {
+        let last = self.verification.sends.last();
+        let reference = last.and_then(|send| send.provider_ref.as_ref());
+        (
+            reference.and_then(|reference| reference.id.as_deref()),
+            self.verification.request_id.as_deref(),
+        )
+    }
+
+    fn count(before: Option<&Self>, after: &Self) {
+        let status = after.verification.status;
+        if before.is_none_or(|before| before.verification.status != status) {
+            metrics::counter!(metric::VERIFICATIONS, "status" => status.as_str()).increment(1);
+        }
     }
 }
 
@@ -190,6 +221,8 @@ impl Gateway {
         })?;
         match self.store.put(&key, value, Some(keep), Expect::Absent).await? {
             Put::Stored(version) => {
+                O::count(None, &object);
+                log(&object, &outbox);
                 let held = Held {
                     object,
                     outbox,
@@ -226,7 +259,7 @@ impl Gateway {
                 Change::Write(done) => done,
             };
             let news = self.events_of(Some(&before), &current.object)?;
-            let told = !news.is_empty();
+            let (told, known) = (!news.is_empty(), current.outbox.len());
             current.outbox.extend(news);
             let value = encode(&RecordRef {
                 object: &current.object,
@@ -238,6 +271,8 @@ impl Gateway {
                 .await?
             {
                 Put::Stored(version) => {
+                    O::count(Some(&before), &current.object);
+                    log(&current.object, &current.outbox[known..]);
                     current.version = version;
                     if told {
                         self.announce(&current).await?;
@@ -309,6 +344,17 @@ impl Gateway {
             data: data.clone(),
         };
         Ok(happened.into_iter().map(event).collect())
+    }
+}
+
+/// Tells of an object's beginning and its end, by every name that provider, webhooks and events give it. What happens in
+/// between is in the log of events.
+fn log<O: Told>(object: &O, news: &[Event]) {
+    for event in news.iter().filter(|event| !event.kind.is_on_the_way()) {
+        let (provider_ref, made_by) = object.origin();
+        let (subject, _, account) = object.named();
+        let (event, kind) = (event.id, event.kind.as_str());
+        tracing::info!(%event, kind, subject, account, provider_ref, made_by, "happened");
     }
 }
 

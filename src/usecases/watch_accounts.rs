@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::current::Current;
 use super::follow_inbox::owners_event;
 use super::gateway::Gateway;
 use super::records::encode;
@@ -38,6 +39,15 @@ struct Known {
     healthy: Option<bool>,
     /// Whether each key that was used was refused when it was last told.
     refused: BTreeMap<String, bool>,
+    /// The key that is sent, once the provider took it.
+    sent: Option<Sent>,
+}
+
+/// A key, told from others of the same id by its value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Sent {
+    id: String,
+    fingerprint: String,
 }
 
 impl Known {
@@ -50,9 +60,15 @@ impl Known {
             let told = key.last_accepted.is_some() || key.last_rejected.is_some();
             told.then(|| (key.id.clone(), key.last_rejected > key.last_accepted))
         });
+        let taken = |key: &&KeyUsage| key.preferred && key.last_accepted > key.last_rejected;
+        let sent = keys.iter().find(taken).map(|key| Sent {
+            id: key.id.clone(),
+            fingerprint: key.fingerprint.clone(),
+        });
         Self {
             healthy,
             refused: refused.collect(),
+            sent,
         }
     }
 
@@ -66,6 +82,7 @@ impl Known {
         Self {
             healthy: self.healthy.filter(counts),
             refused: BTreeMap::new(),
+            sent: None,
         }
     }
 }
@@ -78,6 +95,9 @@ struct Told {
     #[serde(default)]
     at: Option<Timestamp>,
     refused: BTreeSet<String>,
+    /// The key that was last told to be sent.
+    #[serde(default)]
+    sent: Option<Sent>,
 }
 
 impl Told {
@@ -100,6 +120,16 @@ impl Told {
                 self.refused.remove(key);
             }
         }
+        if let Some(sent) = &known.sent
+            && self.sent.as_ref() != Some(sent)
+        {
+            let before = self.sent.replace(sent.clone());
+            // The first key of all took over from none.
+            news.extend(before.map(|before| News::Rotated {
+                before: before.id,
+                now: sent.clone(),
+            }));
+        }
         news
     }
 }
@@ -108,6 +138,7 @@ impl Told {
 enum News {
     Health,
     Refused(String),
+    Rotated { before: String, now: Sent },
 }
 
 /// What is seen of an account.
@@ -128,24 +159,27 @@ pub(super) struct Watch {
     untold: Vec<Event>,
 }
 
-impl Gateway {
+impl Current {
     /// Watches the accounts until told to stop.
     pub(super) async fn watch_accounts(&self, stop: CancellationToken) {
         let mut watch = Watch::default();
         while !stop.is_cancelled() {
-            self.look_at_accounts(&mut watch).await;
+            self.load().look_at_accounts(&mut watch).await;
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
                 () = stop.cancelled() => {}
             }
         }
     }
+}
 
+impl Gateway {
     /// Looks at every account once.
     pub(super) async fn look_at_accounts(&self, watch: &mut Watch) {
+        self.show_key_uses();
         for (name, entry) in self.accounts.iter() {
             let (health, keys) = (entry.provider.health(), entry.provider.key_usage());
-            show(entry, &health, &keys);
+            show(entry, &health);
             let (known, now) = (Known::of(&health, &keys), self.now());
             let before = watch.known.get(name).filter(|(before, _)| *before == known);
             let changed = before.is_none();
@@ -224,6 +258,15 @@ impl Gateway {
                 let data = json!({ "account": account, "key": id, "fingerprint": fingerprint });
                 (EventType::AccountKeyRejected, data)
             }
+            News::Rotated { before, now } => {
+                let data = json!({
+                    "account": account,
+                    "key": now.id,
+                    "fingerprint": now.fingerprint,
+                    "previous_key": before,
+                });
+                (EventType::AccountKeyRotated, data)
+            }
         };
         tracing::warn!(%account, event = kind.as_str(), failing = ?health.failing, "an account fares differently");
         Ok(Event {
@@ -234,21 +277,10 @@ impl Gateway {
 }
 
 /// Shows how an account fares in the metrics.
-fn show(entry: &Entry, health: &Health, keys: &[KeyUsage]) {
+fn show(entry: &Entry, health: &Health) {
     let account = entry.config.name.to_string();
     let healthy = f64::from(u8::from(health.status == HealthStatus::Healthy));
-    metrics::gauge!(metric::ACCOUNT_HEALTHY, "account" => account.clone()).set(healthy);
-    let stamp = |name: &'static str, key: &KeyUsage, at: Option<Timestamp>| {
-        let labels = [("ring", account.clone()), ("key", key.id.clone())];
-        if let Some(at) = at {
-            let since_1970 = Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(0));
-            metrics::gauge!(name, &labels).set(since_1970.as_secs_f64());
-        }
-    };
-    for key in keys {
-        stamp(metric::KEY_LAST_ACCEPTED, key, key.last_accepted);
-        stamp(metric::KEY_LAST_REJECTED, key, key.last_rejected);
-    }
+    metrics::gauge!(metric::ACCOUNT_HEALTHY, "account" => account).set(healthy);
 }
 
 #[cfg(test)]
@@ -262,6 +294,7 @@ mod tests {
                 .iter()
                 .map(|(id, refused)| ((*id).to_owned(), *refused))
                 .collect(),
+            sent: None,
         }
     }
 
@@ -281,6 +314,35 @@ mod tests {
             (known(Some(true), &[("a", true)]), vec![News::Refused("a".into())]),
         ] {
             assert_eq!(told.learn(&known, Timestamp::from_millis(0)), news, "{known:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_takes_over_is_news_once_and_the_first_of_all_is_none() {
+        let sent = |id: &str, fingerprint: &str| Sent {
+            id: id.into(),
+            fingerprint: fingerprint.into(),
+        };
+        let mut told = Told::default();
+        for (key, before) in [
+            (None, None),
+            (Some(sent("a", "1")), None),
+            (Some(sent("a", "1")), None),
+            (None, None),
+            (Some(sent("b", "2")), Some("a")),
+            (Some(sent("b", "2")), None),
+            (Some(sent("b", "3")), Some("b")),
+        ] {
+            let known = Known {
+                sent: key.clone(),
+                ..Known::default()
+            };
+            let news = before.zip(key).map(|(before, now)| News::Rotated {
+                before: before.to_owned(),
+                now,
+            });
+            let news: Vec<_> = news.into_iter().collect();
+            assert_eq!(told.learn(&known, Timestamp::from_millis(0)), news);
         }
     }
 }

@@ -1,27 +1,33 @@
 //! What goes on between requests.
 
-use std::sync::Arc;
-
 use tokio_util::sync::CancellationToken;
 
+use super::current::Current;
 use super::gateway::Gateway;
 use super::idempotent::HEARTBEAT;
 
-impl Gateway {
+impl Current {
     /// Does the background work until told to stop.
-    pub async fn work(self: Arc<Self>, stop: CancellationToken) {
-        self.tell_warnings().await;
+    pub async fn work(&self, stop: CancellationToken) {
+        let first = self.load();
+        first.tell_warnings().await;
         tokio::join!(
-            Arc::clone(&self).follow_inbox(stop.clone()),
-            Arc::clone(&self).look_after(stop.clone()),
-            self.publish(stop.clone()),
-            self.tail_events(stop.clone()),
-            self.retain(stop.clone()),
+            self.keep_doing(&stop, Gateway::follow_inbox),
+            self.keep_doing(&stop, Gateway::look_after),
+            self.keep_doing(&stop, |gateway, end| async move { gateway.retain(end).await }),
             self.watch_accounts(stop.clone()),
-            self.live(stop.clone()),
+            self.keep_doing(&stop, |gateway, end| async move { gateway.watch_balances(end).await }),
+            self.keep_doing(&stop, |gateway, end| async move { gateway.show_unsettled(end).await }),
+            self.share_key_uses(stop.clone()),
+            // What no configuration changes goes on without a pause.
+            first.publish(stop.clone()),
+            first.tail_events(stop.clone()),
+            first.live(stop.clone()),
         );
     }
+}
 
+impl Gateway {
     /// Logs which settings of the store can lose acknowledged work. A store that is away is told of by all who need it.
     async fn tell_warnings(&self) {
         if self.ready().await.is_ok() {

@@ -25,10 +25,16 @@ pub struct Process {
 impl Process {
     /// Starts the gateway; it answers requests when this returns.
     pub fn start(home: &Home) -> Self {
+        Self::start_by(&[], home)
+    }
+
+    /// The same by a command that turns into the gateway, such as `env`.
+    pub fn start_by(command: &[&str], home: &Home) -> Self {
         let log = home.path().join(format!("{}.log", uuid::Uuid::now_v7().simple()));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        let words = [command, &[env!("CARGO_BIN_EXE_switchboard"), "serve"]].concat();
+        let mut command = Command::new(words[0]);
         command
-            .arg("serve")
+            .args(&words[1..])
             .stdin(Stdio::null())
             .stdout(File::create(&log).unwrap());
         for file in home.files() {
@@ -44,10 +50,21 @@ impl Process {
         }
     }
 
+    /// Its number, as the system knows it.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it with SIGKILL.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Asks it with SIGHUP to take over its configuration.
+    pub fn hang_up(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
     }
 
     /// What it logged, one JSON object a line.

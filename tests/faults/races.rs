@@ -150,7 +150,7 @@ fn gateway(
 ) -> Arc<Gateway> {
     let store = between(store::open(config.store.url(), Arc::clone(clock)).unwrap());
     let accounts = Accounts::build(config, clock).unwrap();
-    let sealer = Sealer::new(&config.secrets, Timestamp::from_millis(clock.now_ms()));
+    let sealer = Sealer::new(&config.secrets, Arc::clone(clock));
     Arc::new(Gateway::new(
         Arc::clone(config),
         store,

@@ -12,7 +12,7 @@ use actix_web::http::header::AUTHORIZATION;
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::config::Auth;
+use crate::config::{Auth, KeyUses};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Problem};
 use crate::domain::time::Timestamp;
@@ -87,7 +87,14 @@ thread_local! {
 #[derive(Default)]
 struct Memory {
     epoch: u64,
-    tokens: HashMap<Box<[u8]>, (Arc<Caller>, Timestamp)>,
+    tokens: HashMap<Box<[u8]>, Remembered>,
+}
+
+struct Remembered {
+    caller: Arc<Caller>,
+    until: Timestamp,
+    /// Of the key that signed it.
+    uses: Arc<KeyUses>,
 }
 
 impl Memory {
@@ -96,19 +103,26 @@ impl Memory {
             self.epoch = epoch;
             self.tokens.clear();
         }
-        let (caller, until) = self.tokens.get(name)?;
-        (now < *until).then(|| Arc::clone(caller))
+        let token = self.tokens.get(name).filter(|token| now < token.until)?;
+        token.uses.accepted.note(now);
+        Some(Arc::clone(&token.caller))
     }
 
     fn remember(&mut self, name: &[u8], verified: Verified, now: Timestamp) -> Arc<Caller> {
         if self.tokens.len() >= REMEMBERED {
-            self.tokens.retain(|_, (_, until)| now < *until);
+            self.tokens.retain(|_, token| now < token.until);
         }
         if self.tokens.len() >= REMEMBERED {
             self.tokens.clear();
         }
         let caller = Arc::new(verified.caller);
-        self.tokens.insert(name.into(), (Arc::clone(&caller), verified.until));
+        verified.uses.accepted.note(now);
+        let token = Remembered {
+            caller: Arc::clone(&caller),
+            until: verified.until,
+            uses: verified.uses,
+        };
+        self.tokens.insert(name.into(), token);
         caller
     }
 }

@@ -1,6 +1,7 @@
 //! One token checked against a ring of keys; pure but for the time it is given.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,7 +9,7 @@ use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
 use crate::api::json;
-use crate::config::{Algorithm, Auth, AuthKey};
+use crate::config::{Algorithm, Auth, AuthKey, KeyUses};
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::time::Timestamp;
 
@@ -56,6 +57,8 @@ pub struct Verified {
     pub caller: Caller,
     /// The first instant at which it no longer counts: its own end or that of its key.
     pub until: Timestamp,
+    /// Of the key that signed it.
+    pub uses: Arc<KeyUses>,
 }
 
 /// What tokens are checked against.
@@ -75,6 +78,7 @@ struct VerifyingKey {
     key: DecodingKey,
     from: Option<Timestamp>,
     until: Option<Timestamp>,
+    uses: Arc<KeyUses>,
 }
 
 struct Parts<'t> {
@@ -108,9 +112,12 @@ impl Ring {
                 .unwrap_or(false)
         };
         let keys = self.keys_for(&parts.header, now)?;
-        let key = keys.into_iter().find(signed_by).ok_or(Refused::Signature)?;
+        let Some(key) = keys.iter().copied().find(signed_by) else {
+            keys.iter().for_each(|key| key.uses.rejected.note(now));
+            return Err(Refused::Signature);
+        };
         let claims = decode_object(parts.claims).ok_or(Refused::Malformed)?;
-        let mut verified = self.read_claims(&claims, now)?;
+        let mut verified = self.read_claims((&claims, &key.uses), now)?;
         if let Some(until) = key.until {
             verified.until = verified.until.min(until);
         }
@@ -135,7 +142,11 @@ impl Ring {
         Ok(fitting)
     }
 
-    fn read_claims(&self, claims: &Map<String, Value>, now: Timestamp) -> Result<Verified, Refused> {
+    fn read_claims(
+        &self,
+        (claims, uses): (&Map<String, Value>, &Arc<KeyUses>),
+        now: Timestamp,
+    ) -> Result<Verified, Refused> {
         let expires = seconds(claims, "exp")?.ok_or(Refused::Claim("exp"))?;
         let begins = seconds(claims, "nbf")?;
         seconds(claims, "iat")?;
@@ -165,6 +176,7 @@ impl Ring {
                 expires_at: Timestamp::from_seconds(expires),
             },
             until,
+            uses: Arc::clone(uses),
         })
     }
 }
@@ -187,6 +199,7 @@ impl VerifyingKey {
             key: decoding.ok()?,
             from: key.from.map(Timestamp::from),
             until: key.until.map(Timestamp::from),
+            uses: Arc::clone(&key.uses),
         })
     }
 

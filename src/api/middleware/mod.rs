@@ -41,7 +41,7 @@ pub async fn around<B: MessageBody + 'static>(
     request.extensions_mut().insert(Rc::clone(&visit));
     let report = Report::begin(request.method());
     let span = tracing::info_span!("request", request_id = visit.request_id);
-    let deadline = deadline(&request);
+    let deadline = deadline(&request, &visit);
     let work = timing::scope(async { (answer(request, next, &visit).await, timing::read()) });
     let work = timing::until(deadline, work);
     let (mut answer, timing) = work.instrument(span).await;
@@ -55,11 +55,12 @@ pub async fn around<B: MessageBody + 'static>(
 }
 
 /// Until when the caller waits. A page of history may take longer, as streams may.
-fn deadline(request: &ServiceRequest) -> Option<Instant> {
+fn deadline(request: &ServiceRequest, visit: &Visit) -> Option<Instant> {
     if class_of(request) == Class::Last {
         return None;
     }
-    let time = request.app_data::<Data<Api>>()?.gateway.config().server.request_timeout;
+    let gateway = visit.gateway(request.app_data::<Data<Api>>()?);
+    let time = gateway.config().server.request_timeout;
     Some(Instant::now() + time + headers::wait(request.headers()).unwrap_or_default())
 }
 

@@ -10,18 +10,15 @@ mod lookup;
 mod recordings;
 mod wire;
 
-use std::sync::Arc;
-
 use config::{CREDENTIAL, Settings};
 
 use super::port::{Calls, Control, DriftCount, Health, History, KeyUsage, Lookup, Obstacle, Provider, Recordings};
 use super::shape::Shape;
-use crate::clock::Clock;
 use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::error::{Failure, FailureKind, Refusal};
-use crate::upstream::{self, Answer, Exchange, Rejection, Upstream};
+use crate::upstream::{self, Answer, Exchange, Rejection, Upstream, Ways};
 
 /// One account at Evolux: a tenant's server.
 pub struct Evolux {
@@ -35,13 +32,13 @@ impl Evolux {
     ///
     /// # Errors
     /// Every fault in the account's settings.
-    pub fn new(account: &Account, clock: Arc<dyn Clock>) -> Result<Self, Faults> {
+    pub fn new(account: &Account, ways: impl Into<Ways>) -> Result<Self, Faults> {
         let settings = Settings::read(account)?;
         let way = upstream::Settings::of(account, settings.base_url.clone(), CREDENTIAL);
         Ok(Self {
             account: account.name.clone(),
             settings,
-            upstream: Upstream::new(way, clock),
+            upstream: Upstream::new(way, ways),
         })
     }
 

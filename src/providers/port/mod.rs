@@ -20,7 +20,7 @@ pub use webhooks::{Authentic, News, Notice, Proof, Signal, Unreadable, Webhooks}
 use crate::domain::account::AccountName;
 use crate::domain::error::Failure;
 use crate::domain::money::Money;
-pub use crate::upstream::{DriftCount, DriftKind, Health, HealthStatus, KeyUsage, Obstacle};
+pub use crate::upstream::{DriftCount, DriftKind, Health, HealthStatus, KeyUsage, Obstacle, Ways};
 
 /// One configured account at a provider and the roles it plays.
 pub trait Provider: Send + Sync {

@@ -26,8 +26,12 @@ impl Proof {
     pub fn check(ring: &KeyRing, secret: &str, now: Timestamp) -> Option<Self> {
         use subtle::ConstantTimeEq;
         let matches = |key: &Key| bool::from(key.secret.expose().as_bytes().ct_eq(secret.as_bytes()));
-        let right = ring.valid(now.to_jiff()).fold(false, |right, key| right | matches(key));
-        right.then_some(Self(()))
+        let right = ring.valid(now.to_jiff()).fold(None, |right, key| {
+            let matches = matches(key);
+            right.or(matches.then_some(key))
+        });
+        right?.uses.accepted.note(now);
+        Some(Self(()))
     }
 }
 

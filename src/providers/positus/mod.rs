@@ -9,19 +9,16 @@ mod judge;
 mod webhooks;
 mod wire;
 
-use std::sync::Arc;
-
 use config::{CREDENTIAL, Settings};
 
 use super::port::{
     Calls, Consent, Control, DriftCount, Health, Inbound, KeyUsage, Obstacle, Provider, Target, Webhooks,
 };
-use crate::clock::Clock;
 use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::providers::shape::Shape;
-use crate::upstream::{self, Answer, Exchange, Rejection, Upstream};
+use crate::upstream::{self, Answer, Exchange, Rejection, Upstream, Ways};
 
 /// One account at Positus: one WhatsApp number.
 pub struct Positus {
@@ -35,13 +32,13 @@ impl Positus {
     ///
     /// # Errors
     /// Every fault in the account's settings.
-    pub fn new(account: &Account, clock: Arc<dyn Clock>) -> Result<Self, Faults> {
+    pub fn new(account: &Account, ways: impl Into<Ways>) -> Result<Self, Faults> {
         let settings = Settings::read(account)?;
         let way = upstream::Settings::of(account, settings.base_url.clone(), CREDENTIAL);
         Ok(Self {
             account: account.name.clone(),
             settings,
-            upstream: Upstream::new(way, clock),
+            upstream: Upstream::new(way, ways),
         })
     }
 

@@ -19,9 +19,6 @@ mod voices;
 mod webhooks;
 mod wire;
 
-use std::sync::Arc;
-
-use crate::clock::Clock;
 use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
 use crate::domain::call::ProviderRef;
@@ -29,7 +26,7 @@ use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::providers::port;
 use crate::providers::shape::Shape;
 use crate::upstream::{
-    self, Answer, Credential, DriftCount, Exchange, Health, KeyUsage, Obstacle, Rejection, Upstream,
+    self, Answer, Credential, DriftCount, Exchange, Health, KeyUsage, Obstacle, Rejection, Upstream, Ways,
 };
 
 pub use voices::VOICES;
@@ -55,12 +52,12 @@ impl Zenvia {
     ///
     /// # Errors
     /// Returns every fault of the account's own settings.
-    pub fn new(account: &Account, clock: Arc<dyn Clock>) -> Result<Self, Faults> {
+    pub fn new(account: &Account, ways: impl Into<Ways>) -> Result<Self, Faults> {
         let settings = config::Settings::read(account)?;
         let way = upstream::Settings::of(account, settings.base_url.clone(), CREDENTIAL);
         Ok(Self {
             account: account.name.clone(),
-            upstream: Upstream::new(way, clock),
+            upstream: Upstream::new(way, ways),
             settings,
         })
     }

@@ -1,7 +1,7 @@
 //! The store inside the process, in one file: redb, one writer thread, readers on their own thread.
 
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +10,14 @@ use bytes::Bytes;
 use redb::backends::InMemoryBackend;
 use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase};
 
+use self::file::File;
 use self::tables::Tables;
 use self::writer::Writer;
 use super::version::Versions;
 use super::{Counter, Expect, Key, Log, Position, Put, Range, Scored, Set, Store, StoreError, Stored, to_ms};
 use crate::clock::Clock;
 
+mod file;
 mod read;
 mod tables;
 mod writer;
@@ -29,9 +31,9 @@ const TRIM_AT_ONCE: usize = 512;
 
 /// A store in this process.
 pub(super) struct Embedded {
-    // Before `db`: the writer must have ended for the file to be closed in order.
+    // Before `file`: the writer must have ended for the file to be closed in order.
     writer: Writer,
-    db: Arc<Database>,
+    file: Arc<File>,
     clock: Arc<dyn Clock>,
     versions: Versions,
     warnings: &'static [&'static str],
@@ -43,14 +45,11 @@ impl Embedded {
         let file = directory.join(FILE);
         let named = |error: &dyn Display| StoreError::Unavailable(format!("{}: {error}", file.display()));
         std::fs::create_dir_all(directory).map_err(|error| named(&error))?;
-        let db = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(&file)
-            .map_err(|error| match error {
-                DatabaseError::DatabaseAlreadyOpen => named(&"in use by another process"),
-                error => named(&error),
-            })?;
-        Self::start(db, clock, &[])
+        let db = File::open(&file).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => named(&"in use by another process"),
+            error => named(&error),
+        })?;
+        Self::start((db, Some(file)), clock, &[])
     }
 
     /// Makes a store that is gone with the process.
@@ -59,17 +58,21 @@ impl Embedded {
             .set_cache_size(CACHE_BYTES)
             .create_with_backend(InMemoryBackend::new())
             .map_err(unavailable)?;
-        Self::start(db, clock, &["memory: everything is lost when the process ends"])
+        Self::start((db, None), clock, &["memory: everything is lost when the process ends"])
     }
 
-    fn start(db: Database, clock: Arc<dyn Clock>, warnings: &'static [&'static str]) -> Result<Self, StoreError> {
+    fn start(
+        (db, path): (Database, Option<PathBuf>),
+        clock: Arc<dyn Clock>,
+        warnings: &'static [&'static str],
+    ) -> Result<Self, StoreError> {
         let txn = db.begin_write().map_err(unavailable)?;
         Tables::open(&txn, clock.now_ms()).map_err(unavailable)?;
         txn.commit().map_err(unavailable)?;
-        let db = Arc::new(db);
+        let file = Arc::new(File::new(db, path));
         Ok(Self {
-            writer: Writer::start(Arc::clone(&db), Arc::clone(&clock))?,
-            db,
+            writer: Writer::start(Arc::clone(&file), Arc::clone(&clock))?,
+            file,
             clock,
             versions: Versions::default(),
             warnings,
@@ -77,7 +80,7 @@ impl Embedded {
     }
 
     fn read_txn(&self) -> Result<ReadTransaction, StoreError> {
-        self.db.begin_read().map_err(unavailable)
+        self.file.database()?.begin_read().map_err(unavailable)
     }
 
     async fn wait_for_entry(&self, log: &Log, after: Position) -> Result<(), StoreError> {
@@ -169,6 +172,13 @@ impl Store for Embedded {
                 return Ok(());
             }
         }
+    }
+
+    async fn strike(&self, log: &Log, position: Position) -> Result<(), StoreError> {
+        let log = log.clone();
+        self.writer
+            .submit(move |tables| tables.strike(log.as_ref(), position))
+            .await
     }
 
     async fn index(&self, set: &Set, score: i64, member: &str, keep_from: Option<i64>) -> Result<(), StoreError> {

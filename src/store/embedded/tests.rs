@@ -53,7 +53,7 @@ impl StorageBackend for Disk {
 fn on(disk: &Disk) -> (Embedded, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(NOW));
     let db = Database::builder().create_with_backend(disk.clone()).unwrap();
-    let store = Embedded::start(db, Arc::clone(&clock) as Arc<dyn Clock>, &[]).unwrap();
+    let store = Embedded::start((db, None), Arc::clone(&clock) as Arc<dyn Clock>, &[]).unwrap();
     (store, clock)
 }
 

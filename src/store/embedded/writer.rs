@@ -1,13 +1,15 @@
 //! The one thread that writes: everything queued becomes one transaction, one `fsync` serves all.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use redb::{Database, ReadableDatabase, ReadableTable};
+use redb::{ReadableDatabase, ReadableTable};
 use tokio::sync::{oneshot, watch};
 
+use super::file::File;
 use super::tables::{EXPIRIES, Fault, Tables};
 use super::{StoreError, unavailable};
 use crate::clock::Clock;
@@ -18,6 +20,8 @@ pub(super) const QUEUE: usize = 4096;
 const BATCH: usize = 1024;
 /// How long without a write counts as a quiet moment.
 const QUIET: Duration = Duration::from_secs(1);
+/// How long nothing is written after a failure: opening the file again costs more the larger it is.
+const REST: Duration = Duration::from_secs(1);
 /// Expired entries removed along with each write: more than it can make, so that none pile up.
 const SWEEP_ALONG: usize = 2;
 /// Expired entries removed in a transaction of their own.
@@ -36,14 +40,15 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(db: Arc<Database>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub(super) fn start(file: Arc<File>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let (jobs, queue) = sync_channel(QUEUE);
         let (append, appended) = watch::channel(());
         let worker = Worker {
-            db,
+            file,
             clock,
             queue,
             append,
+            rests_until: Cell::new(None),
         };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
@@ -117,10 +122,12 @@ enum Repair {
 }
 
 struct Worker {
-    db: Arc<Database>,
+    file: Arc<File>,
     clock: Arc<dyn Clock>,
     queue: Receiver<Job>,
     append: watch::Sender<()>,
+    /// Until when nothing is written, after a failure.
+    rests_until: Cell<Option<Instant>>,
 }
 
 impl Worker {
@@ -128,14 +135,42 @@ impl Worker {
         let mut settled = false;
         loop {
             match self.queue.recv_timeout(QUIET) {
+                // Whoever waits for what is dropped is told that it did not happen.
+                Ok(first) if self.rests() => drop(first),
                 Ok(first) => {
                     self.commit(first);
                     settled = false;
                 }
+                Err(RecvTimeoutError::Timeout) if self.rests() => {}
                 Err(RecvTimeoutError::Timeout) => settled = self.settle(settled),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// Whether the file failed and is not to be written to yet. One that could not be opened again is tried once more when
+    /// its rest is over.
+    fn rests(&self) -> bool {
+        let Some(until) = self.rests_until.get() else {
+            return false;
+        };
+        if Instant::now() < until {
+            return true;
+        }
+        if self.file.database().is_err() {
+            self.recover();
+            return true;
+        }
+        self.rests_until.set(None);
+        false
+    }
+
+    /// Opens the file again after a failure, so that what is there can be read, and leaves it alone for a while.
+    fn recover(&self) {
+        if let Err(error) = self.file.reopen() {
+            tracing::error!(%error, "the file of the store cannot be opened again yet");
+        }
+        self.rests_until.set(Some(Instant::now() + REST));
     }
 
     fn commit(&self, first: Job) {
@@ -149,6 +184,10 @@ impl Worker {
             swept.map_err(unavailable)?;
             Ok(())
         });
+        if let Err(error) = &committed {
+            tracing::error!(%error, "the file of the store failed");
+            self.recover();
+        }
         for answer in answers {
             answer(committed.clone());
         }
@@ -159,7 +198,7 @@ impl Worker {
         repair: Repair,
         apply: impl FnOnce(&mut Tables<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut txn = self.db.begin_write().map_err(unavailable)?;
+        let mut txn = self.file.database()?.begin_write().map_err(unavailable)?;
         txn.set_quick_repair(repair == Repair::Quick);
         let mut tables = Tables::open(&txn, self.clock.now_ms()).map_err(unavailable)?;
         apply(&mut tables)?;
@@ -185,12 +224,13 @@ impl Worker {
         });
         if let Err(error) = &done {
             tracing::warn!(%error, "expired entries could not be removed");
+            self.recover();
         }
         done.is_ok()
     }
 
     fn anything_expired(&self) -> Result<bool, StoreError> {
-        let txn = self.db.begin_read().map_err(unavailable)?;
+        let txn = self.file.database()?.begin_read().map_err(unavailable)?;
         let table = txn.open_table(EXPIRIES).map_err(unavailable)?;
         let first = table.first().map_err(unavailable)?;
         Ok(first.is_some_and(|(key, _)| key.value().0 <= self.clock.now_ms()))

@@ -168,12 +168,26 @@ async fn a_key_that_is_refused_is_told_of_once_until_it_is_accepted_again() {
         assert_eq!(told(&bed, "owner").await, vec![EventType::AccountKeyRejected; events]);
     }
     let metrics = crate::telemetry::install_metrics();
+    let uses = &bed
+        .gateway
+        .config
+        .accounts
+        .values()
+        .next()
+        .unwrap()
+        .keys
+        .iter()
+        .next()
+        .unwrap()
+        .uses;
+    uses.accepted.note(at(4).unwrap());
+    uses.rejected.note(at(5).unwrap());
     bed.gateway.look_at_accounts(&mut watch).await;
     let page = metrics.render();
     for series in [
         "switchboard_account_healthy{account=\"one\"} 1",
-        "switchboard_key_last_accepted_timestamp_seconds{ring=\"one\",key=\"1\"} 1795348804",
-        "switchboard_key_last_rejected_timestamp_seconds{ring=\"one\",key=\"1\"} 1795348805",
+        "switchboard_key_last_accepted_timestamp_seconds{ring=\"accounts.one.keys\",key=\"1\"} 1795348804",
+        "switchboard_key_last_rejected_timestamp_seconds{ring=\"accounts.one.keys\",key=\"1\"} 1795348805",
     ] {
         assert!(page.contains(series), "{series} in {page}");
     }

@@ -235,6 +235,7 @@ impl Provider for Scripted {
         vec![KeyUsage {
             id: "1".into(),
             fingerprint: "f".into(),
+            preferred: true,
             last_used: None,
             last_accepted,
             last_rejected,
@@ -529,10 +530,7 @@ pub fn bed_over(providers: &[&Arc<Scripted>], more: &str, between: impl FnOnce(S
     let clock = Arc::new(ManualClock::at(NOON));
     let shared: Arc<dyn Clock> = clock.clone();
     let store = between(store::open("memory:", Arc::clone(&shared)).unwrap());
-    let sealer = Sealer::new(
-        &config.accounts.values().next().unwrap().keys,
-        Timestamp::from_millis(NOON),
-    );
+    let sealer = Sealer::new(&config.accounts.values().next().unwrap().keys, Arc::clone(&shared));
     let gateway = instance(providers, Arc::new(config), (store, sealer), shared);
     Bed { gateway, clock }
 }
@@ -570,7 +568,7 @@ impl Bed {
                 ("NEW", "another secret of at least thirty-two bytes"),
             ],
         );
-        let sealer = Sealer::new(&ring.unwrap().secrets, Timestamp::from_millis(NOON));
+        let sealer = Sealer::new(&ring.unwrap().secrets, Arc::clone(&clock));
         instance(providers, Arc::clone(&self.gateway.config), (store, sealer), clock)
     }
 
@@ -579,8 +577,8 @@ impl Bed {
         let mut config = Config::clone(&self.gateway.config);
         config.accounts.values_mut().for_each(change);
         let ring = &config.accounts.values().next().unwrap().keys;
-        let sealer = Sealer::new(ring, Timestamp::from_millis(NOON));
         let clock: Arc<dyn Clock> = self.clock.clone();
+        let sealer = Sealer::new(ring, Arc::clone(&clock));
         let store = Arc::clone(&self.gateway.store);
         instance(providers, Arc::new(config), (store, sealer), clock)
     }

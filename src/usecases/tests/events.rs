@@ -18,6 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
 use crate::providers::port::{News, Signal};
 use crate::store::{Order, Position, Range, keys};
+use crate::usecases::Current;
 use crate::usecases::requests::{EventQuery, NewVerification, PlaceCall};
 
 /// The background work of a gateway; ends with it.
@@ -29,7 +30,10 @@ struct Working {
 impl Working {
     fn start(bed: &Bed) -> Self {
         let stop = CancellationToken::new();
-        let work = tokio::spawn(Arc::clone(&bed.gateway).work(stop.clone()));
+        let work = tokio::spawn({
+            let (current, stop) = (Current::new(Arc::clone(&bed.gateway)), stop.clone());
+            async move { current.work(stop).await }
+        });
         Self { stop, work }
     }
 

@@ -13,7 +13,6 @@ use crate::config::Config;
 use crate::domain::call::{Call, CallStatus, ProviderRef};
 use crate::domain::facts::CallFacts;
 use crate::domain::history::Record;
-use crate::domain::time::Timestamp;
 use crate::providers::port::{DriftKind, News};
 use crate::providers::registry::Accounts;
 use crate::seal::Sealer;
@@ -51,7 +50,7 @@ fn gateway(store_url: &str) -> Arc<Gateway> {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOON));
     let store = store::open(store_url, Arc::clone(&clock)).unwrap();
     let keys = &config.accounts.values().next().unwrap().keys;
-    let sealer = Sealer::new(keys, Timestamp::from_millis(NOON));
+    let sealer = Sealer::new(keys, Arc::clone(&clock));
     let accounts = Accounts::build(&config, &clock).unwrap();
     Arc::new(Gateway::new(Arc::new(config), store, accounts, sealer, clock))
 }

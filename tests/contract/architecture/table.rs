@@ -56,7 +56,7 @@ pub const ROOMS: &[Room] = &[
     room("simulators", &[]),
     room("config", &["domain"]),
     room("telemetry", &["config"]),
-    room("seal", &["config", "domain"]),
+    room("seal", &["clock", "config", "domain"]),
     room("store", &["clock", "config", "domain", "timing"]),
     room("upstream", &["clock", "config", "domain", "telemetry", "timing"]),
     room("providers", &[]),

@@ -74,6 +74,7 @@ fn pem(label: &str, der: &[u8]) -> String {
 
 fn key(id: &str, alg: Algorithm, verifying: &str) -> AuthKey {
     AuthKey {
+        uses: std::sync::Arc::default(),
         id: id.into(),
         alg,
         verifying: Secret::new(verifying),
@@ -317,6 +318,7 @@ fn a_token_is_forgotten_when_the_keys_change() {
 fn what_is_remembered_is_bounded() {
     let mut memory = Memory::default();
     let verified = || Verified {
+        uses: std::sync::Arc::default(),
         caller: Caller {
             tenant: "t".into(),
             subject: "s".into(),

@@ -4,13 +4,10 @@ mod calls;
 mod webhooks;
 mod wire;
 
-use std::sync::Arc;
-
-use switchboard::clock::Clock;
 use switchboard::config::{Account, Faults};
 use switchboard::domain::account::AccountName;
 use switchboard::providers::port::{Calls, KeyUsage, Provider, Webhooks};
-use switchboard::upstream::{self, Credential, Upstream};
+use switchboard::upstream::{self, Credential, Upstream, Ways};
 
 const BASE_URL: &str = "https://api.voz.example";
 const CREDENTIAL: Credential = Credential {
@@ -29,7 +26,7 @@ impl Voz {
     ///
     /// # Errors
     /// Every fault in the account's settings.
-    pub fn new(account: &Account, clock: Arc<dyn Clock>) -> Result<Self, Faults> {
+    pub fn new(account: &Account, ways: impl Into<Ways>) -> Result<Self, Faults> {
         let usual = || BASE_URL.parse().ok();
         // No setting of its own: whatever else the account says is a fault.
         let base_url = account.settings.read(|_| account.base_url.clone().or_else(usual))?;
@@ -37,7 +34,7 @@ impl Voz {
         let way = upstream::Settings::of(account, base_url, CREDENTIAL);
         Ok(Self {
             account: account.name.clone(),
-            upstream: Upstream::new(way, clock),
+            upstream: Upstream::new(way, ways),
         })
     }
 }

@@ -1,0 +1,115 @@
+//! `switchboard trace`: the whole of a call, by each of its names, and no secret in it.
+
+use serde_json::Value;
+
+use crate::bed::{Reaction, Receiver, eventually};
+use crate::site::{NUMBER, Site, subscribed};
+
+async fn trace(site: &Site, id: &str) -> Value {
+    let done = site.run(&["trace", id, "--json"]).await;
+    assert_eq!(done.code, Some(0), "{done:?}");
+    serde_json::from_str(&done.out).unwrap()
+}
+
+fn steps<'a>(trace: &'a Value, kind: &str) -> Vec<&'a str> {
+    let timeline = trace["timeline"].as_array().unwrap().iter();
+    timeline
+        .filter(|step| step["kind"] == kind)
+        .map(|step| step["what"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn one_timeline_has_what_provider_webhooks_events_and_deliveries_tell_of_a_call() {
+    let receiver = Receiver::start(|_| Reaction::Status(204)).await;
+    let site = Site::start(|home| subscribed(home, &receiver)).await;
+    let id = site.ended_call("r-4711").await;
+    let event = site.told(&id, "call.ended").await["id"].as_str().unwrap().to_owned();
+    eventually("it is delivered", async || {
+        receiver.taken("call.ended").contains(&id).then_some(())
+    })
+    .await;
+    let whole = trace(&site, &id).await;
+    assert_eq!(whole["objects"][0]["id"], id.as_str());
+    assert_eq!(whole["objects"][0]["request_id"], "r-4711");
+    assert!(whole["objects"][0]["provider_ref"]["id"].is_string());
+    assert_eq!(steps(&whole, "attempt").len(), 1);
+    assert!(
+        steps(&whole, "webhook").iter().any(|kind| kind.starts_with("call-")),
+        "{whole:#}"
+    );
+    let events = steps(&whole, "event");
+    assert!(
+        events.contains(&"call.queued") && events.contains(&"call.ended"),
+        "{events:?}"
+    );
+    assert!(steps(&whole, "delivery").iter().all(|status| *status == "delivered"));
+    assert!(
+        whole["timeline"]
+            .as_array()
+            .unwrap()
+            .is_sorted_by_key(|step| step["at"].as_str().unwrap())
+    );
+    for name in ["r-4711", &event] {
+        let other = trace(&site, name).await;
+        assert_eq!(other["objects"], whole["objects"], "{name}");
+        assert_eq!(other["timeline"], whole["timeline"], "{name}");
+    }
+    let shown = site.run(&["trace", &id]).await.out;
+    assert!(
+        shown.contains("POST /chamada") && shown.contains("to=+55*********77"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains(&NUMBER[3..]) && !shown.contains("1130031000"),
+        "{shown}"
+    );
+    let none = site.run(&["trace", "call_0199a2b0c3d47e5f8a9b0c1d2e3f4a5b"]).await;
+    assert_eq!(none.code, Some(1), "{none:?}");
+    assert!(none.err.contains("Nothing is kept of it."), "{}", none.err);
+}
+
+#[tokio::test]
+async fn a_verification_is_traced_without_its_code_and_its_number() {
+    let site = Site::start(|_| ()).await;
+    let (id, code) = site.approved().await;
+    let whole = trace(&site, &id).await;
+    assert_eq!(steps(&whole, "send"), ["sent"]);
+    assert!(steps(&whole, "event").contains(&"verification.approved"));
+    let text = whole.to_string();
+    assert!(
+        !text.contains(&format!("\"{code}\"")) && !text.contains(&NUMBER[3..]),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn the_log_tells_of_a_calls_beginning_and_end_by_every_name_and_of_no_number() {
+    let site = Site::start(|_| ()).await;
+    let id = site.ended_call("r-4711").await;
+    let (_, code) = site.approved().await;
+    let log = site.gateway.log();
+    let line = |kind: &str| {
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut told = lines.filter(|line| line["message"] == "happened" && line["kind"] == kind);
+        told.next().unwrap_or_else(|| panic!("{kind} in {log}"))
+    };
+    for kind in ["call.queued", "call.ended"] {
+        let line = line(kind);
+        assert_eq!(line["subject"], id.as_str());
+        assert_eq!(line["account"], "zenvia-br");
+        assert_eq!(line["made_by"], "r-4711");
+        assert_eq!(line["event"], site.told(&id, kind).await["id"]);
+    }
+    let call = site.acme().get(&format!("/calls/{id}")).await;
+    assert_eq!(
+        line("call.ended")["provider_ref"],
+        call.expect(200).body["provider_ref"]["id"]
+    );
+    line("verification.approved");
+    for number in [&NUMBER[3..], "1130031000"] {
+        let told = log.lines().find(|line| line.contains(number));
+        assert_eq!(told, None);
+    }
+    assert!(!log.contains(&format!("\"{code}\"")) && !log.contains(&format!(" {code}")));
+}

@@ -43,6 +43,14 @@ async fn a_drained_account_takes_nothing_new_and_sees_through_what_it_has() {
     site.change(&mode("off")).await;
     assert_eq!(account(&site, ZENVIA).await.unwrap()["mode"], "off");
     place(&site, ZENVIA).await.expect_problem(503, "provider-unavailable");
+    let requests = || site.providers.zenvia.control().requests();
+    let before = requests();
+    site.acme()
+        .get(&history)
+        .await
+        .expect_problem(503, "provider-unavailable");
+    site.acme().get("/history?since=today").await.expect(200);
+    assert_eq!(requests(), before, "nothing is sent");
     let hook = site.home.hook(site.gateway.address, ZENVIA, Some("balance"));
     let told = crate::bed::http()
         .post(hook)

@@ -275,4 +275,53 @@ mod tests {
         );
         assert_eq!(ours.name(Purpose::Address, &["a"]).len(), 32);
     }
+
+    /// A ring of which the new key begins at 10 s and the old one ends at 20 s.
+    fn rotating(clock: &Arc<ManualClock>) -> Sealer {
+        let text = r#"
+            [auth]
+            issuer = "i"
+            keys = [ { id = "1", alg = "HS256", secret = "env::OLD" } ]
+            [secrets]
+            keys = [ { id = "new", secret = "env::NEW", from = "1970-01-01T00:00:10Z" },
+                     { id = "old", secret = "env::OLD", until = "1970-01-01T00:00:20Z" } ]"#;
+        let env = [
+            ("OLD", "a secret of at least thirty-two bytes"),
+            ("NEW", "another secret of at least thirty-two bytes"),
+        ];
+        let config = crate::config::Config::from_toml_with(text, &env).unwrap();
+        Sealer::new(&config.secrets, clock.clone())
+    }
+
+    #[test]
+    fn a_key_seals_in_its_time_and_opens_from_before_it_to_its_end() {
+        let (ours, theirs) = (Arc::new(ManualClock::at(5_000)), Arc::new(ManualClock::at(15_000)));
+        // Another gateway, whose clock is ahead, seals with the new key already.
+        let (sealer, ahead) = (rotating(&ours), rotating(&theirs));
+        let seal = |sealer: &Sealer| sealer.seal(Purpose::Cursor, b"", b"place").unwrap();
+        let opens = |text: &str| sealer.open(Purpose::Cursor, b"", text).is_some();
+        let (old, new) = (seal(&sealer), seal(&ahead));
+        assert_ne!(old[..5], new[..5], "sealed with different keys");
+        assert!(opens(&old) && opens(&new));
+        let name = sealer.name(Purpose::Address, &["a"]);
+        ours.set(15_000);
+        assert_eq!(seal(&sealer)[..5], new[..5]);
+        assert_eq!(sealer.name(Purpose::Address, &["a"]), name, "nothing is renamed yet");
+        ours.set(20_000);
+        assert!(opens(&new) && !opens(&old));
+        assert_ne!(sealer.name(Purpose::Address, &["a"]), name);
+    }
+
+    #[test]
+    fn a_key_tells_when_it_sealed_and_opened() {
+        let clock = Arc::new(ManualClock::at(1_000));
+        let ring = KeyRing::single("1", Secret::new("a secret of at least thirty-two bytes"));
+        let uses = Arc::clone(&ring.iter().next().unwrap().uses);
+        let sealer = Sealer::new(&ring, clock.clone());
+        let sealed = sealer.seal(Purpose::Cursor, b"", b"place").unwrap();
+        clock.set(2_000);
+        sealer.open(Purpose::Cursor, b"", &sealed).unwrap();
+        assert_eq!(uses.used.get(), Some(Timestamp::from_millis(1_000)));
+        assert_eq!(uses.accepted.get(), Some(Timestamp::from_millis(2_000)));
+    }
 }

@@ -42,8 +42,11 @@ enum Command {
     Dev(dev::Options),
     /// Runs the simulated providers alone.
     Simulate(simulate::Options),
-    /// Lists every fault of a configuration.
-    CheckConfig(ConfigFiles),
+    /// Lists every fault of a configuration, and with --live whether the providers take its keys.
+    ///
+    /// Exit codes: 0 valid, and no key refused; 1 a fault, told on standard error, or a key that is refused; 2 wrong usage;
+    /// 3 no key is refused, but a provider could not be asked.
+    CheckConfig(check_config::Options),
     /// Prints the webhook URLs to register at an account's provider.
     Webhooks(webhooks::Options),
     /// Prints a token signed with a configured key.
@@ -114,32 +117,24 @@ impl ConfigFiles {
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
+    let mut exit = ExitCode::SUCCESS;
     let done = match Cli::parse().command {
         Command::Serve(files) => serve::run(&files),
         Command::Dev(options) => dev::run(&options),
         Command::Simulate(options) => simulate::run(&options),
-        Command::CheckConfig(files) => check_config::run(&files),
+        Command::CheckConfig(options) => check_config::run(&options).map(|code| exit = code),
         Command::Webhooks(options) => webhooks::run(&options),
         Command::Token(options) => token::run(&options),
-        Command::Status(options) => match status::run(&options) {
-            Ok(code) => return code,
-            Err(error) => Err(error),
-        },
+        Command::Status(options) => status::run(&options).map(|code| exit = code),
         Command::Trace(options) => trace::run(&options),
         Command::Listen(options) => listen::run(&options),
-        Command::Erase(options) => match erase::run(&options) {
-            Ok(code) => return code,
-            Err(error) => Err(error),
-        },
-        Command::Export(options) => match export::run(options) {
-            Ok(code) => return code,
-            Err(error) => Err(error),
-        },
+        Command::Erase(options) => erase::run(&options).map(|code| exit = code),
+        Command::Export(options) => export::run(options).map(|code| exit = code),
         Command::Openapi => openapi::run(),
         Command::Capabilities => capabilities::run(),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => exit,
         Err(error) => {
             // Where standard error is closed there is nobody left to tell.
             let _ = writeln!(std::io::stderr().lock(), "{error:#}");

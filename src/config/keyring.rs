@@ -88,6 +88,11 @@ impl KeyRing {
         self.0.iter()
     }
 
+    /// Returns a ring of each key by itself, in order.
+    pub fn one_by_one(&self) -> impl Iterator<Item = Self> {
+        self.0.iter().map(|key| Self(vec![key.clone()]))
+    }
+
     /// Tells whether the ring has no key at all.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,6 +1,7 @@
 //! What a configuration promises: its values, its layers, its faults, and that secrets stay hidden.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod another;
 mod faults;
 mod layers;
 mod secrets;

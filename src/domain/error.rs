@@ -74,6 +74,8 @@ pub enum Withheld {
     Full,
     /// Whoever asked would not have waited for the answer.
     TooLate,
+    /// The account is switched off.
+    Off,
 }
 
 /// One failed exchange with a provider.
@@ -369,6 +371,7 @@ fn withheld_problem(why: Option<Withheld>) -> (Problem, &'static str) {
     match why {
         Some(Withheld::Full) => (Problem::Overloaded, "Too many requests wait for the account."),
         Some(Withheld::TooLate) => (Problem::Overloaded, "There was no time left to ask the provider."),
+        Some(Withheld::Off) => (Problem::ProviderUnavailable, "The account is switched off."),
         Some(Withheld::Paused) => (Problem::ProviderUnavailable, "The provider asked to be left alone."),
         Some(Withheld::Failing) | None => (
             Problem::ProviderUnavailable,

@@ -86,6 +86,14 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
     KINDS.iter().map(|(kind, _)| *kind)
 }
 
+/// Makes the provider of one account, which knows nothing of any other; connects nowhere.
+///
+/// # Errors
+/// Every fault of the account's own settings.
+pub fn provider_of(account: &Account, ways: impl Into<Ways>) -> Result<Arc<dyn Provider>, Faults> {
+    construct(account, &ways.into())
+}
+
 /// Has an account's kind of provider check the settings that only it knows.
 ///
 /// # Errors

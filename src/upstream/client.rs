@@ -20,7 +20,7 @@ use super::reading::{Opening, Reading, Whole};
 use super::ways::{Known, Ways};
 use super::wire::{self, Connecting, Fault, Outgoing};
 use crate::clock::Clock;
-use crate::config::{Account, Breaker, KeyRing};
+use crate::config::{Account, Breaker, KeyRing, Mode};
 use crate::domain::account::AccountName;
 use crate::domain::call::AttemptOutcome;
 use crate::domain::error::{Failure, FailureKind, Refusal, Withheld};
@@ -47,6 +47,8 @@ pub struct Settings {
     pub per_second: u32,
     /// When what fails is left alone.
     pub breaker: Breaker,
+    /// Whether nothing is sent at all.
+    pub off: bool,
 }
 
 impl Settings {
@@ -61,12 +63,15 @@ impl Settings {
             concurrent: account.concurrent,
             per_second: account.per_second,
             breaker: account.breaker,
+            off: account.mode == Mode::Off,
         }
     }
 }
 
 /// When a request that was not sent may be asked for again, where nothing tells.
 const SOON: Duration = Duration::from_secs(1);
+/// When an account that is switched off may be asked for again.
+const WHILE_OFF: Duration = Duration::from_secs(60);
 
 /// The guarded way to one account at a provider.
 ///
@@ -78,6 +83,7 @@ pub struct Upstream {
     credentials: Credentials,
     credential: Credential,
     timeout: Duration,
+    off: bool,
     known: Known,
     clock: Arc<dyn Clock>,
 }
@@ -94,6 +100,7 @@ impl Upstream {
             credentials: Credentials::new(&settings.keys, settings.credential),
             credential: settings.credential,
             timeout: settings.timeout,
+            off: settings.off,
         }
     }
 
@@ -202,6 +209,9 @@ impl Upstream {
     }
 
     async fn run<R: Reading>(&self, exchange: Exchange, reading: R) -> Result<R::Output, Failure> {
+        if self.off {
+            return Err(Failure::withheld(Withheld::Off, exchange.operation, WHILE_OFF));
+        }
         let budget = self.budget(exchange.operation, exchange.repeatable)?;
         let urgency = exchange.urgency;
         let plan = Plan {

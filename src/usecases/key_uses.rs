@@ -1,6 +1,6 @@
 //! When keys were last of use, told from gateway to gateway: a key is needless once none of them needs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::current::Current;
 use super::gateway::Gateway;
 use super::records::encode;
-use crate::config::{KeyUses, Moment, RingKey};
+use crate::config::{KeyUses, RingKey};
 use crate::domain::error::Error;
 use crate::domain::time::Timestamp;
 use crate::store::{Expect, Put, keys};
@@ -97,25 +97,96 @@ impl Gateway {
         }
     }
 
-    /// Shows in the metrics when each key of each ring was last of use.
-    pub(super) fn show_key_uses(&self) {
+    /// Shows in the metrics when each key of each ring was last of use, and no more of those in `shown` that are gone.
+    pub(super) fn show_key_uses(&self, shown: &mut Shown) {
+        let mut here = Shown::new();
         for (ring, keys) in self.config.rings(self.now()) {
             for key in keys {
-                let stamp = |name: &'static str, at: &Moment| {
-                    if let Some(at) = at.get() {
-                        let labels = [("ring", ring.clone()), ("key", key.id.clone())];
-                        let since_1970 = Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(0));
-                        metrics::gauge!(name, &labels).set(since_1970.as_secs_f64());
-                    }
-                };
-                stamp(metric::KEY_LAST_ACCEPTED, &key.uses.accepted);
-                stamp(metric::KEY_LAST_REJECTED, &key.uses.rejected);
+                for (name, at) in [
+                    (metric::KEY_LAST_ACCEPTED, &key.uses.accepted),
+                    (metric::KEY_LAST_REJECTED, &key.uses.rejected),
+                ] {
+                    let Some(at) = at.get() else { continue };
+                    let since_1970 = Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(0));
+                    let series = (name, ring.clone(), key.id.clone());
+                    gauge(&series).set(since_1970.as_secs_f64());
+                    here.insert(series);
+                }
             }
         }
+        // A series cannot be taken away, but nothing is greater or less than this.
+        shown.difference(&here).for_each(|gone| gauge(gone).set(f64::NAN));
+        *shown = here;
     }
+}
+
+/// The series that show a moment: the metric, the ring and the key.
+pub(super) type Shown = BTreeSet<(&'static str, String, String)>;
+
+fn gauge((name, ring, key): &(&'static str, String, String)) -> metrics::Gauge {
+    metrics::gauge!(*name, &[("ring", ring.clone()), ("key", key.clone())])
 }
 
 /// A key by its ring, its id and its value: another value is another key.
 fn name(ring: &str, key: &RingKey) -> String {
     format!("{ring} {} {}", key.id, key.fingerprint)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::usecases::tests::bed::{SAY, Scripted, bed, bed_over};
+
+    /// Notes that the one account's key was accepted.
+    fn accept(gateway: &Gateway, at: Timestamp) {
+        let account = gateway.config.accounts.values().next().unwrap();
+        account.keys.iter().next().unwrap().uses.accepted.note(at);
+    }
+
+    fn accepted(gateway: &Gateway) -> Option<Timestamp> {
+        let account = gateway.config.accounts.values().next().unwrap();
+        account.keys.iter().next().unwrap().uses.accepted.get()
+    }
+
+    #[tokio::test]
+    async fn what_one_gateway_knows_of_a_key_the_others_know() {
+        let one = Scripted::new("one", SAY);
+        let bed = bed(&[&one], "");
+        let other = bed_over(&[&one], "", |_| Arc::clone(&bed.gateway.store)).gateway;
+        let (early, late) = (bed.gateway.now(), bed.gateway.now().plus_seconds(60));
+        accept(&bed.gateway, late);
+        accept(&other, early);
+        bed.gateway.exchange_key_uses().await.unwrap();
+        other.exchange_key_uses().await.unwrap();
+        assert_eq!(accepted(&other), Some(late));
+        bed.gateway.exchange_key_uses().await.unwrap();
+        assert_eq!(accepted(&bed.gateway), Some(late), "an earlier time changes nothing");
+    }
+
+    #[test]
+    fn a_key_that_is_gone_is_shown_as_nothing() {
+        let bed = bed(&[&Scripted::new("one", SAY)], "");
+        accept(&bed.gateway, bed.gateway.now());
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let page = recorder.handle();
+        let gone = (
+            metric::KEY_LAST_REJECTED,
+            "accounts.gone.keys".to_owned(),
+            "1".to_owned(),
+        );
+        let mut shown = Shown::from([gone]);
+        metrics::with_local_recorder(&recorder, || bed.gateway.show_key_uses(&mut shown));
+        let page = page.render();
+        assert!(
+            page.contains("rejected_timestamp_seconds{ring=\"accounts.gone.keys\",key=\"1\"} NaN"),
+            "{page}"
+        );
+        assert!(
+            page.contains("accepted_timestamp_seconds{ring=\"accounts.one.keys\",key=\"1\"} "),
+            "{page}"
+        );
+    }
 }

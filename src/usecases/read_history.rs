@@ -14,6 +14,7 @@ use super::history_source::Source;
 use super::history_source::reading::Reader;
 use super::record_id::RecordId;
 use super::requests::{HistoryPage, HistoryQuery, Paging};
+use crate::config::Mode;
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Problem};
 use crate::domain::history::{Record, Window};
@@ -170,7 +171,9 @@ impl Gateway {
             ));
         }
         let chosen = self.accounts.iter().filter(|(name, entry)| {
-            sees(caller, entry)
+            // What is switched off is missed by nobody who does not ask for it.
+            let told = entry.config.mode != Mode::Off || query.account.contains(name);
+            told && sees(caller, entry)
                 && allows(&query.account, name)
                 && allows(&query.provider, &entry.provider.kind().to_owned())
         });

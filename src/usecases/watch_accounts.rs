@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::current::Current;
 use super::follow_inbox::owners_event;
 use super::gateway::Gateway;
+use super::key_uses::Shown;
 use super::records::encode;
 use crate::domain::account::AccountName;
 use crate::domain::error::Error;
@@ -157,6 +158,8 @@ pub(super) struct Watch {
     /// With the time when it was compared with what was told.
     known: HashMap<AccountName, (Known, Timestamp)>,
     untold: Vec<Event>,
+    /// The keys that the metrics show.
+    keys: Shown,
 }
 
 impl Current {
@@ -176,7 +179,15 @@ impl Current {
 impl Gateway {
     /// Looks at every account once.
     pub(super) async fn look_at_accounts(&self, watch: &mut Watch) {
-        self.show_key_uses();
+        self.show_key_uses(&mut watch.keys);
+        watch.known.retain(|name, _| {
+            let kept = self.accounts.get(name).is_some();
+            if !kept {
+                // As nothing can be said of it any more.
+                metrics::gauge!(metric::ACCOUNT_HEALTHY, "account" => name.to_string()).set(f64::NAN);
+            }
+            kept
+        });
         for (name, entry) in self.accounts.iter() {
             let (health, keys) = (entry.provider.health(), entry.provider.key_usage());
             show(entry, &health);

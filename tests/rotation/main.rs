@@ -11,6 +11,7 @@
 
 #[path = "../bed/mod.rs"]
 mod bed;
+mod live;
 mod load;
 mod modes;
 mod operator;

@@ -1,8 +1,11 @@
 //! Accounts that are drained, switched off, added and taken away while the gateway runs.
 
+use std::time::Duration;
+
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::bed::{Answer, PROVIDER_TOKEN, Providers, ZENVIA, eventually};
+use crate::bed::{Answer, PROVIDER_TOKEN, Providers, ZENVIA};
 use crate::operator::Site;
 
 fn mode(mode: &str) -> String {
@@ -40,6 +43,14 @@ async fn a_drained_account_takes_nothing_new_and_sees_through_what_it_has() {
     site.change(&mode("off")).await;
     assert_eq!(account(&site, ZENVIA).await.unwrap()["mode"], "off");
     place(&site, ZENVIA).await.expect_problem(503, "provider-unavailable");
+    let requests = || site.providers.zenvia.control().requests();
+    let before = requests();
+    site.acme()
+        .get(&history)
+        .await
+        .expect_problem(503, "provider-unavailable");
+    site.acme().get("/history?since=today").await.expect(200);
+    assert_eq!(requests(), before, "nothing is sent");
     let hook = site.home.hook(site.gateway.address, ZENVIA, Some("balance"));
     let told = crate::bed::http()
         .post(hook)
@@ -76,17 +87,17 @@ async fn an_account_that_comes_is_used_and_one_that_goes_is_not() {
 }
 
 #[tokio::test]
-async fn a_call_that_waits_for_news_keeps_waiting_through_a_reload() {
+async fn a_feed_goes_on_through_a_reload() {
     let site = Site::start(|_| mode("on")).await;
-    let call = place(&site, ZENVIA).await;
-    let path = format!("/calls/{}", call.expect(201).id());
-    let acme = site.acme();
-    let waiting = tokio::spawn(async move {
-        let asked = acme.ask(reqwest::Method::GET, &path).header("prefer", "wait=10");
-        asked.answer().await
-    });
-    site.change(&mode("drain")).await;
-    site.providers.tell(&site.home, site.gateway.address).await;
-    waiting.await.unwrap().expect(200);
-    eventually("the call is known", async || account(&site, ZENVIA).await).await;
+    let asked = site.acme().ask(Method::GET, "/events?types=call.queued");
+    let mut feed = asked.header("accept", "text/event-stream").stream().await;
+    assert_eq!(feed.status(), 200);
+    site.change("[calls]\nsettle_seconds = 902\n").await;
+    let call = place(&site, ZENVIA).await.expect(201).id();
+    let mut heard = String::new();
+    while !heard.contains(&call) {
+        let chunk = tokio::time::timeout(Duration::from_secs(20), feed.chunk()).await;
+        let chunk = chunk.expect("the feed goes on").unwrap().expect("the feed is open");
+        heard += &String::from_utf8_lossy(&chunk);
+    }
 }

@@ -135,7 +135,7 @@ async fn every_ring_is_rotated_twice_and_no_request_fails() {
 async fn told_of_each_rotation(site: &Site) {
     let told = async |kind: &str| {
         let acme = site.acme().with_token(known(2).token());
-        let page = acme.get(&format!("/events?type={kind}&subject={ZENVIA}")).await;
+        let page = acme.get(&format!("/events?types={kind}&subject={ZENVIA}")).await;
         let events = page.expect(200).body["data"].as_array().unwrap().clone();
         let of = |event: &Value| event["data"]["key"].as_str().unwrap().to_owned();
         events.iter().map(of).collect::<Vec<_>>()

@@ -7,12 +7,15 @@ mod documented;
 mod history;
 mod judge;
 mod lookup;
+mod probe;
 mod recordings;
 mod wire;
 
 use config::{CREDENTIAL, Settings};
 
-use super::port::{Calls, Control, DriftCount, Health, History, KeyUsage, Lookup, Obstacle, Provider, Recordings};
+use super::port::{
+    Calls, Control, DriftCount, Health, History, KeyUsage, Lookup, Obstacle, Probe, Provider, Recordings,
+};
 use super::shape::Shape;
 use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
@@ -96,6 +99,10 @@ impl Provider for Evolux {
     }
 
     fn recordings(&self) -> Option<&dyn Recordings> {
+        Some(self)
+    }
+
+    fn probe(&self) -> Option<&dyn Probe> {
         Some(self)
     }
 

@@ -94,10 +94,25 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// Shows whether a key is taken.
+    fn probe(&self) -> Option<&dyn Probe> {
+        None
+    }
+
     /// Tells the account's credit.
     fn balance(&self) -> Option<&dyn Balance> {
         None
     }
+}
+
+/// Shows whether a key is taken.
+#[async_trait]
+pub trait Probe: Send + Sync {
+    /// Makes one read that changes nothing and costs nothing.
+    ///
+    /// # Errors
+    /// As every exchange; a key that is not taken is a refused credential.
+    async fn probe(&self) -> Result<(), Failure>;
 }
 
 /// Tells the account's credit.

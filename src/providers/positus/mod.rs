@@ -6,13 +6,14 @@ mod consent;
 mod documented;
 mod inbound;
 mod judge;
+mod probe;
 mod webhooks;
 mod wire;
 
 use config::{CREDENTIAL, Settings};
 
 use super::port::{
-    Calls, Consent, Control, DriftCount, Health, Inbound, KeyUsage, Obstacle, Provider, Target, Webhooks,
+    Calls, Consent, Control, DriftCount, Health, Inbound, KeyUsage, Obstacle, Probe, Provider, Target, Webhooks,
 };
 use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
@@ -105,6 +106,10 @@ impl Provider for Positus {
     }
 
     fn consent(&self) -> Option<&dyn Consent> {
+        Some(self)
+    }
+
+    fn probe(&self) -> Option<&dyn Probe> {
         Some(self)
     }
 

@@ -1,4 +1,4 @@
-//! Tells the account's credit.
+//! Tells the account's credit, which also shows whether a key is taken.
 
 use async_trait::async_trait;
 use rust_decimal::Decimal;
@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::{Zenvia, documented, judge, path};
 use crate::domain::error::Failure;
 use crate::domain::money::Money;
-use crate::providers::port::Balance;
+use crate::providers::port::{Balance, Probe};
 use crate::upstream::{Answer, Exchange};
 
 const BALANCE: &str = "GET /saldo";
@@ -21,5 +21,12 @@ impl Balance for Zenvia {
             self.upstream.note_no_credit();
         }
         Ok(balance)
+    }
+}
+
+#[async_trait]
+impl Probe for Zenvia {
+    async fn probe(&self) -> Result<(), Failure> {
+        self.balance().await.map(drop)
     }
 }

@@ -131,6 +131,10 @@ impl port::Provider for Zenvia {
         Some(self)
     }
 
+    fn probe(&self) -> Option<&dyn port::Probe> {
+        Some(self)
+    }
+
     fn balance(&self) -> Option<&dyn port::Balance> {
         Some(self)
     }

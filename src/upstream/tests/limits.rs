@@ -79,3 +79,14 @@ async fn exchanges_may_run_as_tasks_of_their_own() {
     }
     assert!(provider.connections() <= 8, "there are eight places");
 }
+
+#[tokio::test]
+async fn an_account_that_is_switched_off_is_sent_nothing() {
+    let provider = Provider::start([answer("200 OK", "")]).await;
+    let upstream = start(Settings {
+        off: true,
+        ..settings(&provider.url)
+    });
+    assert_eq!(failure(&upstream, read()).await.withheld, Some(Withheld::Off));
+    assert_eq!(provider.connections(), 0);
+}

@@ -12,6 +12,7 @@ mod pace;
 mod provider;
 mod requests;
 mod streams;
+mod ways;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,7 @@ fn settings(url: &str) -> Settings {
             window: Duration::from_secs(30),
             open: Duration::from_secs(15),
         },
+        off: false,
     }
 }
 

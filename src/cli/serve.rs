@@ -2,16 +2,18 @@
 
 use super::{ConfigFiles, asked_to_end, block_on};
 use crate::app::App;
-use crate::telemetry;
+use crate::{spans, telemetry};
 
 pub(super) fn run(files: &ConfigFiles) -> anyhow::Result<()> {
     let config = files.load()?;
     telemetry::init(config.telemetry.log_format, config.telemetry.log_level)?;
+    spans::start(config.telemetry.otlp_endpoint.as_ref())?;
     block_on(config.server.workers, async move {
         let app = App::start(config).await?;
         tracing::info!(address = %app.address, management = %app.management_address, "ready");
         asked_to_end().await?;
         app.stop().await;
+        spans::stop().await;
         Ok(())
     })
 }

@@ -25,10 +25,16 @@ pub struct Process {
 impl Process {
     /// Starts the gateway; it answers requests when this returns.
     pub fn start(home: &Home) -> Self {
+        Self::start_with(home, &[])
+    }
+
+    /// The same, with variables of the environment.
+    pub fn start_with(home: &Home, variables: &[(&str, &str)]) -> Self {
         let log = home.path().join(format!("{}.log", uuid::Uuid::now_v7().simple()));
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
         command
             .arg("serve")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(File::create(&log).unwrap());
         for file in home.files() {

@@ -21,15 +21,18 @@ pub enum Purpose {
     History,
     /// Codes that the gateway makes.
     Code,
+    /// Answers that wait for a repeat of their request.
+    Answer,
 }
 
 impl Purpose {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Cursor,
         Self::Address,
         Self::Fingerprint,
         Self::History,
         Self::Code,
+        Self::Answer,
     ];
 
     const fn label(self) -> &'static [u8] {
@@ -39,6 +42,7 @@ impl Purpose {
             Self::Fingerprint => b"switchboard fingerprint",
             Self::History => b"switchboard history",
             Self::Code => b"switchboard code",
+            Self::Answer => b"switchboard answer",
         }
     }
 }

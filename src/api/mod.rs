@@ -13,6 +13,7 @@ mod headers;
 mod history;
 mod json;
 mod limits;
+mod management;
 mod middleware;
 mod object;
 mod openapi;

@@ -7,7 +7,9 @@ use actix_web::web::ServiceConfig;
 use actix_web::{FromRequest, Handler, HttpResponse, Resource, Responder, guard, web};
 
 use super::edge::Edge;
-use super::{accounts, calls, deliveries, events, history, problem, summary, system, verifications, webhooks};
+use super::{
+    accounts, calls, deliveries, events, history, management, problem, summary, system, verifications, webhooks,
+};
 use crate::domain::error::{Error, Problem};
 
 /// Every path of the API; any other is `not-found`.
@@ -70,6 +72,9 @@ pub fn management_routes(app: &mut ServiceConfig) {
     At::path("/metrics").get(system::metrics).add_to(app);
     At::path("/health").get(system::health).add_to(app);
     At::path("/accounts").get(accounts::list_all).add_to(app);
+    At::path("/status").get(management::status).add_to(app);
+    At::path("/erase").post(management::erase).add_to(app);
+    At::path("/trace/{id}").get(management::trace).add_to(app);
     health(app);
     app.default_service(web::to(not_found));
 }

@@ -105,7 +105,12 @@ fn configuration(options: &Options, ports: &Ports) -> anyhow::Result<Config> {
     }
     let file = data.join("switchboard.toml");
     fs::write(&file, toml(&data, ports))?;
-    let mut sources = Sources::from_process([vec![file], options.config.clone()].concat());
+    Ok(app::load(&sources([vec![file], options.config.clone()].concat()))?)
+}
+
+/// Where a development configuration comes from: the tokens of the simulated providers are no secrets.
+pub(super) fn sources(files: Vec<PathBuf>) -> Sources {
+    let mut sources = Sources::from_process(files);
     for (name, token) in [
         ("SIMULATED_ZENVIA_TOKEN", simulate::ZENVIA_TOKEN),
         ("SIMULATED_EVOLUX_TOKEN", simulate::EVOLUX_TOKEN),
@@ -113,7 +118,7 @@ fn configuration(options: &Options, ports: &Ports) -> anyhow::Result<Config> {
     ] {
         sources.env.push((name.to_owned(), token.to_owned()));
     }
-    Ok(app::load(&sources)?)
+    sources
 }
 
 fn toml(data: &Path, ports: &Ports) -> String {

@@ -3,11 +3,16 @@
 mod capabilities;
 mod check_config;
 mod dev;
+mod erase;
 mod export;
+mod listen;
+mod management;
 mod openapi;
 mod serve;
 mod simulate;
+mod status;
 mod token;
+mod trace;
 mod webhooks;
 
 use std::io::{ErrorKind, Write as _};
@@ -43,6 +48,36 @@ enum Command {
     Webhooks(webhooks::Options),
     /// Prints a token signed with a configured key.
     Token(token::Options),
+    /// Tells how a running gateway and everything it serves fare.
+    ///
+    /// It is asked through its management listener. Of health, keys and last webhooks each gateway
+    /// tells what it knows itself: ask every one.
+    ///
+    /// Exit codes: 0 all is well; 1 something needs a person, and the first lines say what; 2 the gateway cannot be asked, or
+    /// wrong usage.
+    Status(status::Options),
+    /// Tells what happened to a call, a verification, or what a request made, in one timeline.
+    ///
+    /// It is asked of a running gateway through its management listener. Numbers are masked; codes, texts and bodies are not
+    /// shown.
+    ///
+    /// Exit codes: 0 done; 1 nothing is kept of it, or the gateway cannot be asked; 2 wrong usage.
+    Trace(trace::Options),
+    /// Posts every event to an address of yours, signed, as a subscription would, and prints a line for each.
+    ///
+    /// For developers: nothing is kept, an event that is not taken is not tried again. The feed goes on after the last event
+    /// when it is interrupted. Ctrl-C ends it.
+    ///
+    /// Exit codes: 0 ended on request; 1 the gateway refuses, the reason is on standard error; 2 wrong usage.
+    Listen(listen::Options),
+    /// Removes what is kept about a number, and tells how much of each kind.
+    ///
+    /// It is done by a running gateway, through its management listener, from the same machine. What the providers keep stays
+    /// with them, and so do copies of the store. An answer that waits for a repeat of its request is gone after a day.
+    ///
+    /// Exit codes: 0 nothing is left; 1 it was broken off, the reason is on standard error, or the gateway cannot be asked; 2
+    /// wrong usage; 3 something is under way and was left: run it again later.
+    Erase(erase::Options),
     /// Writes a gateway's history to a file.
     ///
     /// It is read through the API, day by day, newest first, into OUTPUT.part, which becomes OUTPUT when everything is there; an
@@ -82,6 +117,16 @@ pub fn run() -> ExitCode {
         Command::CheckConfig(files) => check_config::run(&files),
         Command::Webhooks(options) => webhooks::run(&options),
         Command::Token(options) => token::run(&options),
+        Command::Status(options) => match status::run(&options) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
+        Command::Trace(options) => trace::run(&options),
+        Command::Listen(options) => listen::run(&options),
+        Command::Erase(options) => match erase::run(&options) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Export(options) => match export::run(options) {
             Ok(code) => return code,
             Err(error) => Err(error),

@@ -38,7 +38,7 @@ pub use sections::{Calls, History, LogFormat, Phone, Retention, Telemetry};
 pub use server::{Outbound, PrivateTarget, Server};
 pub use source::Sources;
 pub use store::StoreConfig;
-pub use subscription::Subscription;
+pub use subscription::{Subscription, signing_key};
 pub use verification::{Codes, Guard, GuardMode, PrefixBlock, TestNumbers, Verification};
 
 use crate::domain::account::AccountName;

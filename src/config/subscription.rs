@@ -77,7 +77,8 @@ fn read_keys(reader: &mut Reader<'_>) -> KeyRing {
     keys
 }
 
-fn signing_key(secret: &Secret) -> Option<Vec<u8>> {
+/// A secret as it signs: what follows `whsec_` in base64, else its own bytes; nothing where no base64 follows.
+pub fn signing_key(secret: &Secret) -> Option<Vec<u8>> {
     match secret.expose().strip_prefix(ENCODED) {
         Some(encoded) => BASE64.decode(encoded).ok().filter(|key| !key.is_empty()),
         None => Some(secret.expose().as_bytes().to_vec()),

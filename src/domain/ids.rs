@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::time::Timestamp;
+
 /// Says why a text is not one of our identifiers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid identifier")]
@@ -103,6 +105,11 @@ id!(
 );
 
 impl CallId {
+    /// When it was made, to the millisecond.
+    pub fn made_at(self) -> Timestamp {
+        made_at(self.0)
+    }
+
     /// The identifier as bytes.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0.into_bytes()
@@ -112,6 +119,18 @@ impl CallId {
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
     }
+}
+
+impl VerificationId {
+    /// When it was made, to the millisecond.
+    pub fn made_at(self) -> Timestamp {
+        made_at(self.0)
+    }
+}
+
+fn made_at(id: Uuid) -> Timestamp {
+    let (high, _) = id.as_u64_pair();
+    Timestamp::from_millis(i64::try_from(high >> 16).unwrap_or(i64::MAX))
 }
 
 impl EventId {

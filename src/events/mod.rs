@@ -8,6 +8,7 @@ mod sign;
 pub use crate::upstream::OutboundError;
 pub use deliver::Deliverer;
 pub use pass_on::Passage;
+pub use sign::headers as signature_headers;
 
 #[cfg(test)]
 #[allow(

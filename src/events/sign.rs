@@ -13,7 +13,7 @@ use crate::domain::time::Timestamp;
 ///
 /// The identifier is that of the event and the same at every try, the time is that of the try. There is one signature
 /// for each key, so that a receiver that knows any of them can check.
-pub(super) fn headers(
+pub fn headers(
     keys: impl Iterator<Item = Vec<u8>>,
     event: EventId,
     now: Timestamp,

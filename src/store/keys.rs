@@ -59,6 +59,11 @@ pub fn recording_of_event(id: impl Display) -> Key {
     Key(format!("sb:recording-of-event:{id}"))
 }
 
+/// Where an event stood in the log that was erased: its position as text; `[retention] events_days`; erasing a number.
+pub fn erased_event(id: impl Display) -> Key {
+    Key(format!("sb:erased-event:{id}"))
+}
+
 /// What webhooks said of a call: JSON of its last messages, redacted and compressed; `[retention] raw_days`; applying
 /// webhooks.
 pub fn raw_of_call(id: impl Display) -> Key {
@@ -99,6 +104,11 @@ pub fn lease(name: impl Display) -> Key {
 /// What was told of how an account fares: JSON; none; whoever watches the accounts.
 pub fn account_told(account: impl Display) -> Key {
     Key(format!("sb:account-told:{account}"))
+}
+
+/// Shows that it was told that an account's credit is low: `low`; none; whoever watches the credit.
+pub fn balance_told(account: impl Display) -> Key {
+    Key(format!("sb:balance-told:{account}"))
 }
 
 /// How far a consumer has read its log: a position as text; none; the consumer.
@@ -225,6 +235,7 @@ mod tests {
             verification("a").to_string(),
             call_by_reference("a", "b").to_string(),
             recording_of_event("a").to_string(),
+            erased_event("a").to_string(),
             raw_of_call("a").to_string(),
             idempotency("a", "b").to_string(),
             history_kept("a").to_string(),
@@ -232,6 +243,7 @@ mod tests {
             check_turn("a").to_string(),
             prefix_block("a").to_string(),
             lease("a").to_string(),
+            balance_told("a").to_string(),
             position("a").to_string(),
             delivery("a").to_string(),
             ended_subscription("a").to_string(),

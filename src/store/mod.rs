@@ -92,6 +92,9 @@ pub trait Store: Send + Sync + 'static {
     /// Drops the entries appended before `before` (Unix ms); positions stay as they are.
     async fn trim(&self, log: &Log, before: i64) -> Result<(), StoreError>;
 
+    /// Takes one entry out of a log; the others stay where they are. No error if it is not in it.
+    async fn strike(&self, log: &Log, position: Position) -> Result<(), StoreError>;
+
     /// Puts a member into a set, or moves it to its new score.
     ///
     /// Scores lie within ±2⁵³ and are usually Unix ms. With `keep_from`, members below that score

@@ -65,6 +65,10 @@ impl Store for Timed {
         timed(self.0.trim(log, before)).await
     }
 
+    async fn strike(&self, log: &Log, position: Position) -> Result<(), StoreError> {
+        timed(self.0.strike(log, position)).await
+    }
+
     async fn index(&self, set: &Set, score: i64, member: &str, keep_from: Option<i64>) -> Result<(), StoreError> {
         timed(self.0.index(set, score, member, keep_from)).await
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
-use reqwest::{Client, Response, Version};
+use reqwest::{Client, RequestBuilder, Response, Version};
 use serde::Deserialize;
 use tokio::time::timeout;
 use url::Url;
@@ -82,21 +82,46 @@ impl Download {
     ///
     /// # Errors
     /// Where the gateway is away, or refuses.
-    #[expect(clippy::disallowed_methods, reason = "the gateway is asked as its callers ask it")]
     pub async fn open(
         &self,
         path: &str,
         query: &[(&str, &str)],
         now: Timestamp,
     ) -> Result<BoxStream<'static, Result<Bytes, DownloadError>>, DownloadError> {
+        self.ask(self.request(path, query).header(ACCEPT, "*/*"), now).await
+    }
+
+    /// Follows the feed of events from the one after `last`, or from now on, and waits until it begins. Whatever ends the
+    /// stream, it may be followed again.
+    ///
+    /// # Errors
+    /// As [`Download::open`].
+    pub async fn follow(
+        &self,
+        query: &[(&str, &str)],
+        last: Option<&str>,
+        now: Timestamp,
+    ) -> Result<BoxStream<'static, Result<Bytes, DownloadError>>, DownloadError> {
+        let request = self.request("/events", query).header(ACCEPT, "text/event-stream");
+        let request = last
+            .into_iter()
+            .fold(request, |request, last| request.header("last-event-id", last));
+        self.ask(request, now).await
+    }
+
+    fn request(&self, path: &str, query: &[(&str, &str)]) -> RequestBuilder {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
         url.query_pairs_mut().clear().extend_pairs(query);
-        let request = self
-            .client
-            .get(url)
-            .header(AUTHORIZATION, self.authorization.clone())
-            .header(ACCEPT, "*/*");
+        self.client.get(url).header(AUTHORIZATION, self.authorization.clone())
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the gateway is asked as its callers ask it")]
+    async fn ask(
+        &self,
+        request: RequestBuilder,
+        now: Timestamp,
+    ) -> Result<BoxStream<'static, Result<Bytes, DownloadError>>, DownloadError> {
         let response = timeout(IDLE, request.send()).await.map_err(|_| silence())?;
         let response = response.map_err(DownloadError::away)?;
         if response.status() != 200 {

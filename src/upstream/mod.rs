@@ -15,6 +15,7 @@ mod drift;
 mod exchange;
 mod guard;
 mod link;
+mod local;
 mod outbound;
 mod pace;
 mod reading;
@@ -30,6 +31,7 @@ pub use reqwest::Method;
 
 pub use exchange::{Answer, Body, Credential, Exchange, Rejection, Streamed, Urgency};
 pub use link::{Found, Link};
+pub use local::{Local, NoAnswer};
 pub use outbound::{Letter, Outbound, OutboundError, Reply};
 
 #[cfg(test)]

@@ -241,7 +241,7 @@ impl Gateway {
 
     /// The account's credit as told within the last minute, else as told now; one that cannot be told is not asked for
     /// again at once either.
-    async fn balance(&self, entry: &Entry) -> Option<Money> {
+    pub(super) async fn balance(&self, entry: &Entry) -> Option<Money> {
         let source = entry.provider.balance()?;
         let (name, now) = (&entry.config.name, self.now());
         let known = self.balances.lock().get(name).cloned();

@@ -217,7 +217,7 @@ pub(super) fn awaiting_set(gateway: &Gateway, call: &Call) -> Option<Set> {
     Some(awaiting(gateway, call.account.as_ref()?, call.to.as_ref()?))
 }
 
-fn awaiting(gateway: &Gateway, account: &AccountName, to: &Address) -> Set {
+pub(super) fn awaiting(gateway: &Gateway, account: &AccountName, to: &Address) -> Set {
     let party = to.number().map_or_else(|| to.to_string(), |number| number.person());
     let digest = gateway.sealer.name(Purpose::Address, &[account.as_str(), &party]);
     keys::awaiting(account, digest)

@@ -22,6 +22,9 @@ const FIRST_WAIT: Duration = Duration::from_secs(30);
 /// The longest.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
+/// The rule that counts them.
+pub(super) const FAILURES: &str = "verification.failures_per_number";
+
 /// The last turn that was taken.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Turn {
@@ -52,7 +55,7 @@ impl Gateway {
         }
         let parts = [verification.tenant.as_str(), verification.to.as_str()];
         Some(Failures {
-            limit: self.limit("verification.failures_per_number", rate, &parts),
+            limit: self.limit(FAILURES, rate, &parts),
             turn: keys::check_turn(self.sealer.name(Purpose::Address, &parts)),
         })
     }

@@ -20,6 +20,9 @@ use crate::seal::Purpose;
 use crate::telemetry::metric;
 
 const COUNTRIES: &str = "phone.allowed_countries";
+/// The rules that count by the number.
+pub(super) const AUTOMATED_CALLS: &str = "calls.automated_calls_per_number";
+pub(super) const SENDS: &str = "verification.sends_per_number";
 const PREFIX_BLOCK: &str = "verification.guard.prefix_block";
 /// Why an account is passed over.
 pub(super) const BLOCKS_PREFIX: &str = "blocks the prefix of the number";
@@ -61,7 +64,7 @@ impl Gateway {
         let Some(rate) = self.config.calls.automated_calls_per_number.filter(|_| automated) else {
             return Vec::new();
         };
-        vec![self.limit("calls.automated_calls_per_number", rate, &[tenant, number.as_str()])]
+        vec![self.limit(AUTOMATED_CALLS, rate, &[tenant, number.as_str()])]
     }
 
     /// Counts a send against every rule, then refuses it if one says so; passes over accounts that block its prefix.
@@ -110,9 +113,7 @@ impl Gateway {
     fn number_limits(&self, send: Sending<'_>) -> Vec<Limit> {
         let rate = self.config.verification.sends_per_number;
         let parts = [send.tenant, send.to.as_str()];
-        rate.map(|rate| self.limit("verification.sends_per_number", rate, &parts))
-            .into_iter()
-            .collect()
+        rate.map(|rate| self.limit(SENDS, rate, &parts)).into_iter().collect()
     }
 
     fn shared_limits(&self, send: Sending<'_>) -> Vec<Limit> {

@@ -12,7 +12,7 @@ use super::requests::{Guarded, Once, Outcome};
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Problem};
 use crate::domain::time::Timestamp;
-use crate::seal::plain_name;
+use crate::seal::{Purpose, plain_name};
 use crate::store::{Expect, Key, Put, StoreError, Stored, Version, keys};
 
 /// How long an answer is repeated.
@@ -34,8 +34,8 @@ struct Claim {
     instance: String,
     /// When it began.
     since: Timestamp,
-    /// The answer, once there is one.
-    outcome: Option<Outcome>,
+    /// The answer, sealed, once there is one: it holds numbers, and cannot be found by them.
+    outcome: Option<String>,
 }
 
 impl Gateway {
@@ -73,7 +73,7 @@ impl Gateway {
             Put::Conflict(None) => Err(in_progress()),
             Put::Stored(version) => match act.await {
                 Ok(outcome) => {
-                    claim.outcome = Some(outcome.clone());
+                    claim.outcome = self.sealed(&name, &outcome)?;
                     self.store
                         .put(&name, encode(&claim)?, Some(KEPT), Expect::Version(version))
                         .await
@@ -100,8 +100,16 @@ impl Gateway {
                 "This idempotency key was used with another body; the first request stands.",
             ));
         }
-        if let Some(outcome) = claim.outcome {
-            return Ok(Once::Replayed(outcome));
+        if let Some(sealed) = claim.outcome {
+            if self.is_fenced_off(&claim.object).await? {
+                self.store.remove(name, Expect::Version(found.version)).await?;
+                return Err(Error::not_found());
+            }
+            // An answer that was sealed with a key taken away since cannot be repeated, but what it was about can be told.
+            return Ok(match self.opened(name, &sealed) {
+                Some(outcome) => Once::Replayed(outcome),
+                None => Once::Orphaned(claim.object),
+            });
         }
         if self.is_running(&claim).await? {
             return Err(in_progress());
@@ -112,11 +120,7 @@ impl Gateway {
     /// A claim whose owner died never runs again. If it died before its object was made, the object is fenced off, so that
     /// an owner only thought dead cannot make it, and the key is free.
     async fn orphaned(&self, name: &Key, version: Version, object: String) -> Result<Once, Error> {
-        let key = if object.starts_with("ver_") {
-            keys::verification(&object)
-        } else {
-            keys::call(&object)
-        };
+        let key = object_key(&object);
         match self.store.put(&key, Bytes::new(), Some(KEPT), Expect::Absent).await? {
             Put::Conflict(Some(found)) if !found.value.is_empty() => Ok(Once::Orphaned(object)),
             Put::Conflict(_) | Put::Stored(_) => {
@@ -124,6 +128,22 @@ impl Gateway {
                 Err(in_progress())
             }
         }
+    }
+
+    /// Whether an object was erased since.
+    async fn is_fenced_off(&self, object: &str) -> Result<bool, Error> {
+        let stored = self.store.get(&object_key(object)).await?;
+        Ok(stored.is_some_and(|stored| stored.value.is_empty()))
+    }
+
+    fn sealed(&self, name: &Key, outcome: &Outcome) -> Result<Option<String>, Error> {
+        let plain = encode(outcome)?;
+        Ok(self.sealer.seal(Purpose::Answer, name.as_ref().as_bytes(), &plain))
+    }
+
+    fn opened(&self, name: &Key, sealed: &str) -> Option<Outcome> {
+        let plain = self.sealer.open(Purpose::Answer, name.as_ref().as_bytes(), sealed)?;
+        serde_json::from_slice(&plain).ok()
     }
 
     async fn is_running(&self, claim: &Claim) -> Result<bool, Error> {
@@ -147,6 +167,14 @@ impl Gateway {
             )
             .await?;
         Ok(())
+    }
+}
+
+fn object_key(object: &str) -> Key {
+    if object.starts_with("ver_") {
+        keys::verification(object)
+    } else {
+        keys::call(object)
     }
 }
 

@@ -8,6 +8,7 @@ mod blocked;
 mod check_code;
 mod control_call;
 pub mod delivery_ledger;
+pub mod erase;
 mod export_history;
 mod failures;
 mod follow_call;
@@ -26,6 +27,7 @@ mod learn;
 mod lease;
 mod limit;
 mod list;
+mod look_through;
 mod own_code;
 mod permissions;
 mod place_call;
@@ -44,14 +46,18 @@ mod retain;
 mod rollup;
 mod send_code;
 mod settle;
+pub mod status;
 mod summarise_history;
 mod summarise_verifications;
 mod take_webhook;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 pub(crate) mod tests;
+pub mod trace;
+mod unsettled;
 mod verify;
 mod watch_accounts;
+mod watch_balances;
 mod work;
 
 pub use crate::providers::port::{MonitorMode, Recording};

@@ -46,7 +46,8 @@ impl Raw {
         Some(Self(BASE64.encode(packing.finish().ok()?)))
     }
 
-    fn text(&self) -> Option<String> {
+    /// What was packed.
+    pub(super) fn text(&self) -> Option<String> {
         let packed = BASE64.decode(&self.0).ok()?;
         let mut text = String::new();
         let limit = u64::try_from(LONGEST).ok()?;
@@ -65,7 +66,34 @@ struct Kept {
     raw: Raw,
 }
 
+/// A webhook that was kept of a call.
+pub(super) struct Received {
+    /// When it was taken.
+    pub(super) at: Timestamp,
+    raw: Raw,
+}
+
+impl Received {
+    /// Whether it is this one.
+    pub(super) fn is(&self, raw: &Raw) -> bool {
+        self.raw == *raw
+    }
+
+    /// How long it is without its secrets.
+    pub(super) fn bytes(&self) -> usize {
+        self.raw.text().map_or(0, |text| text.len())
+    }
+}
+
 impl Gateway {
+    /// The webhooks kept of a call, oldest first.
+    pub(super) async fn received_of(&self, call: CallId) -> Result<Vec<Received>, Error> {
+        let stored = self.store.get(&keys::raw_of_call(call)).await?;
+        let kept: Vec<Kept> = stored.and_then(|stored| decode(&stored).ok()).unwrap_or_default();
+        let received = |Kept { at, raw }| Received { at, raw };
+        Ok(kept.into_iter().map(received).collect())
+    }
+
     /// Keeps a message beside the call it is about. Applying the same webhook again changes nothing.
     pub(super) async fn keep_raw(&self, call: CallId, raw: Raw, at: Timestamp) -> Result<(), Error> {
         let (key, keep) = (keys::raw_of_call(call), self.config.retention.raw);

@@ -230,10 +230,16 @@ impl Gateway {
                 "The event is no longer kept, nor all that followed it.",
             ));
         }
-        match self.find_event(id).await? {
-            Some((position, _)) => Ok(position),
-            None => Err(Error::new(Problem::InvalidCursor, "There is no such event.")),
+        if let Some((position, _)) = self.find_event(id).await? {
+            return Ok(position);
         }
+        // Whoever stopped at an event that was erased goes on from where it stood.
+        let erased = self.store.get(&keys::erased_event(id)).await?;
+        let text = erased
+            .as_ref()
+            .and_then(|stored| std::str::from_utf8(&stored.value).ok());
+        text.and_then(|text| text.parse().ok())
+            .ok_or_else(|| Error::new(Problem::InvalidCursor, "There is no such event."))
     }
 
     /// Finds an event in the log: of repeats close together the last, so that whoever goes on from there gets further.

@@ -18,6 +18,8 @@ impl Gateway {
             self.tail_events(stop.clone()),
             self.retain(stop.clone()),
             self.watch_accounts(stop.clone()),
+            self.watch_balances(stop.clone()),
+            self.show_unsettled(stop.clone()),
             self.live(stop.clone()),
         );
     }

@@ -64,6 +64,10 @@ impl Store for Naive {
         self.0.trim(log, before).await
     }
 
+    async fn strike(&self, log: &Log, position: Position) -> Result<(), StoreError> {
+        self.0.strike(log, position).await
+    }
+
     async fn index(&self, set: &Set, score: i64, member: &str, keep_from: Option<i64>) -> Result<(), StoreError> {
         self.0.index(set, score, member, keep_from).await
     }

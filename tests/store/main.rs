@@ -66,6 +66,7 @@ on_every_backend! {
         concurrent_appends_each_get_a_place
         what_is_appended_together_stays_in_order
         trimming_drops_what_is_older
+        what_is_struck_out_is_gone_and_the_rest_stays_in_its_place
         waiting_ends_at_once_when_there_is_something
         waiting_ends_when_something_is_appended
         waiting_ends_when_the_time_is_up

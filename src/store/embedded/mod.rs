@@ -171,6 +171,13 @@ impl Store for Embedded {
         }
     }
 
+    async fn strike(&self, log: &Log, position: Position) -> Result<(), StoreError> {
+        let log = log.clone();
+        self.writer
+            .submit(move |tables| tables.strike(log.as_ref(), position))
+            .await
+    }
+
     async fn index(&self, set: &Set, score: i64, member: &str, keep_from: Option<i64>) -> Result<(), StoreError> {
         let (set, member) = (set.clone(), member.to_owned());
         self.writer

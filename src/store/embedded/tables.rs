@@ -167,6 +167,11 @@ impl<'txn> Tables<'txn> {
         Ok(old.len())
     }
 
+    pub(super) fn strike(&mut self, log: &str, position: Position) -> Result<(), Fault> {
+        self.log_entries.remove((log, position.ms(), position.seq()))?;
+        Ok(())
+    }
+
     pub(super) fn index(
         &mut self,
         set: &str,

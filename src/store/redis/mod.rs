@@ -182,6 +182,12 @@ impl Store for Redis {
         self.write_answer(&command).await.map(drop)
     }
 
+    async fn strike(&self, log: &Log, position: Position) -> Result<(), StoreError> {
+        let mut command = cmd("XDEL");
+        command.arg(log.as_ref()).arg(position.to_string());
+        self.write_answer(&command).await.map(drop)
+    }
+
     async fn index(&self, set: &Set, score: i64, member: &str, keep_from: Option<i64>) -> Result<(), StoreError> {
         if let Some(from) = keep_from {
             let key = (set.as_ref(), Again::Harmful);

@@ -129,6 +129,10 @@ impl Store for Failing {
         fated!(self, self.inner.trim(log, before))
     }
 
+    async fn strike(&self, log: &Log, position: Position) -> Result<(), StoreError> {
+        fated!(self, self.inner.strike(log, position))
+    }
+
     async fn index(&self, set: &Set, score: i64, member: &str, keep_from: Option<i64>) -> Result<(), StoreError> {
         fated!(self, self.inner.index(set, score, member, keep_from))
     }

@@ -95,6 +95,25 @@ pub async fn trimming_drops_what_is_older(bed: Bed) {
     assert!(next > last, "an emptied log does not start again");
 }
 
+pub async fn what_is_struck_out_is_gone_and_the_rest_stays_in_its_place(bed: Bed) {
+    let log = keys::events();
+    let mut written = Vec::new();
+    for n in 0..5 {
+        let entry = Bytes::from(n.to_string());
+        written.push((bed.store.append(&log, entry.clone()).await.unwrap(), entry));
+    }
+    let (struck, _) = written.remove(2);
+    bed.store.strike(&log, struck).await.unwrap();
+    bed.store.strike(&log, struck).await.unwrap();
+    bed.store.strike(&keys::inbox(), struck).await.unwrap();
+    assert_eq!(bed.store.read(&log, Position::START, 10).await.unwrap(), written);
+    assert_eq!(bed.store.read(&log, struck, 10).await.unwrap(), written[2..]);
+    let (last, _) = written.pop().unwrap();
+    bed.store.strike(&log, last).await.unwrap();
+    let next = bed.store.append(&log, bytes("next")).await.unwrap();
+    assert!(next > last, "a place is never given twice");
+}
+
 pub async fn waiting_ends_at_once_when_there_is_something(bed: Bed) {
     let log = keys::events();
     let first = bed.store.append(&log, bytes("1")).await.unwrap();

@@ -35,6 +35,8 @@ pub mod metric {
     pub const GUARD_DECISIONS: &str = "switchboard_guard_decisions_total";
     /// Events published, by type.
     pub const EVENTS: &str = "switchboard_events_total";
+    /// Webhooks taken, by account and outcome.
+    pub const WEBHOOKS: &str = "switchboard_webhooks_total";
     /// When the last webhook came, by account and kind.
     pub const WEBHOOK_LAST_RECEIVED: &str = "switchboard_webhook_last_received_timestamp_seconds";
     /// Tries to deliver an event, by subscription and outcome.
@@ -53,11 +55,12 @@ pub mod metric {
     pub const PROVIDER_DRIFT: &str = "switchboard_provider_drift_total";
 }
 
-const COUNTERS: [(&str, &str); 6] = [
+const COUNTERS: [(&str, &str); 7] = [
     (metric::HTTP_REQUESTS, "Requests answered."),
     (metric::VERIFICATIONS, "Verifications, by the status they reached."),
     (metric::GUARD_DECISIONS, "Decisions of the verification guard."),
     (metric::EVENTS, "Events published."),
+    (metric::WEBHOOKS, "Webhooks taken, by what they turned out to be."),
     (metric::DELIVERIES, "Tries to deliver an event."),
     (
         metric::PROVIDER_DRIFT,

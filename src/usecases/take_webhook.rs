@@ -136,8 +136,7 @@ impl Gateway {
         }
         self.last_webhooks.note(name, shown, now);
         let account = SharedString::from_shared(name.shared());
-        metrics::counter!("switchboard_webhooks_total", "account" => account.clone(), "outcome" => outcome)
-            .increment(1);
+        metrics::counter!(metric::WEBHOOKS, "account" => account.clone(), "outcome" => outcome).increment(1);
         let stamp = metrics::gauge!(metric::WEBHOOK_LAST_RECEIVED, "account" => account, "kind" => shown);
         #[allow(clippy::cast_precision_loss)]
         stamp.set(now.as_millis() as f64 / 1000.0);

@@ -10,6 +10,7 @@ run: ## Starts the gateway for development, with simulated providers; ARGS='--he
 test: ## Installs the programs that the tests start, then runs every test
 	scripts/install-test-tools
 	tests/sdk/install.sh
+	tests/clients/install.sh
 	tests/webrtc/install.sh
 	scripts/test
 

@@ -21,6 +21,7 @@ pub mod events;
 pub mod providers;
 pub mod seal;
 pub mod simulators;
+pub mod spans;
 pub mod store;
 pub mod telemetry;
 pub mod timing;

@@ -9,6 +9,8 @@ use crate::domain::error::Error;
 
 /// Names one request, in both directions.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Names the trace that a request is part of.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Lets a request be repeated without being done twice.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer was given before.
@@ -33,6 +35,11 @@ pub const LONGEST_WAIT: u64 = 30;
 pub fn request_id(headers: &HeaderMap) -> String {
     let given = single(headers, &REQUEST_ID).filter(|id| is_sane(id));
     given.map_or_else(|| Uuid::now_v7().simple().to_string(), str::to_owned)
+}
+
+/// The trace that the caller is in (W3C Trace Context).
+pub fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    single(headers, &TRACEPARENT)
 }
 
 /// The caller's `Idempotency-Key`.

@@ -13,7 +13,7 @@ use super::webhooks::urls;
 use super::{asked_to_end, block_on, print};
 use crate::app::{self, App};
 use crate::config::{Config, Sources, generate_or_load_secret};
-use crate::telemetry;
+use crate::{spans, telemetry};
 
 /// How long the printed token lives.
 const TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -42,6 +42,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let ports = addresses(options)?;
     let config = configuration(options, &ports)?;
     let _written = telemetry::init(config.telemetry.log_format, config.telemetry.log_level)?;
+    spans::start(config.telemetry.otlp_endpoint.as_ref())?;
     block_on(config.server.workers, async move {
         let hooks = Hooks {
             zenvia: urls(&config, &"zenvia-br".parse()?)?.into_iter().collect(),
@@ -53,6 +54,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
         print(&welcome(&app, &simulators, &token))?;
         asked_to_end().await?;
         app.stop().await;
+        spans::stop().await;
         simulators.stop().await;
         Ok(())
     })

@@ -2,17 +2,19 @@
 
 use super::{ConfigFiles, asked_to_end, block_on};
 use crate::app::{self, App};
-use crate::telemetry;
+use crate::{spans, telemetry};
 
 pub(super) fn run(files: &ConfigFiles) -> anyhow::Result<()> {
     let sources = files.sources();
     let config = app::load(&sources)?;
     let _written = telemetry::init(config.telemetry.log_format, config.telemetry.log_level)?;
+    spans::start(config.telemetry.otlp_endpoint.as_ref())?;
     block_on(config.server.workers, async move {
         let app = App::start_following(config, sources).await?;
         tracing::info!(address = %app.address, management = %app.management_address, "ready");
         asked_to_end().await?;
         app.stop().await;
+        spans::stop().await;
         Ok(())
     })
 }

@@ -29,6 +29,9 @@ pub struct CallFile {
     pub told_talk: Option<u64>,
     /// When something was last heard of it.
     pub heard_at: Timestamp,
+    /// Where its trace goes on, as a W3C `traceparent`, if the request that placed it was traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
     /// When its provider was last asked about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
@@ -88,6 +91,7 @@ impl CallFile {
             taken: Times::default(),
             told_talk: None,
             heard_at,
+            trace: None,
             asked_at: None,
         }
     }

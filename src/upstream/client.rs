@@ -25,6 +25,7 @@ use crate::domain::account::AccountName;
 use crate::domain::call::AttemptOutcome;
 use crate::domain::error::{Failure, FailureKind, Refusal, Withheld};
 use crate::domain::time::Timestamp;
+use crate::spans::Span;
 use crate::telemetry::metric;
 use crate::timing;
 
@@ -292,7 +293,8 @@ impl Upstream {
         let begun = begun.map_err(|wait| Failure::withheld(Withheld::Failing, operation, wait))?;
         let started = Instant::now();
         let late = || Fault::new(FailureKind::Interrupted, plan.operation, "no answer in time");
-        let result = timeout_at(plan.deadline, self.send(plan, key))
+        let span = Span::client(operation);
+        let result = timeout_at(plan.deadline, span.within(self.send(plan, key)))
             .await
             .unwrap_or_else(|_| Err(late()));
         let elapsed = started.elapsed();
@@ -310,11 +312,17 @@ impl Upstream {
         }
         key.note(result.as_ref().err(), self.now());
         let outcome = result.as_ref().err().map(Failure::outcome);
+        let outcome = outcome.map_or("success", AttemptOutcome::as_str);
+        span.set("switchboard.account", || self.account.to_string());
+        span.set("switchboard.outcome", || outcome);
+        if result.is_err() {
+            span.fail(outcome);
+        }
         metrics::histogram!(
             metric::UPSTREAM_DURATION,
             "account" => self.account.clone(),
             "operation" => plan.operation,
-            "outcome" => outcome.map_or("success", AttemptOutcome::as_str),
+            "outcome" => outcome,
         )
         .record(elapsed);
         result

@@ -26,6 +26,7 @@ use crate::domain::time::Timestamp;
 use crate::providers::port::{News, Signal};
 use crate::providers::registry::Entry;
 use crate::seal::short_digest;
+use crate::spans;
 use crate::store::{Expect, Position, keys};
 
 /// How long a look at an empty inbox lasts.
@@ -45,6 +46,7 @@ struct Message {
     id: EventId,
     account: AccountName,
     at: Timestamp,
+    trace: Option<String>,
     told: Told,
 }
 
@@ -184,7 +186,9 @@ impl Gateway {
             .into_iter()
             .filter(|message| !told.contains(&message.id))
         {
-            events.extend(passed_over(self.apply(subject.call, message).await)?.flatten());
+            let trace = message.trace.clone();
+            let applied = spans::continued(trace.as_deref(), self.apply(subject.call, message)).await;
+            events.extend(passed_over(applied)?.flatten());
         }
         Ok(events)
     }
@@ -258,6 +262,7 @@ fn messages(position: Position, bytes: &[u8]) -> Vec<Message> {
         kind,
         at,
         content,
+        trace,
     } = match serde_json::from_slice(bytes) {
         Ok(taken) => taken,
         Err(error) => {
@@ -282,6 +287,7 @@ fn messages(position: Position, bytes: &[u8]) -> Vec<Message> {
         ),
         account: account.clone(),
         at,
+        trace: trace.clone(),
         told,
     };
     told.into_iter().enumerate().map(message).collect()

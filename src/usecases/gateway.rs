@@ -28,6 +28,7 @@ use crate::domain::error::{Error, Problem};
 use crate::domain::time::Timestamp;
 use crate::providers::registry::{Accounts, Entry};
 use crate::seal::Sealer;
+use crate::spans;
 use crate::store::{SharedStore, StoreError};
 use crate::timing;
 
@@ -155,7 +156,10 @@ impl Gateway {
         F: Future + Send + 'static,
         F::Output: Send,
     {
-        AbortOnDropHandle::new(self.unfinished.spawn(timing::inherit(work).in_current_span()))
+        AbortOnDropHandle::new(
+            self.unfinished
+                .spawn(spans::inherit(timing::inherit(work)).in_current_span()),
+        )
     }
 
     /// The places of an account that reading its history may take: half of them, so that calls are never kept waiting.
@@ -259,7 +263,8 @@ where
             let rest = async move {
                 work.await;
             };
-            self.unfinished.spawn_on(rest.in_current_span(), &runtime);
+            self.unfinished
+                .spawn_on(spans::inherit(rest).in_current_span(), &runtime);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::facts::CallFacts;
 use crate::domain::fold::fold;
 use crate::domain::ids::CallId;
 use crate::domain::time::Timestamp;
+use crate::spans::Span;
 use crate::store::keys;
 
 /// How much later news that changes nothing is worth a write, only to remember that the call is not silent, in milliseconds.
@@ -38,19 +39,20 @@ impl Gateway {
                 .index(&keys::open_calls(), due, &id.to_string(), None)
                 .await?;
         }
-        let (held, ()) = self
-            .change(held, |file| {
-                let before = file.clone();
-                fold(file, facts.clone(), source, at);
-                let silent_ms = now.as_millis().saturating_sub(file.heard_at.as_millis());
-                let worth_it = *file != before || (!file.is_closed() && silent_ms >= HEARD_EVERY_MS);
-                if !worth_it {
-                    return Ok(Change::Keep(()));
-                }
-                file.heard_at = now.max(file.heard_at);
-                Ok(Change::Write(()))
-            })
-            .await?;
+        let span = Span::consumer(source.as_str(), held.object.trace.as_deref(), at.to_jiff().into());
+        span.set("switchboard.call", || id.to_string());
+        let folded = self.change(held, |file| {
+            let before = file.clone();
+            fold(file, facts.clone(), source, at);
+            let silent_ms = now.as_millis().saturating_sub(file.heard_at.as_millis());
+            let worth_it = *file != before || (!file.is_closed() && silent_ms >= HEARD_EVERY_MS);
+            if !worth_it {
+                return Ok(Change::Keep(()));
+            }
+            file.heard_at = now.max(file.heard_at);
+            Ok(Change::Write(()))
+        });
+        let (held, ()) = span.within(folded).await?;
         Ok(held.object.call)
     }
 }

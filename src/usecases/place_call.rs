@@ -22,6 +22,7 @@ use crate::domain::error::{Effect, Error, Failure, Problem};
 use crate::domain::place::{ActionKind, NewCall, Script};
 use crate::providers::choose::{self, Choice};
 use crate::providers::registry::Entry;
+use crate::spans;
 use crate::store::{Expect, Set, keys};
 
 /// How long a call without a provider's reference is remembered as waiting for one, in seconds.
@@ -197,7 +198,10 @@ impl Gateway {
 
     /// Makes a call durable before anything is asked of a provider; where that fails, nothing is left of it.
     async fn write_intent(&self, call: &Call) -> Result<(), Error> {
-        let file = CallFile::new(call.clone());
+        let file = CallFile {
+            trace: spans::here(),
+            ..CallFile::new(call.clone())
+        };
         match try_join(self.create(file), self.enlist(call)).await {
             Ok((Ok(_), ())) => Ok(()),
             Ok((Err(_), ())) => Err(

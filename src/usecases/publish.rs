@@ -16,6 +16,7 @@ use super::records::encode;
 use crate::domain::error::Error;
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
+use crate::spans::Span;
 use crate::store::{Expect, Key, Set, Version, keys};
 use crate::telemetry::metric;
 
@@ -36,6 +37,8 @@ pub(super) struct Unpublished {
     pub(super) told: Bytes,
     /// Where a closed object is listed as open, until its last event is in the log.
     pub(super) watched: Option<(Set, String)>,
+    /// Where the trace of the change goes on.
+    pub(super) trace: Option<String>,
     /// Oldest first.
     pub(super) events: Vec<Event>,
 }
@@ -108,6 +111,9 @@ impl Gateway {
 
     async fn publish_record(&self, record: &Unpublished, recent: &Recent) -> Result<(), Error> {
         for event in record.events.iter().filter(|event| !recent.has(event.id)) {
+            let span = Span::producer(event.kind.as_str(), record.trace.as_deref());
+            span.set("switchboard.subject", || event.subject.clone());
+            span.set("switchboard.event", || event.id.to_string());
             self.append_event(event).await?;
         }
         let cleared = Expect::Version(record.version);

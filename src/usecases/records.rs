@@ -16,6 +16,7 @@ use crate::domain::event::{self, Event, Happened};
 use crate::domain::ids::{CallId, EventId, VerificationId};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::{Ledger, VerificationStatus};
+use crate::spans;
 use crate::store::{Expect, Key, Put, Set, Stored, Version, keys};
 use crate::telemetry::metric;
 
@@ -73,6 +74,11 @@ pub(super) trait Told: Serialize + DeserializeOwned + Clone {
     /// What callers see of it.
     fn shown(&self) -> serde_json::Result<Box<RawValue>>;
 
+    /// Where its trace goes on, if it has one.
+    fn trace(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether nothing more will happen to it by itself.
     fn is_closed(&self) -> bool;
 
@@ -104,6 +110,10 @@ impl Told for CallFile {
 
     fn shown(&self) -> serde_json::Result<Box<RawValue>> {
         to_raw_value(&self.call)
+    }
+
+    fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
     }
 
     fn is_closed(&self) -> bool {
@@ -321,6 +331,7 @@ impl Gateway {
                 version: held.version,
                 told: encode(&told)?,
                 watched: held.object.is_closed().then(|| (O::open_set(), subject)),
+                trace: spans::here().or_else(|| held.object.trace().map(str::to_owned)),
                 events,
             })
             .await;

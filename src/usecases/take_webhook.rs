@@ -18,6 +18,7 @@ use crate::domain::error::{Error, Problem};
 use crate::domain::time::Timestamp;
 use crate::providers::port::{Authentic, News, Notice, Proof, Unreadable, Webhooks};
 use crate::providers::registry::Entry;
+use crate::spans;
 use crate::store::keys;
 use crate::telemetry::metric;
 
@@ -29,6 +30,9 @@ pub(super) struct Taken {
     pub(super) kind: Option<String>,
     pub(super) at: Timestamp,
     pub(super) content: Content,
+    /// Where the trace of the request that brought it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trace: Option<String>,
 }
 
 /// What a webhook turned out to be.
@@ -126,6 +130,7 @@ impl Gateway {
                 kind: kind.map(str::to_owned),
                 at: now,
                 content,
+                trace: spans::here(),
             };
             self.store.append(&keys::inbox(), encode(&taken)?).await?;
         }

@@ -28,6 +28,13 @@ impl Process {
         Self::start_by(&[], home)
     }
 
+    /// The same, with variables of the environment.
+    pub fn start_with(home: &Home, variables: &[(&str, &str)]) -> Self {
+        let set: Vec<_> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let command: Vec<_> = std::iter::once("env").chain(set.iter().map(String::as_str)).collect();
+        Self::start_by(&command, home)
+    }
+
     /// The same by a command that turns into the gateway, such as `env`.
     pub fn start_by(command: &[&str], home: &Home) -> Self {
         let log = home.path().join(format!("{}.log", uuid::Uuid::now_v7().simple()));

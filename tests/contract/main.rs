@@ -5,6 +5,7 @@ mod add_a_provider;
 mod architecture;
 mod deployment;
 mod licences;
+mod operated;
 mod readme;
 mod repository;
 mod text;

@@ -25,6 +25,7 @@ use super::edge::Visit;
 use super::headers::{self, REQUEST_ID, SERVER_TIMING};
 use super::problem;
 use crate::domain::error::{Error, Problem};
+use crate::spans::Span;
 use crate::timing;
 use load::{Class, Load};
 use report::Report;
@@ -41,17 +42,27 @@ pub async fn around<B: MessageBody + 'static>(
     request.extensions_mut().insert(Rc::clone(&visit));
     let report = Report::begin(request.method());
     let span = tracing::info_span!("request", request_id = visit.request_id);
+    let trace = trace(&request);
     let deadline = deadline(&request, &visit);
     let work = timing::scope(async { (answer(request, next, &visit).await, timing::read()) });
     let work = timing::until(deadline, work);
-    let (mut answer, timing) = work.instrument(span).await;
+    let (mut answer, timing) = trace.within(work.instrument(span)).await;
     let response = answer
         .as_mut()
         .map_or_else(|response| response, ServiceResponse::response_mut);
     let status = response.status();
     sign(response.headers_mut(), &visit, report.server_timing(timing));
+    report.trace(&trace, &visit, status);
     report.end(&visit, status, timing);
     answer.map_err(|response| InternalError::from_response("the handler broke off", response).into())
+}
+
+/// The span of a request; questions after our health, which come all the time, have none.
+fn trace(request: &ServiceRequest) -> Span {
+    match request.path() {
+        "/metrics" | "/health" | "/health/live" | "/health/ready" => Span::none(),
+        _ => Span::server(headers::traceparent(request.headers())),
+    }
 }
 
 /// Until when the caller waits. A page of history may take longer, as streams may.

@@ -9,6 +9,7 @@ use actix_web::http::{Method, StatusCode};
 use metrics::{Counter, Histogram, counter, histogram};
 
 use crate::api::edge::Visit;
+use crate::spans::Span;
 use crate::telemetry::metric;
 use crate::timing::Timing;
 
@@ -35,6 +36,18 @@ impl Report {
             Millis(timing.store),
         );
         format!("total;dur={total}, upstream;dur={upstream}, store;dur={store}")
+    }
+
+    /// Says in the trace what became of it.
+    pub fn trace(&self, span: &Span, visit: &Visit, status: StatusCode) {
+        span.name(|| format!("{} {}", self.method, visit.route()));
+        span.set("http.request.method", || self.method);
+        span.set("http.route", || visit.route().to_owned());
+        span.set("http.response.status_code", || i64::from(status.as_u16()));
+        span.set("switchboard.request_id", || visit.request_id.clone());
+        if status.is_server_error() {
+            span.fail("answered with an error of the server");
+        }
     }
 
     /// Writes the note. The path itself is in none: it holds identifiers and secrets.

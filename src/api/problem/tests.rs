@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use actix_web::body::MessageBody;
 use actix_web::http::header::HeaderMap;
@@ -73,4 +73,28 @@ fn whoever_has_no_token_is_told_which_kind_to_bring() {
 #[test]
 fn an_instance_is_a_uri_whatever_the_request_id() {
     assert_eq!(instance("a\"<%>"), "urn:request:a%22%3C%25%3E");
+}
+
+/// The list as `docs/problems.md` holds it.
+fn page() -> String {
+    let mut page = String::from(
+        "# Problems\n\nEvery error answer is `application/problem+json` (RFC 9457), and its `type` is one of these: a closed list. \
+         A gateway serves it at `/problems`.\nMade from the code: `UPDATE=1 cargo nextest run problem` adopts a change.\n",
+    );
+    for problem in Problem::ALL {
+        let kind = kind_of(*problem);
+        let (title, status, text) = (kind.title, kind.status, kind.text);
+        page.push_str(&format!("\n## {problem}\n\n**{title}.** {status}.\n\n{text}\n"));
+    }
+    page
+}
+
+#[test]
+fn the_committed_page_of_problems_is_what_the_code_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/problems.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, page()).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(committed == page(), "{path} is stale: adopt it with UPDATE=1");
 }

@@ -44,6 +44,7 @@ const USE_CASES: &[&str] = &[
     "providers/registry",
     "seal",
     "store",
+    "spans",
     "telemetry",
     "timing",
 ];
@@ -53,12 +54,16 @@ pub const ROOMS: &[Room] = &[
     room("domain", &[]),
     room("clock", &[]),
     room("timing", &[]),
+    room("spans", &[]),
     room("simulators", &[]),
     room("config", &["domain"]),
     room("telemetry", &["config"]),
     room("seal", &["clock", "config", "domain"]),
     room("store", &["clock", "config", "domain", "timing"]),
-    room("upstream", &["clock", "config", "domain", "telemetry", "timing"]),
+    room(
+        "upstream",
+        &["clock", "config", "domain", "spans", "telemetry", "timing"],
+    ),
     room("providers", &[]),
     room("providers/lenient", &["domain"]),
     room("providers/shape", &["providers/lenient", "upstream"]),
@@ -78,7 +83,7 @@ pub const ROOMS: &[Room] = &[
         "events",
         &["config", "domain", "seal", "store", "telemetry", "upstream", "usecases"],
     ),
-    room("api", &["config", "domain", "telemetry", "timing", "usecases"]),
+    room("api", &["config", "domain", "spans", "telemetry", "timing", "usecases"]),
     room(
         "app",
         &[
@@ -106,4 +111,7 @@ pub const DOORS: &[(&str, &[&str])] = &[
     ("actix_web", &["api", "app"]),
     ("utoipa_swagger_ui", &["api"]),
     ("clap", &["cli"]),
+    ("opentelemetry", &["spans"]),
+    ("opentelemetry_sdk", &["spans"]),
+    ("opentelemetry_otlp", &["spans"]),
 ];

@@ -1,5 +1,7 @@
 //! The composition root: from a configuration to a running gateway. Opens nothing until it is started.
 
+mod issuer;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,10 +113,13 @@ impl App {
             running.push((server.handle(), tokio::spawn(server)));
         }
         let stop = CancellationToken::new();
-        let work = futures_util::future::join3(
+        let issuer = issuer::Published(Arc::clone(&gateway));
+        let following = stop.clone();
+        let work = futures_util::future::join4(
             Arc::clone(&gateway).work(stop.clone()),
             deliverer.run(stop.clone()),
             telemetry::upkeep(metrics, stop.clone()),
+            async move { auth.follow(issuer, following).await },
         );
         let workers = tokio::spawn(work.map(drop));
         let drain = config.server.drain;

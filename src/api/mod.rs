@@ -39,7 +39,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::usecases::Gateway;
 
-pub use auth::Authenticator;
+pub use auth::{Authenticator, Issuer, Publication};
 pub use openapi::document;
 pub use routes::{management_routes, routes};
 pub use values::Wrong;

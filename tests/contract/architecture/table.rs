@@ -91,6 +91,7 @@ pub const ROOMS: &[Room] = &[
             "seal",
             "store",
             "telemetry",
+            "upstream",
             "usecases",
         ],
     ),

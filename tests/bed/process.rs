@@ -25,6 +25,11 @@ pub struct Process {
 impl Process {
     /// Starts the gateway; it answers requests when this returns.
     pub fn start(home: &Home) -> Self {
+        Self::start_with(home, |_| ())
+    }
+
+    /// The same with another command line or environment.
+    pub fn start_with(home: &Home, alter: impl FnOnce(&mut Command)) -> Self {
         let log = home.path().join(format!("{}.log", uuid::Uuid::now_v7().simple()));
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
         command
@@ -34,6 +39,7 @@ impl Process {
         for file in home.files() {
             command.arg("--config").arg(file);
         }
+        alter(&mut command);
         let mut child = command.spawn().unwrap();
         let (address, management) = ready(&mut child, &log);
         Self {
@@ -48,6 +54,11 @@ impl Process {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// The identifier of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it logged, one JSON object a line.

@@ -1,6 +1,7 @@
 //! Who asks: bearer tokens, verified once and then remembered.
 
 mod follow;
+mod fuzz;
 mod issuer;
 mod jwks;
 mod token;
@@ -21,6 +22,7 @@ use crate::config::Auth;
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Problem};
 use crate::domain::time::Timestamp;
+pub(crate) use fuzz::{fuzz_key_set, fuzz_token};
 use issuer::{Fetches, Published};
 pub use issuer::{Issuer, IssuerView, Publication};
 use token::{Ring, Verified};

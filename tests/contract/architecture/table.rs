@@ -96,6 +96,7 @@ pub const ROOMS: &[Room] = &[
         ],
     ),
     room("cli", &["*"]),
+    room("fuzzing", &["*"]),
 ];
 
 /// Crates that lead outside, and the rooms that are their only doors.

@@ -1,19 +1,19 @@
 //! The composition root: from a configuration to a running gateway. Opens nothing until it is started.
 
-mod issuer;
-
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use async_trait::async_trait;
 use futures_util::FutureExt as _;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
-use crate::api::{self, Api, Authenticator};
+use crate::api::{self, Api, Authenticator, Issuer, Publication};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Faults, KeyRing, Secret, Sources};
 use crate::domain::time::Timestamp;
@@ -22,6 +22,7 @@ use crate::providers::registry::{self, Accounts};
 use crate::seal::Sealer;
 use crate::store;
 use crate::telemetry;
+use crate::upstream;
 use crate::usecases::Gateway;
 
 /// How long the other side of a connection may take nothing of what is sent to it before the connection is closed.
@@ -113,7 +114,7 @@ impl App {
             running.push((server.handle(), tokio::spawn(server)));
         }
         let stop = CancellationToken::new();
-        let issuer = issuer::Published(Arc::clone(&gateway));
+        let issuer = Published(Arc::clone(&gateway));
         let following = stop.clone();
         let work = futures_util::future::join4(
             Arc::clone(&gateway).work(stop.clone()),
@@ -153,6 +154,26 @@ impl App {
         if let Err(error) = self.workers.await {
             tracing::error!(%error, "the workers did not end well");
         }
+    }
+}
+
+/// The issuer of tokens, asked over the network as the configuration in force allows.
+struct Published(Arc<Gateway>);
+
+#[async_trait]
+impl Issuer for Published {
+    async fn fetch(&self, url: &Url) -> Result<Publication, String> {
+        let exceptions = self.0.config().outbound.clone();
+        let document = upstream::fetch(url, exceptions).await;
+        let document = document.map_err(|error| error.to_string())?;
+        Ok(Publication {
+            body: document.body,
+            max_age: document.max_age,
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.now()
     }
 }
 

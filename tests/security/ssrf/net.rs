@@ -66,7 +66,7 @@ impl Net {
             format!("HTTP/1.1 {status} X\r\nlocation: {target}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     }
 
-    /// Answers for every name, and has the system ask here: `rebind.test` is public and this machine by turns.
+    /// Answers for every name, and has the system ask here: `rebind.test` is public one time in three, else this machine.
     pub fn answer_names(&self) {
         let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
         spawn(move || {
@@ -143,10 +143,10 @@ fn records(name: &str, kind: u16, turn: &mut usize) -> Vec<(u16, Vec<u8>)> {
     match (name, kind) {
         ("rebind.test", A) => {
             *turn += 1;
-            vec![v4(if turn.is_multiple_of(2) {
-                [127, 0, 0, 1]
-            } else {
+            vec![v4(if turn.is_multiple_of(3) {
                 [1, 1, 1, 1]
+            } else {
+                [127, 0, 0, 1]
             })]
         }
         ("private.test", A) => vec![v4([10, 0, 0, 1])],

@@ -8,20 +8,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use async_trait::async_trait;
 use futures_util::FutureExt as _;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
-use crate::api::{self, Api, Authenticator};
+use crate::api::{self, Api, Authenticator, Issuer, Publication};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Faults, KeyRing, Secret, Sources};
+use crate::domain::time::Timestamp;
 use crate::events::{Deliverer, OutboundError, Passage};
 use crate::providers::registry::{self, Accounts, Ways};
 use crate::seal::Sealer;
 use crate::store::{self, SharedStore};
 use crate::telemetry;
+use crate::upstream;
 use crate::usecases::{Current, Gateway};
 use generation::Generation;
 use reload::Reloader;
@@ -134,7 +138,7 @@ impl App {
         let stop = CancellationToken::new();
         let generation = Generation {
             current: Arc::clone(&current),
-            auth,
+            auth: Arc::clone(&auth),
             ways,
             clock,
         };
@@ -146,9 +150,12 @@ impl App {
                 .boxed(),
             None => futures_util::future::ready(()).boxed(),
         };
+        let issuer = Published(Arc::clone(&current));
+        let following = stop.clone();
+        let verified = async move { auth.follow(issuer, following).await };
         let drain = config.server.drain;
         let work = work(Arc::clone(&current), store, stop.clone());
-        let work = futures_util::future::join3(work, followed, telemetry::upkeep(metrics, stop.clone()));
+        let work = futures_util::future::join4(work, followed, verified, telemetry::upkeep(metrics, stop.clone()));
         let workers = tokio::spawn(work.map(drop));
         Ok(Self {
             address,
@@ -196,6 +203,26 @@ async fn work(current: Arc<Current>, store: SharedStore, stop: CancellationToken
         }
     };
     tokio::join!(current.work(stop.clone()), current.keep_doing(&stop, deliver));
+}
+
+/// The issuer of tokens, asked over the network as the configuration in force allows.
+struct Published(Arc<Current>);
+
+#[async_trait]
+impl Issuer for Published {
+    async fn fetch(&self, url: &Url) -> Result<Publication, String> {
+        let exceptions = self.0.load().config().outbound.clone();
+        let document = upstream::fetch(url, exceptions).await;
+        let document = document.map_err(|error| error.to_string())?;
+        Ok(Publication {
+            body: document.body,
+            max_age: document.max_age,
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.load().now()
+    }
 }
 
 /// The ring that seals, or a secret of its own kept beside an embedded store.

@@ -18,6 +18,8 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod providers;
 pub mod seal;
 pub mod simulators;

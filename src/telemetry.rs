@@ -49,6 +49,10 @@ pub mod metric {
     pub const KEY_LAST_ACCEPTED: &str = "switchboard_key_last_accepted_timestamp_seconds";
     /// When a key was last rejected, by ring and key.
     pub const KEY_LAST_REJECTED: &str = "switchboard_key_last_rejected_timestamp_seconds";
+    /// Fetches of the keys that the issuer publishes, by outcome.
+    pub const JWKS_FETCHES: &str = "switchboard_jwks_fetches_total";
+    /// When those keys were last fetched.
+    pub const JWKS_LAST_FETCHED: &str = "switchboard_jwks_last_fetched_timestamp_seconds";
     /// Whether the last reload of the configuration was taken.
     pub const CONFIG_LAST_RELOAD_SUCCESSFUL: &str = "switchboard_config_last_reload_successful";
     /// Always 1; its label is the hash of the running configuration.
@@ -64,13 +68,14 @@ const COUNTERS: [(&str, &str); 7] = [
     (metric::EVENTS, "Events published."),
     (metric::WEBHOOKS, "Webhooks with the right secret."),
     (metric::DELIVERIES, "Tries to deliver an event."),
+    (metric::JWKS_FETCHES, "Fetches of the keys that the issuer publishes."),
     (
         metric::PROVIDER_DRIFT,
         "Provider messages that differ from the documentation.",
     ),
 ];
 
-const GAUGES: [(&str, &str); 9] = [
+const GAUGES: [(&str, &str); 10] = [
     (metric::ACCOUNT_HEALTHY, "1 while the account is usable, else 0."),
     (metric::ACCOUNT_BALANCE, "Credit left at the provider."),
     (metric::CALLS_UNSETTLED, "Calls whose outcome is not yet known."),
@@ -78,6 +83,10 @@ const GAUGES: [(&str, &str); 9] = [
     (metric::DELIVERIES_DEAD, "Deliveries given up."),
     (metric::KEY_LAST_ACCEPTED, "When the key was last accepted."),
     (metric::KEY_LAST_REJECTED, "When the key was last rejected."),
+    (
+        metric::JWKS_LAST_FETCHED,
+        "When the keys that the issuer publishes were last fetched.",
+    ),
     (
         metric::CONFIG_LAST_RELOAD_SUCCESSFUL,
         "1 if the last reload was taken, else 0.",

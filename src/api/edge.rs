@@ -10,14 +10,14 @@ use std::time::Duration;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use bytes::Bytes;
+use futures_util::future::{Either, LocalBoxFuture};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::Api;
 use super::body::{self, Bounds};
 use super::query::Params;
 use super::window::Days;
-use super::{headers, json};
+use super::{Api, Authenticator, headers, json};
 use crate::config::Config;
 use crate::domain::caller::{Caller, Scope};
 use crate::domain::error::{Error, Problem};
@@ -78,10 +78,15 @@ pub struct Edge {
 
 impl FromRequest for Edge {
     type Error = Error;
-    type Future = Ready<Result<Self, Error>>;
+    type Future = Either<Ready<Result<Self, Error>>, LocalBoxFuture<'static, Result<Self, Error>>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::of(request).ok_or_else(|| Error::new(Problem::Internal, "The gateway is not behind this route.")))
+        let edge =
+            Self::of(request).ok_or_else(|| Error::new(Problem::Internal, "The gateway is not behind this route."));
+        match edge {
+            Ok(edge) if edge.lacks_key() => Either::Right(Box::pin(edge.with_keys())),
+            edge => Either::Left(ready(edge)),
+        }
     }
 }
 
@@ -97,6 +102,16 @@ impl Edge {
             api,
             visit,
         })
+    }
+
+    /// Whether the token's key may be one that its issuer published since the keys were last fetched.
+    fn lacks_key(&self) -> bool {
+        self.api.auth.lacks_key(&self.request, self.gateway().now())
+    }
+
+    async fn with_keys(self) -> Result<Self, Error> {
+        self.api.auth.wait_for_keys().await;
+        Ok(self)
     }
 
     /// The request itself.
@@ -117,6 +132,11 @@ impl Edge {
     /// How the last try to take over a configuration ended.
     pub fn last_reload(&self) -> Option<Reload> {
         self.api.current.last_reload()
+    }
+
+    /// What verifies tokens.
+    pub fn auth(&self) -> &Authenticator {
+        &self.api.auth
     }
 
     /// Its configuration.

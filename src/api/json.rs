@@ -23,6 +23,13 @@ pub fn parse(text: &[u8]) -> Result<Value, Error> {
         .map_err(|error| Error::new(Problem::InvalidBody, format!("This is not acceptable JSON: {error}.")))
 }
 
+/// For the fuzzer: what is read strictly is what a lenient reader reads.
+pub(crate) fn fuzz(text: &[u8]) {
+    if let Ok(value) = parse(text) {
+        assert_eq!(serde_json::from_slice::<Value>(text).ok(), Some(value));
+    }
+}
+
 /// Reads a value that may hold so many more levels.
 #[derive(Clone, Copy)]
 struct Strict {

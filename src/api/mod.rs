@@ -40,7 +40,9 @@ use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::usecases::{Current, Gateway};
 
-pub use auth::Authenticator;
+pub use auth::{Authenticator, Issuer, Publication};
+pub(crate) use auth::{fuzz_key_set, fuzz_token};
+pub(crate) use json::fuzz as fuzz_json;
 pub use openapi::document;
 pub use routes::{management_routes, routes};
 pub use values::Wrong;

@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::auth::IssuerView;
 use super::edge::Edge;
 use crate::config::RingKey;
 use crate::domain::error::Error;
@@ -33,8 +34,10 @@ struct Details {
     status: &'static str,
     /// Why it is unready.
     detail: Option<String>,
-    /// What can lose acknowledged work, in the store's settings.
+    /// What can lose acknowledged work, in the store's settings; and that no token can be verified, while that is so.
     warnings: Vec<String>,
+    /// How the keys that the issuer publishes fare; null without `[auth] jwks_url`.
+    issuer: Option<IssuerView>,
     version: &'static str,
     /// The hash of the configuration in force.
     config_sha256: String,
@@ -113,10 +116,14 @@ pub async fn ready(edge: Edge) -> Result<HttpResponse, Error> {
 /// The health in detail, for the management listener.
 pub async fn health(edge: Edge) -> Result<HttpResponse, Error> {
     let unready = edge.gateway().ready().await.err();
+    let (auth, now) = (edge.auth(), edge.gateway().now());
+    let mut warnings = edge.gateway().warnings();
+    warnings.extend(auth.warning(now));
     let details = Details {
         status: if unready.is_none() { "ready" } else { "unready" },
         detail: unready.map(|error| error.detail),
-        warnings: edge.gateway().warnings(),
+        warnings,
+        issuer: auth.issuer(now),
         version: env!("CARGO_PKG_VERSION"),
         config_sha256: edge.config().sha256().to_owned(),
         reload: edge.last_reload().map(ReloadView::from),

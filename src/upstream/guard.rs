@@ -24,6 +24,8 @@ pub(super) type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec
 pub(super) struct Guard {
     exceptions: Arc<Exceptions>,
     lookup: Lookup,
+    /// Whether public addresses may be reached.
+    public: bool,
 }
 
 impl Guard {
@@ -31,7 +33,13 @@ impl Guard {
         Self {
             exceptions: Arc::new(exceptions),
             lookup,
+            public: true,
         }
+    }
+
+    /// The same guard, which lets nothing pass but what is listed.
+    pub(super) fn exceptions_only(self) -> Self {
+        Self { public: false, ..self }
     }
 
     /// Refuses a URL whose host is a literal address that may not be reached: such a one is never looked up.
@@ -47,7 +55,7 @@ impl Guard {
     }
 
     fn allows(&self, host: &str, address: IpAddr) -> bool {
-        is_public(address) || self.exceptions.allows(host, address.to_canonical())
+        (self.public && is_public(address)) || self.exceptions.allows(host, address.to_canonical())
     }
 }
 

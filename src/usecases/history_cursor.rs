@@ -186,6 +186,22 @@ fn pack_place(bytes: &mut Vec<u8>, (at, id): &Place, sources: &[SourceKey]) -> O
     Some(())
 }
 
+/// For the fuzzer: what is read of any bytes is written and read again as the same walk.
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let name = |text: &str| text.parse::<AccountName>().ok();
+    let names = ["zenvia-br", "evolux-natal", "whatsapp"].into_iter().filter_map(name);
+    let sources: Vec<SourceKey> = names
+        .flat_map(|name| (0..4).map(move |report| (name.clone(), report)))
+        .collect();
+    let Some(walk) = Walk::unpack(bytes, &sources) else {
+        return;
+    };
+    if let Some(packed) = walk.pack(&sources) {
+        let again = Walk::unpack(&packed, &sources);
+        assert_eq!(again.and_then(|walk| walk.pack(&sources)), Some(packed));
+    }
+}
+
 /// What of the bytes is not read yet.
 struct Unread<'a>(&'a [u8]);
 

@@ -67,6 +67,7 @@ pub use crate::providers::registry::kinds as provider_kinds;
 pub use admit::Quota;
 pub use current::{Current, Reload};
 pub use gateway::Gateway;
+pub(crate) use history_cursor::fuzz as fuzz_cursor;
 pub use history_walk::HistoryWalk;
 pub use read_events::{Follower, Logged};
 pub use take_webhook::PassOn;

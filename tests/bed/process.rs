@@ -25,18 +25,20 @@ pub struct Process {
 impl Process {
     /// Starts the gateway; it answers requests when this returns.
     pub fn start(home: &Home) -> Self {
-        Self::start_by(&[], home)
+        Self::launch(&[], home, |_| ())
     }
 
-    /// The same, with variables of the environment.
-    pub fn start_with(home: &Home, variables: &[(&str, &str)]) -> Self {
-        let set: Vec<_> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let command: Vec<_> = std::iter::once("env").chain(set.iter().map(String::as_str)).collect();
-        Self::start_by(&command, home)
+    /// The same with another command line or environment.
+    pub fn start_with(home: &Home, alter: impl FnOnce(&mut Command)) -> Self {
+        Self::launch(&[], home, alter)
     }
 
     /// The same by a command that turns into the gateway, such as `env`.
     pub fn start_by(command: &[&str], home: &Home) -> Self {
+        Self::launch(command, home, |_| ())
+    }
+
+    fn launch(command: &[&str], home: &Home, alter: impl FnOnce(&mut Command)) -> Self {
         let log = home.path().join(format!("{}.log", uuid::Uuid::now_v7().simple()));
         let words = [command, &[env!("CARGO_BIN_EXE_switchboard"), "serve"]].concat();
         let mut command = Command::new(words[0]);
@@ -47,6 +49,7 @@ impl Process {
         for file in home.files() {
             command.arg("--config").arg(file);
         }
+        alter(&mut command);
         let mut child = command.spawn().unwrap();
         let (address, management) = ready(&mut child, &log);
         Self {
@@ -55,11 +58,6 @@ impl Process {
             address,
             management,
         }
-    }
-
-    /// Its number, as the system knows it.
-    pub fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// Ends it with SIGKILL.
@@ -72,6 +70,11 @@ impl Process {
     pub fn hang_up(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    }
+
+    /// The identifier of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it logged, one JSON object a line.

@@ -4,6 +4,7 @@
 mod add_a_provider;
 mod architecture;
 mod deployment;
+mod guarantees;
 mod licences;
 mod operated;
 mod readme;

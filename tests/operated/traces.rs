@@ -16,7 +16,9 @@ const CALLERS_SPAN: &str = "00f067aa0ba902b7";
 async fn gateway(home: &mut Home, providers: &Providers, collector: &str) -> Process {
     home.lay_over(&format!("[telemetry]\notlp_endpoint = \"{collector}\"\n"));
     let soon = ("OTEL_BSP_SCHEDULE_DELAY", "20");
-    let gateway = Process::start_with(home, &[soon, ("NO_PROXY", "127.0.0.1")]);
+    let gateway = Process::start_with(home, |command| {
+        command.envs([soon, ("NO_PROXY", "127.0.0.1")]);
+    });
     providers.tell(home, gateway.address).await;
     gateway
 }

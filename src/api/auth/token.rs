@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
+use super::jwks::PublishedKey;
 use crate::api::json;
 use crate::config::{Algorithm, Auth, AuthKey, KeyUses};
 use crate::domain::caller::{Caller, Scope};
@@ -71,7 +72,7 @@ pub struct Ring {
     keys: Vec<VerifyingKey>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct VerifyingKey {
     id: String,
     algorithm: jsonwebtoken::Algorithm,
@@ -89,15 +90,44 @@ struct Parts<'t> {
 }
 
 impl Ring {
-    /// Takes over the configured keys; the configuration has checked that each fits its algorithm.
-    pub fn new(auth: &Auth) -> Self {
+    /// Takes over the configured keys, which the configuration has checked to fit their algorithms, and those that the
+    /// issuer publishes, which count until then. A configured key is not replaced by one that is published under its
+    /// identifier.
+    pub fn new(auth: &Auth, published: &[PublishedKey], until: Option<Timestamp>) -> Self {
+        let configured = |id: &str| auth.keys.iter().any(|key| key.id == id);
+        let published = published.iter().filter(|key| !configured(&key.id));
+        let published = published.map(|key| VerifyingKey {
+            id: key.id.clone(),
+            algorithm: key.algorithm,
+            key: key.key.clone(),
+            from: None,
+            until,
+        });
         Self {
             issuer: auth.issuer.clone(),
             audience: auth.audience.clone(),
             scope_claim: auth.scope_claim.clone(),
             tenant_claim: auth.tenant_claim.clone(),
-            keys: auth.keys.iter().filter_map(VerifyingKey::new).collect(),
+            keys: auth
+                .keys
+                .iter()
+                .filter_map(VerifyingKey::new)
+                .chain(published)
+                .collect(),
         }
+    }
+
+    /// Whether a token may be signed with a key that is not known here: it names one, or names none and there is none.
+    pub fn lacks_key_of(&self, token: &str, now: Timestamp) -> bool {
+        let Ok(parts) = Parts::of(token) else { return false };
+        let named = parts.header.get("kid").map(Value::as_str);
+        let known = |key: &VerifyingKey| key.counts_at(now) && named.is_none_or(|id| id == Some(&key.id));
+        check_header(&parts.header).is_ok() && named != Some(None) && !self.keys.iter().any(known)
+    }
+
+    /// Whether no key counts at `now`.
+    pub fn is_empty(&self, now: Timestamp) -> bool {
+        !self.keys.iter().any(|key| key.counts_at(now))
     }
 
     /// Checks a token: form, header, signature, then claims.

@@ -23,6 +23,22 @@ use crate::domain::address::Address;
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::upstream::{self, Answer, Exchange, Rejection, Upstream, Ways};
 
+/// For the fuzzer: reads an answer with this body in every way.
+pub(crate) fn fuzz_answer(body: &[u8]) {
+    for status in [200, 404, 500] {
+        let answer = Answer {
+            status,
+            retry_after: None,
+            body: body.to_vec().into(),
+        };
+        for row in [wire::queue_row as wire::ReadRow, wire::dialer_row] {
+            let _ = judge::read(&answer, |envelope| envelope.page(row));
+            let _ = judge::read(&answer, |envelope| envelope.row(row));
+        }
+        let _ = judge::done(&answer);
+    }
+}
+
 /// One account at Evolux: a tenant's server.
 pub struct Evolux {
     account: AccountName,

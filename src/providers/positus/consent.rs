@@ -28,7 +28,7 @@ impl Consent for Positus {
 /// Reads a permission; nothing where it is not told whether a call may be started.
 ///
 /// The action decides and not the permission's status: limits forbid calls that were allowed.
-fn permission(body: &Object<'_>) -> Option<Permission> {
+pub(super) fn permission(body: &Object<'_>) -> Option<Permission> {
     let calling = body.object("calling");
     let calling = calling.as_ref().unwrap_or(body);
     let actions = calling.objects("actions");

@@ -21,6 +21,19 @@ use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::providers::shape::Shape;
 use crate::upstream::{self, Answer, Exchange, Rejection, Upstream, Ways};
 
+/// For the fuzzer: reads an answer with this body in every way.
+pub(crate) fn fuzz_answer(body: &[u8]) {
+    for status in [200, 400, 500] {
+        let answer = Answer {
+            status,
+            retry_after: None,
+            body: body.to_vec().into(),
+        };
+        let _ = (judge::done(&answer), judge::made(&answer));
+        let _ = judge::read(&answer, consent::permission);
+    }
+}
+
 /// One account at Positus: one WhatsApp number.
 pub struct Positus {
     account: AccountName,

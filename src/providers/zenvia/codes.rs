@@ -47,7 +47,7 @@ impl Codes for Zenvia {
 }
 
 /// `valido` or `invalido`; the documentation's prose has them with accents. A code they no longer know is wrong.
-fn verdict(answer: &Answer) -> Result<bool, Rejection> {
+pub(super) fn verdict(answer: &Answer) -> Result<bool, Rejection> {
     let read = judge::object(answer, |data| verdict_word(&data.string("resultado")?));
     match read {
         Err(rejection) if rejection.kind == FailureKind::Refused(Refusal::NotFound) => Ok(false),

@@ -80,7 +80,7 @@ fn days(window: Window) -> (String, String) {
 }
 
 /// A page that is full may be followed by another: most reports do not tell how many rows there are.
-fn read_page(resource: &Resource, data: Option<&RawValue>) -> Option<ReportPage> {
+pub(super) fn read_page(resource: &Resource, data: Option<&RawValue>) -> Option<ReportPage> {
     // An empty PHP array is written where an object is meant.
     let data = data.filter(|data| !matches!(data.get(), "null" | "[]"));
     let Some(data) = data else {

@@ -102,6 +102,25 @@ fn kind(status: u16, reason: Option<i64>) -> FailureKind {
     }
 }
 
+/// Reads an answer in every way that this provider's answers are read.
+pub fn in_every_way(answer: &Answer) {
+    use crate::domain::call::CallKind;
+
+    for kind in CallKind::ALL {
+        let _ = object(answer, |data| super::normalize::facts(*kind, data));
+    }
+    for resource in super::resource::RESOURCES {
+        let _ = with_data(answer, |data| super::history::read_page(resource, data));
+    }
+    let _ = (
+        created(answer),
+        done(answer),
+        rejected(answer),
+        super::codes::verdict(answer),
+    );
+    let _ = object(answer, |data| data.money("saldo"));
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

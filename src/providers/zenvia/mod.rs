@@ -31,6 +31,17 @@ use crate::upstream::{
 
 pub use voices::VOICES;
 
+/// For the fuzzer: reads an answer with this body in every way.
+pub(crate) fn fuzz_answer(body: &[u8]) {
+    for status in [200, 400, 500] {
+        judge::in_every_way(&Answer {
+            status,
+            retry_after: None,
+            body: body.to_vec().into(),
+        });
+    }
+}
+
 /// How an account's token is sent.
 const CREDENTIAL: Credential = Credential {
     header: "access-token",

@@ -4,6 +4,7 @@ mod breaker;
 mod bulkhead;
 mod condition;
 mod credentials;
+mod document;
 mod fate;
 mod limits;
 mod links;

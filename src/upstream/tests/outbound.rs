@@ -10,7 +10,7 @@ use crate::domain::delivery::DeliveryError;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 
-fn exceptions(targets: &[&str]) -> Exceptions {
+pub fn exceptions(targets: &[&str]) -> Exceptions {
     let target = |text: &&str| match text.parse() {
         Ok(network) => PrivateTarget::Network(network),
         Err(_) => PrivateTarget::Host((*text).to_owned()),
@@ -22,13 +22,21 @@ fn exceptions(targets: &[&str]) -> Exceptions {
 
 /// A way out where every name means these addresses, one after the other, the last one for ever.
 fn outbound(targets: &[&str], addresses: &'static [&'static [&'static str]]) -> Outbound {
+    Outbound::with(
+        Guard::new(exceptions(targets), lookup(addresses)),
+        Duration::from_secs(1),
+    )
+    .unwrap()
+}
+
+/// A lookup by which every name means these addresses.
+pub fn lookup(addresses: &'static [&'static [&'static str]]) -> Lookup {
     let asked = AtomicUsize::new(0);
-    let lookup: Lookup = Arc::new(move |_| {
+    Arc::new(move |_| {
         let turn = asked.fetch_add(1, Ordering::SeqCst).min(addresses.len() - 1);
         let found = addresses[turn].iter().map(|text| text.parse().unwrap()).collect();
         async move { Ok(found) }.boxed()
-    });
-    Outbound::with(Guard::new(exceptions(targets), lookup), Duration::from_secs(1)).unwrap()
+    })
 }
 
 fn letter(url: &str) -> Letter {

@@ -96,10 +96,12 @@ pub const ROOMS: &[Room] = &[
             "seal",
             "store",
             "telemetry",
+            "upstream",
             "usecases",
         ],
     ),
     room("cli", &["*"]),
+    room("fuzzing", &["*"]),
 ];
 
 /// Crates that lead outside, and the rooms that are their only doors.

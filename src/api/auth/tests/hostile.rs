@@ -1,6 +1,11 @@
 //! Tokens that must all be refused.
 
+mod keys;
+
+use std::collections::BTreeSet;
+
 use super::*;
+use crate::api::auth::jwks;
 
 fn corpus() -> Vec<(String, String)> {
     let mut tokens = algorithms();
@@ -8,6 +13,10 @@ fn corpus() -> Vec<(String, String)> {
     tokens.extend(claims_of_wrong_types());
     tokens.extend(claims_given_twice());
     tokens.extend(forms());
+    tokens.extend(keys::material());
+    tokens.extend(keys::names());
+    tokens.extend(times());
+    tokens.extend(audiences());
     tokens
         .into_iter()
         .map(|(name, token)| (name.to_owned(), token))
@@ -277,13 +286,100 @@ fn forms() -> Vec<(String, String)> {
         .collect()
 }
 
+/// Around the edges, and in every spelling that is no whole number of seconds.
+fn times() -> Vec<(String, String)> {
+    let mut tokens = Vec::new();
+    for late in [30, 31, 59, 60, 61, 3_600, 86_400] {
+        tokens.push((format!("exp {late} s ago"), good_with(json!({"exp": NOW - late}))));
+    }
+    for early in [31, 59, 60, 61, 3_600, 86_400] {
+        tokens.push((format!("nbf in {early} s"), good_with(json!({"nbf": NOW + early}))));
+    }
+    for claim in ["exp", "nbf", "iat"] {
+        for spelling in [
+            "1e10",
+            "1795371000.0",
+            "1795371000.5",
+            "-1",
+            "-0.0",
+            "9223372036854775807",
+            "1e400",
+            "\"\"",
+            "false",
+        ] {
+            let bare = claims_with(json!({claim: Value::Null})).to_string();
+            let text = bare.replacen('{', &format!(r#"{{"{claim}":{spelling},"#), 1);
+            tokens.push((format!("{claim} as {spelling}"), ed(ED, &text)));
+        }
+    }
+    tokens
+}
+
+/// Who a token is meant for must be said, exactly.
+fn audiences() -> Vec<(String, String)> {
+    let audiences = [
+        json!("switchboard\u{0}"),
+        json!("switchboard,other"),
+        json!("switchboard other"),
+        json!("https://switchboard"),
+        json!("*"),
+        json!(["*"]),
+        json!(["SWITCHBOARD"]),
+        json!([["switchboard"]]),
+        json!([{"aud": "switchboard"}]),
+        json!(["switchboard", null]),
+        json!({"switchboard": true}),
+        json!({"0": "switchboard"}),
+    ];
+    let issuers = [
+        "https://issuer.test\u{0}",
+        "https://issuer.test.evil.test",
+        "issuer.test",
+        " https://issuer.test",
+    ];
+    let mut tokens: Vec<_> = audiences
+        .into_iter()
+        .map(|aud| (format!("aud {aud}"), good_with(json!({"aud": aud}))))
+        .collect();
+    tokens.extend(issuers.map(|iss| (format!("iss {iss:?}"), good_with(json!({"iss": iss})))));
+    tokens.push(("iss a list".into(), good_with(json!({"iss": ["https://issuer.test"]}))));
+    tokens
+}
+
+/// The same keys, once configured and once published by the issuer; the secret can only be configured.
+fn rings() -> [Ring; 2] {
+    let published = jwks::keys(set().to_string().as_bytes()).unwrap();
+    let secret_only = Auth {
+        keys: vec![key("hs", Algorithm::HS256, SECRET)],
+        ..auth()
+    };
+    [Ring::new(&auth(), &[], None), Ring::new(&secret_only, &published, None)]
+}
+
 #[test]
 fn every_hostile_token_is_refused() {
     let corpus = corpus();
-    assert!(corpus.len() >= 150, "{}", corpus.len());
-    for (name, token) in corpus {
-        assert!(verify(&token).is_err(), "{name}");
+    let different: BTreeSet<_> = corpus.iter().map(|(_, token)| token).collect();
+    assert!(different.len() >= 400, "{}", different.len());
+    for ring in rings() {
+        // Else all would be refused for a reason of their own.
+        assert!(ring.verify(&good_with(json!({})), now()).is_ok());
+        assert!(
+            ring.verify(
+                &hs(
+                    SECRET.as_bytes(),
+                    r#"{"alg":"HS256","kid":"hs"}"#,
+                    &claims().to_string()
+                ),
+                now()
+            )
+            .is_ok()
+        );
+        for (name, token) in &corpus {
+            assert!(ring.verify(token, now()).is_err(), "{name}");
+        }
     }
+    println!("{} hostile tokens, 2 rings: 0 accepted", different.len());
 }
 
 #[test]

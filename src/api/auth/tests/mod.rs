@@ -1,6 +1,14 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods
+)]
 
 mod hostile;
+mod published;
+mod sets;
 
 use std::sync::LazyLock;
 
@@ -10,6 +18,7 @@ use aws_lc_rs::rsa;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm as Alg, EncodingKey};
 use serde_json::{Value, json};
 
@@ -101,6 +110,35 @@ fn auth() -> Auth {
     }
 }
 
+/// The public part of a key as a set has it.
+fn jwk(id: &str, alg: Alg, key: &EncodingKey) -> Value {
+    let mut jwk = serde_json::to_value(Jwk::from_encoding_key(key, alg).unwrap()).unwrap();
+    jwk["kid"] = json!(id);
+    jwk["use"] = json!("sig");
+    jwk
+}
+
+fn ed_key(pair: &Pair) -> EncodingKey {
+    EncodingKey::from_ed_pem(pair.private.as_bytes()).unwrap()
+}
+
+fn ec_key() -> EncodingKey {
+    EncodingKey::from_ec_pem(KEYS.ec.private.as_bytes()).unwrap()
+}
+
+fn rsa_key() -> EncodingKey {
+    EncodingKey::from_rsa_pem(KEYS.rsa.private.as_bytes()).unwrap()
+}
+
+/// A set of one key of each algorithm.
+fn set() -> Value {
+    json!({"keys": [
+        jwk("ed", Alg::EdDSA, &ed_key(&KEYS.ed)),
+        jwk("ec", Alg::ES256, &ec_key()),
+        jwk("rsa", Alg::RS256, &rsa_key()),
+    ]})
+}
+
 fn now() -> Timestamp {
     Timestamp::from_seconds(NOW)
 }
@@ -150,7 +188,7 @@ fn good_with(changes: Value) -> String {
 }
 
 fn verify(token: &str) -> Result<Verified, token::Refused> {
-    Ring::new(&auth()).verify(token, now())
+    Ring::new(&auth(), &[], None).verify(token, now())
 }
 
 #[test]
@@ -203,14 +241,14 @@ fn a_key_counts_within_its_time() {
     let at = |seconds: i64| Timestamp::from_seconds(NOW + seconds).to_jiff();
     let token = good_with(json!({}));
     auth.keys[0].until = Some(at(0));
-    assert!(Ring::new(&auth).verify(&token, now()).is_err());
+    assert!(Ring::new(&auth, &[], None).verify(&token, now()).is_err());
     auth.keys[0].until = Some(at(1));
     assert_eq!(
-        Ring::new(&auth).verify(&token, now()).unwrap().until,
+        Ring::new(&auth, &[], None).verify(&token, now()).unwrap().until,
         Timestamp::from_seconds(NOW + 1)
     );
     auth.keys[0].from = Some(at(1));
-    assert!(Ring::new(&auth).verify(&token, now()).is_err());
+    assert!(Ring::new(&auth, &[], None).verify(&token, now()).is_err());
 }
 
 #[test]
@@ -219,7 +257,7 @@ fn without_a_kid_every_valid_key_of_the_algorithm_is_tried() {
     let with = |stranger: AuthKey| {
         let mut auth = auth();
         auth.keys.insert(0, stranger);
-        Ring::new(&auth)
+        Ring::new(&auth, &[], None)
     };
     let stranger = || key("ed-new", Algorithm::EdDSA, &KEYS.stranger.public);
     let ring = with(stranger());
@@ -235,7 +273,7 @@ fn without_a_kid_every_valid_key_of_the_algorithm_is_tried() {
     expired.keys[0].until = Some(now().to_jiff());
     expired.keys.push(stranger());
     assert_eq!(
-        Ring::new(&expired).verify(&token, now()).err(),
+        Ring::new(&expired, &[], None).verify(&token, now()).err(),
         Some(token::Refused::Signature)
     );
 }

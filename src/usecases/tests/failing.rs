@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::bed::{Bed, NOON, SAY, Scripted, bed_over, caller, failed, number, say};
-use super::failing_store::{Failing, Failure};
+use super::failing_store::{Failing, Failure, ON_ITS_WAY};
 use crate::domain::address::Address;
 use crate::domain::call::{Call, CallKind, CallStatus, Direction, ProviderRef};
 use crate::domain::error::{Error, Failure as ProviderFailure, FailureKind, Problem};
@@ -65,6 +65,9 @@ impl Scene {
         self.store.fail_after(operations);
         let placed = self.bed.gateway.place_call(&caller("acme"), request).await;
         self.store.mend();
+        for _ in 0..2 * ON_ITS_WAY {
+            tokio::task::yield_now().await;
+        }
         placed
     }
 

@@ -49,8 +49,8 @@ async fn whatever_breaks_a_request_dials_once_at_most() {
         let rounds = (0..LANES).map(|lane| first + lane * size);
         let rounds = rounds.map(|first| run(first..faults.min(first + size)));
         join_all(rounds).await.into_iter().for_each(|round| sum.add(round));
+        sum.print();
     }
-    sum.print();
     assert!(sum.broken.is_empty(), "{:#?}", sum.broken);
     if asked.is_some() {
         assert!(

@@ -21,7 +21,7 @@ use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::error::{Failure, FailureKind, Refusal};
-use crate::upstream::{self, Answer, Exchange, Rejection, Upstream};
+use crate::upstream::{self, Answer, Exchange, Rejection, Upstream, Urgency};
 
 /// One account at Evolux: a tenant's server.
 pub struct Evolux {
@@ -79,7 +79,7 @@ impl Provider for Evolux {
     }
 
     fn obstacle(&self, operation: &str) -> Option<Obstacle> {
-        self.upstream.obstacle(operation)
+        self.upstream.obstacle(operation, Urgency::Usual)
     }
 
     fn drift(&self) -> Vec<DriftCount> {

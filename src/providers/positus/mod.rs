@@ -21,7 +21,7 @@ use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::providers::shape::Shape;
-use crate::upstream::{self, Answer, Exchange, Rejection, Upstream};
+use crate::upstream::{self, Answer, Exchange, Rejection, Upstream, Urgency};
 
 /// One account at Positus: one WhatsApp number.
 pub struct Positus {
@@ -88,7 +88,7 @@ impl Provider for Positus {
     }
 
     fn obstacle(&self, operation: &str) -> Option<Obstacle> {
-        self.upstream.obstacle(operation)
+        self.upstream.obstacle(operation, Urgency::Usual)
     }
 
     fn drift(&self) -> Vec<DriftCount> {

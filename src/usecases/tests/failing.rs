@@ -16,7 +16,7 @@ use crate::domain::ids::{CallId, VerificationId};
 use crate::domain::phone::Region;
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
-use crate::providers::port::News;
+use crate::providers::port::{News, Obstacle};
 use crate::store::{Expect, keys};
 use crate::usecases::requests::{Accepted, CallQuery, NewVerification, Paging, PlaceCall};
 
@@ -117,6 +117,20 @@ impl Scene {
         }
         stop.cancel();
         worker.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_is_turned_away_for_want_of_room_costs_no_operation_of_the_store() {
+    let scene = Scene::set(Failure::FromThen);
+    *scene.one.obstacle.lock().unwrap() = Some(Obstacle::Full);
+    let refused = scene.place_while_failing(0, Ok(None)).await.unwrap_err();
+    scene.store.fail_after(0);
+    let acme = caller("acme");
+    let unsent = scene.bed.gateway.start_verification(&acme, new_verification());
+    for refused in [refused, unsent.await.unwrap_err()] {
+        assert_eq!(refused.problem, Problem::Overloaded);
+        assert_eq!(refused.context.retry_after, Some(Duration::from_secs(1)));
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -49,6 +50,8 @@ struct State {
     /// Whether the next act on a connection that was used before is carried out and not answered.
     stale: bool,
     carried: Carried,
+    /// Whether nothing goes either way, and what was to go is lost.
+    parted: bool,
 }
 
 /// What one connection carries at the moment.
@@ -79,6 +82,7 @@ impl Wire {
             breaks: None,
             stale: false,
             carried: Carried::default(),
+            parted: false,
         }));
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
@@ -114,6 +118,11 @@ impl Wire {
         state.breaks = breaks;
         state.stale = stale;
         state.carried = Carried::default();
+    }
+
+    /// Has nothing go either way, without closing anything, until the two are joined again.
+    pub fn part(&self, parted: bool) {
+        self.state.lock().unwrap().parted = parted;
     }
 
     /// What went over it since it was last set.
@@ -160,6 +169,16 @@ impl State {
     }
 }
 
+fn is_parted(state: &Mutex<State>) -> bool {
+    state.lock().unwrap().parted
+}
+
+async fn joined(state: &Mutex<State>) {
+    while is_parted(state) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 async fn forward(mut client: TcpStream, state: Arc<Mutex<State>>) {
     let address = state.lock().unwrap().server;
     let Ok(mut server) = TcpStream::connect(address).await else {
@@ -174,6 +193,9 @@ async fn forward(mut client: TcpStream, state: Arc<Mutex<State>>) {
             read = server.read(&mut answered) => (Way::Back, read),
         };
         let Ok(read @ 1..) = read else { return };
+        if is_parted(&state) {
+            return joined(&state).await;
+        }
         let (bytes, to) = match way {
             Way::There => (&asked[..read], &mut server),
             Way::Back => (&answered[..read], &mut client),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use url::Url;
 
+use super::context::Context;
 use super::format::{AMOUNT, HOST, HTTP_URL, TEXT};
 use super::keyring::KeyRing;
 use super::reader::{Reader, Settings};
@@ -94,6 +95,20 @@ impl Account {
     pub fn serves(&self, tenant: &str) -> bool {
         let named = |user: &String| user == EVERYONE || user == tenant;
         self.owned_by(tenant) || self.users.iter().any(named)
+    }
+
+    /// Acts are begun with half of the account's time left, or not at all: a request must have more than that.
+    pub(super) fn check_time(&self, request: Duration, context: &Context) {
+        // Nothing stands in for a time with a fault of its own.
+        if request.is_zero() || request * 2 > self.timeout {
+            return;
+        }
+        let other = format!("accounts.{}.timeout_ms", self.name);
+        context.note(
+            "server.request_timeout_ms".to_owned(),
+            &format!("is no more than half of {other}, so no call or code could go through that account"),
+            &format!("raise it above half of {other}, or lower that"),
+        );
     }
 
     pub(super) fn read_all(root: &mut Reader<'_>) -> BTreeMap<AccountName, Self> {

@@ -189,6 +189,8 @@ impl Config {
         let mut config = Self::read_root(Reader::new(&context, "", layers.merged), origin);
         config.origin.secret_files = context.secret_files.take();
         config.origin.secrets = context.secrets.borrow().digest();
+        let accounts = config.accounts.values();
+        accounts.for_each(|account| account.check_time(config.server.request_timeout, &context));
         for faults in config.accounts.values().filter_map(|account| check(account).err()) {
             context.faults.borrow_mut().extend(faults.0);
         }

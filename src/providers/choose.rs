@@ -1,6 +1,6 @@
 //! Which account takes this request, and why.
 //!
-//! One that is left alone because it keeps failing is passed over. One that asked to wait, or said that it has no credit,
+//! One that is left alone because it keeps failing, or has no place left even to wait in, is passed over. One that asked to wait, or said that it has no credit,
 //! is passed over where another can do it, else asked all the same: it may have been topped up, and a refusal costs nothing.
 
 use std::time::Duration;
@@ -13,6 +13,9 @@ use crate::domain::call::{CallKind, Routing, Skipped};
 use crate::domain::error::{Error, Problem};
 use crate::domain::place::{Capability, NewCall};
 use crate::domain::verification::Channel;
+
+/// When to come again where it cannot be told any better.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Accounts that can take a request, best first, and those that were passed over.
 #[derive(Clone)]
@@ -168,6 +171,7 @@ fn choose(accounts: &Accounts, asked: &Asked<'_>, can: impl Fn(&Entry) -> Abilit
     let mut lacking = Vec::new();
     let mut unlikely = Vec::new();
     let mut failing: Option<Duration> = None;
+    let mut full = false;
     for name in order {
         let Some(entry) = accounts.get(name).filter(|entry| entry.config.serves(asked.tenant)) else {
             if asked.named.is_some() {
@@ -189,6 +193,10 @@ fn choose(accounts: &Accounts, asked: &Asked<'_>, can: impl Fn(&Entry) -> Abilit
                     choice.skipped.push(skip(name, reason(obstacle)));
                     failing = Some(failing.map_or(wait, |sooner| sooner.min(wait)));
                 }
+                Some(Obstacle::Full) => {
+                    choice.skipped.push(skip(name, reason(Obstacle::Full)));
+                    full = true;
+                }
                 Some(obstacle) => unlikely.push((name, entry, obstacle)),
             },
         }
@@ -204,11 +212,16 @@ fn choose(accounts: &Accounts, asked: &Asked<'_>, can: impl Fn(&Entry) -> Abilit
     }
     match failing {
         _ if !choice.candidates.is_empty() => Ok(choice),
+        _ if full => Err(Error::new(
+            Problem::Overloaded,
+            "Too many requests wait for every account that can do this.",
+        )
+        .retry_after(SOON)),
         Some(wait) => Err(Error::new(
             Problem::ProviderUnavailable,
             "Every account that can do this keeps failing, and is left alone for a while.",
         )
-        .retry_after(wait.max(Duration::from_secs(1)))),
+        .retry_after(wait.max(SOON))),
         None => Err(nobody(accounts, asked, &choice, lacking, can)),
     }
 }
@@ -218,6 +231,7 @@ fn reason(obstacle: Obstacle) -> String {
         Obstacle::Failing(_) => "keeps failing",
         Obstacle::Paused(_) => "asked to wait",
         Obstacle::NoCredit => "has no credit",
+        Obstacle::Full => "has too many waiting",
     }
     .to_owned()
 }

@@ -9,6 +9,8 @@ use super::exchange::Urgency;
 const KEPT_FREE: usize = 8;
 /// The part of the places that reading history may take: a quarter.
 const HISTORY: usize = 4;
+/// The most shares that one place counts against.
+const SHARES: usize = 3;
 /// How many may wait for each place.
 const WAITING: usize = 2;
 
@@ -38,22 +40,36 @@ impl Bulkhead {
         }
     }
 
+    /// Whether nobody of this urgency would get a place, or even wait for one.
+    pub(super) fn is_full(&self, urgency: Urgency) -> bool {
+        let (shares, queue) = self.way(urgency);
+        let free = shares.into_iter().flatten().all(|share| share.available_permits() > 0);
+        !free && queue.available_permits() == 0
+    }
+
     /// Waits for a place; nothing if too many wait already, or none is free in time.
     pub(super) async fn enter(&self, urgency: Urgency, until: Instant) -> Option<Place<'_>> {
-        let (shares, queue): (&[&Semaphore], _) = match urgency {
-            Urgency::First => (&[&self.places], &self.queues[0]),
-            Urgency::Usual => (&[&self.usual, &self.places], &self.queues[1]),
-            Urgency::Last => (&[&self.last, &self.usual, &self.places], &self.queues[2]),
-        };
-        let free: Option<Place<'_>> = shares.iter().map(|share| share.try_acquire().ok()).collect();
+        let (shares, queue) = self.way(urgency);
+        let shares = shares.into_iter().flatten();
+        let free: Option<Place<'_>> = shares.clone().map(|share| share.try_acquire().ok()).collect();
         if free.is_some() {
             return free;
         }
         let _waiting = queue.try_acquire().ok()?;
-        let mut place = Vec::with_capacity(shares.len());
+        let mut place = Vec::with_capacity(SHARES);
         for share in shares {
             place.push(timeout_at(until, share.acquire()).await.ok()?.ok()?);
         }
         Some(place)
+    }
+
+    /// The shares that a place counts against, and where one waits for it.
+    fn way(&self, urgency: Urgency) -> ([Option<&Semaphore>; SHARES], &Semaphore) {
+        let (last, usual, all) = (Some(&self.last), Some(&self.usual), Some(&self.places));
+        match urgency {
+            Urgency::First => ([None, None, all], &self.queues[0]),
+            Urgency::Usual => ([None, usual, all], &self.queues[1]),
+            Urgency::Last => ([last, usual, all], &self.queues[2]),
+        }
     }
 }

@@ -180,8 +180,8 @@ impl Upstream {
         self.known.condition.health(Instant::now())
     }
 
-    /// Tells what keeps the account from being asked for `operation` now.
-    pub fn obstacle(&self, operation: &str) -> Option<Obstacle> {
+    /// Tells what keeps the account from being asked for `operation` of this urgency now.
+    pub fn obstacle(&self, operation: &str, urgency: Urgency) -> Option<Obstacle> {
         let now = Instant::now();
         let failing = self.known.condition.wait(operation, now).map(Obstacle::Failing);
         let paused = || {
@@ -191,7 +191,8 @@ impl Upstream {
                 .map(|until| Obstacle::Paused(until - now))
         };
         let no_credit = || self.known.condition.has_no_credit(now).then_some(Obstacle::NoCredit);
-        failing.or_else(paused).or_else(no_credit)
+        let full = || self.places.is_full(urgency).then_some(Obstacle::Full);
+        failing.or_else(full).or_else(paused).or_else(no_credit)
     }
 
     /// Notes that the account has no credit, where its provider tells.

@@ -63,6 +63,8 @@ pub enum Obstacle {
     Paused(Duration),
     /// It said a moment ago that it has no credit.
     NoCredit,
+    /// Every place among its exchanges is taken, and as many wait as may.
+    Full,
 }
 
 /// A breaker for each operation, one for connecting, and what else is known.

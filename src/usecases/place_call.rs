@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use futures_util::future::{join, join_all, try_join, try_join_all, try_join3};
+use futures_util::future::{join, join_all, join3};
 
 use super::bind::awaiting_set;
 use super::gateway::Gateway;
@@ -197,22 +197,26 @@ impl Gateway {
     }
 
     /// Makes a call durable before anything is asked of a provider; where that fails, nothing is left of it.
+    ///
+    /// It waits for every write even when one has failed: one still on its way would come after the call is taken back,
+    /// and leave a call that nobody made.
     async fn write_intent(&self, call: &Call) -> Result<(), Error> {
         let file = CallFile {
             trace: spans::here(),
             ..CallFile::new(call.clone())
         };
-        match try_join(self.create(file), self.enlist(call)).await {
-            Ok((Ok(_), ())) => Ok(()),
-            Ok((Err(_), ())) => Err(
-                Error::new(Problem::RequestInProgress, "This call was already begun or given up.")
-                    .retry_after(std::time::Duration::from_secs(1)),
-            ),
-            Err(error) => {
-                self.withdraw_intent(call).await;
-                Err(error)
+        let failed = match join(self.create(file), self.enlist(call)).await {
+            (Ok(Ok(_)), Ok(())) => return Ok(()),
+            (Ok(Err(_)), _) => {
+                return Err(
+                    Error::new(Problem::RequestInProgress, "This call was already begun or given up.")
+                        .retry_after(std::time::Duration::from_secs(1)),
+                );
             }
-        }
+            (Ok(Ok(_)), Err(error)) | (Err(error), _) => error,
+        };
+        self.withdraw_intent(call).await;
+        Err(failed)
     }
 
     /// Puts a call on the lists it belongs to, among those that wait for news, and among those that are looked after.
@@ -223,7 +227,7 @@ impl Gateway {
         // What is too old goes by our clock: the call's own time may be a provider's word.
         let oldest = Some(now.saturating_sub(keep).max(0));
         let sets = call_sets(call);
-        let index = try_join_all(sets.iter().map(|set| self.store.index(set, at, &id, oldest)));
+        let index = join_all(sets.iter().map(|set| self.store.index(set, at, &id, oldest)));
         let awaiting = awaiting_set(self, call);
         let waiting = async {
             match &awaiting {
@@ -236,7 +240,8 @@ impl Gateway {
         };
         let open = keys::open_calls();
         let watched = self.store.index(&open, now + FIRST_LOOK_MS, &id, None);
-        try_join3(index, waiting, watched).await?;
+        let (index, waiting, watched) = join3(index, waiting, watched).await;
+        index.into_iter().chain([waiting, watched]).collect::<Result<(), _>>()?;
         Ok(())
     }
 

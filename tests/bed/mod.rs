@@ -26,6 +26,7 @@ mod receiver;
 #[path = "../store/server.rs"]
 pub mod redis;
 mod tokens;
+mod wire;
 
 pub use client::{Answer, Asked, Client, http};
 pub use home::Home;
@@ -33,6 +34,7 @@ pub use process::Process;
 pub use providers::{EVOLUX, PROVIDER_TOKEN, Providers, WHATSAPP, ZENVIA};
 pub use receiver::{Letter, Reaction, Receiver};
 pub use tokens::Tokens;
+pub use wire::{Blow, Carried, Way, Wire};
 
 use std::time::Duration;
 

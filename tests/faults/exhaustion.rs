@@ -17,7 +17,7 @@ use crate::site::{connect, number};
 const LARGE: usize = 900_000;
 
 fn limit(gateway: &Process, what: &str) {
-    let pid = gateway.id().to_string();
+    let pid = gateway.pid().to_string();
     let done = Command::new("prlimit").args(["--pid", &pid, what]).status();
     assert!(done.expect("prlimit is installed").success());
 }
@@ -118,7 +118,7 @@ async fn without_a_handle_whoever_is_connected_is_served_and_others_once_there_i
     let call = acme.post("/calls", connect(&number(1))).await.expect(201).id();
     let path = format!("/calls/{call}");
     acme.get(&path).await.expect(200);
-    let open = std::fs::read_dir(format!("/proc/{}/fd", site.gateway.id()))
+    let open = std::fs::read_dir(format!("/proc/{}/fd", site.gateway.pid()))
         .unwrap()
         .count();
     limit(&site.gateway, &format!("--nofile={}:1048576", open + 4));

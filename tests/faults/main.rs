@@ -18,6 +18,7 @@ mod codes;
 mod converge;
 mod crash;
 mod deliveries;
+mod dials;
 mod exhaustion;
 mod feed;
 mod idempotency;

@@ -22,6 +22,7 @@ use switchboard::simulators::zenvia;
 use switchboard::store::{self, SharedStore};
 use switchboard::usecases::Gateway;
 use switchboard::usecases::requests::NewVerification;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::bed::redis::Server;
 use crate::bed::{Home, PROVIDER_TOKEN, Providers, http};
@@ -75,6 +76,7 @@ impl Race {
 struct Track {
     gateways: Vec<Arc<Gateway>>,
     zenvia: zenvia::Handle,
+    _work: DropGuard,
     _alive: (Home, Option<Server>),
 }
 
@@ -85,10 +87,15 @@ impl Track {
         home.lay_over("[verification]\ncodes = \"gateway\"\nfailures_per_number = false\n[calls]\nautomated_calls_per_number = false");
         let config = Arc::new(home.config());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let gateways = (0..instances).map(|_| gateway(&config, &clock, &between)).collect();
+        let gateways: Vec<_> = (0..instances).map(|_| gateway(&config, &clock, &between)).collect();
+        let stop = CancellationToken::new();
+        for gateway in &gateways {
+            tokio::spawn(Arc::clone(gateway).work(stop.clone()));
+        }
         Self {
             gateways,
             zenvia: providers.zenvia,
+            _work: stop.drop_guard(),
             _alive: (home, server),
         }
     }

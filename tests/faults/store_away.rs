@@ -5,7 +5,7 @@ use switchboard::app::App;
 use switchboard::simulators::faults::{Delay, Effect, Rule};
 
 use crate::bed::redis::Server;
-use crate::bed::{Answer, Client, Home, Providers, ZENVIA, eventually, http};
+use crate::bed::{Answer, Client, Home, Providers, Wire, ZENVIA, eventually, http};
 use crate::site::{code, comparisons, number, say, verification, wrong};
 
 struct Scene {
@@ -14,13 +14,16 @@ struct Scene {
     providers: Providers,
     redis: Server,
     acme: Client,
+    /// Between the gateway and Redis.
+    wire: Wire,
 }
 
 impl Scene {
     async fn set() -> Self {
         let providers = Providers::start().await;
         let redis = Server::start();
-        let home = Home::on(&redis.url(), &providers);
+        let wire = Wire::before(([127, 0, 0, 1], redis.port()).into()).await;
+        let home = Home::on(&format!("redis://{}", wire.address), &providers);
         let app = home.run().await;
         let acme = home.client(app.address, "acme");
         Self {
@@ -29,7 +32,22 @@ impl Scene {
             providers,
             redis,
             acme,
+            wire,
         }
+    }
+
+    /// What is promised while the store is away, and once it is back.
+    async fn assert_survives(&mut self, lose: impl FnOnce(&mut Self), mend: impl FnOnce(&mut Self)) {
+        let started = self.acme.post("/verifications", verification(&number(0))).await;
+        let check = format!("/verifications/{}/check", started.expect(201).id());
+        let right = code(&self.providers.zenvia, &number(0));
+        let guess = json!({ "code": wrong(&right) });
+        self.acme.post(&check, guess).await.expect(200);
+        let right = json!({ "code": right });
+        lose(self);
+        self.assert_refuses(&check, &right).await;
+        mend(self);
+        self.assert_recovers(&check, &right).await;
     }
 
     /// What the provider was asked to do so far.
@@ -113,20 +131,51 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_store_nothing_is_sent_and_nothing_approved() {
     let mut scene = Scene::set().await;
+    let (lose, mend) = (|it: &mut Scene| it.redis.kill(), |it: &mut Scene| it.redis.restart());
+    scene.assert_survives(lose, mend).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_cannot_be_reached_is_away_too() {
+    let mut scene = Scene::set().await;
+    let (lose, mend) = (
+        |it: &mut Scene| it.wire.part(true),
+        |it: &mut Scene| it.wire.part(false),
+    );
+    scene.assert_survives(lose, mend).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_without_memory_is_away_too() {
+    let mut scene = Scene::set().await;
+    let memory = |bytes: &'static str| move |it: &mut Scene| drop(it.redis.ask(&["CONFIG", "SET", "maxmemory", bytes]));
+    scene.assert_survives(memory("1"), memory("0")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_forgets_is_told_of_and_approves_nothing() {
+    let scene = Scene::set().await;
     let started = scene.acme.post("/verifications", verification(&number(0))).await;
     let check = format!("/verifications/{}/check", started.expect(201).id());
-    let right = code(&scene.providers.zenvia, &number(0));
+    let right = json!({ "code": code(&scene.providers.zenvia, &number(0)) });
     scene
-        .acme
-        .post(&check, json!({ "code": wrong(&right) }))
-        .await
-        .expect(200);
-    let right = json!({ "code": right });
-
-    scene.redis.kill();
-    scene.assert_refuses(&check, &right).await;
-    scene.redis.restart();
-    scene.assert_recovers(&check, &right).await;
+        .redis
+        .ask(&["CONFIG", "SET", "maxmemory-policy", "allkeys-random"]);
+    scene.redis.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    eventually("everything is dropped", async || {
+        scene.redis.ask(&["SET", "x", "x"]);
+        (scene.redis.ask(&["DBSIZE"]) == "0\n").then_some(())
+    })
+    .await;
+    let before = scene.asked();
+    let checked = scene.acme.post(&check, right.clone()).await;
+    assert!([404, 503].contains(&checked.status), "{}", checked.body);
+    assert_eq!(scene.asked(), before, "nothing was compared");
+    scene.redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    scene.acme.post(&check, right).await.expect_problem(404, "not-found");
+    let warnings = scene.health().await["warnings"].to_string();
+    assert!(warnings.contains("maxmemory-policy allkeys-random"), "{warnings}");
+    scene.acme.post("/calls", say(&number(2))).await.expect(201);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -28,6 +28,15 @@ fn each_fault_is_found_at_its_path() {
 }
 
 #[test]
+fn a_request_without_the_time_for_an_act_is_a_fault_that_names_both_times() {
+    let text = |ms| format!("[server]\nrequest_timeout_ms = {ms}\n[accounts.zenvia-br]\ntimeout_ms = 6000");
+    config(&text(3001));
+    let found = faults(&text(3000));
+    assert_eq!(paths(&found), ["server.request_timeout_ms"]);
+    assert!(found[0].problem.contains("accounts.zenvia-br.timeout_ms"));
+}
+
+#[test]
 fn the_defaults_alone_lack_only_what_cannot_have_a_default() {
     let faults = Config::from_toml("").unwrap_err().0;
     assert_eq!(paths(&faults), ["auth.issuer", "auth.keys"]);

@@ -87,10 +87,10 @@ fn spending_is_a_number_of_sends() {
 
 #[test]
 fn keys_carry_their_unit() {
-    let config = config("[retention]\ncalls_days = 2\nverifications_hours = 3\n[server]\nrequest_timeout_ms = 4");
+    let config = config("[retention]\ncalls_days = 2\nverifications_hours = 3\n[server]\nrequest_timeout_ms = 4004");
     assert_eq!(config.retention.calls, Duration::from_secs(2 * 86_400));
     assert_eq!(config.retention.verifications, Duration::from_secs(3 * 3600));
-    assert_eq!(config.server.request_timeout, Duration::from_millis(4));
+    assert_eq!(config.server.request_timeout, Duration::from_millis(4004));
 }
 
 #[test]

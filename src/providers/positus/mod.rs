@@ -19,7 +19,7 @@ use crate::config::{Account, Faults};
 use crate::domain::account::AccountName;
 use crate::domain::error::{Failure, FailureKind, Refusal};
 use crate::providers::shape::Shape;
-use crate::upstream::{self, Answer, Exchange, Rejection, Upstream, Ways};
+use crate::upstream::{self, Answer, Exchange, Rejection, Upstream, Urgency, Ways};
 
 /// For the fuzzer: reads an answer with this body in every way.
 pub(crate) fn fuzz_answer(body: &[u8]) {
@@ -99,7 +99,7 @@ impl Provider for Positus {
     }
 
     fn obstacle(&self, operation: &str) -> Option<Obstacle> {
-        self.upstream.obstacle(operation)
+        self.upstream.obstacle(operation, Urgency::Usual)
     }
 
     fn drift(&self) -> Vec<DriftCount> {

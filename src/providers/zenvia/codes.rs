@@ -32,7 +32,7 @@ impl Codes for Zenvia {
             "tamanho": code.length,
             "tts": code.channel == Channel::Voice,
         });
-        let exchange = Exchange::post(SEND, path(SEND), Body::Json(body.to_string())).urgency(Urgency::First);
+        let exchange = Exchange::post(SEND, path(SEND), Body::Json(body.to_string())).urgency(urgency(SEND));
         self.exchange(exchange, documented::CREATED, judge::created).await
     }
 
@@ -43,6 +43,15 @@ impl Codes for Zenvia {
             .query("pin", code.expose())
             .urgency(Urgency::First);
         self.exchange(exchange, documented::VERDICT, verdict).await
+    }
+}
+
+/// Who waits for a code goes before who places a call.
+pub fn urgency(operation: &str) -> Urgency {
+    if operation == SEND {
+        Urgency::First
+    } else {
+        Urgency::Usual
     }
 }
 

@@ -107,7 +107,7 @@ impl port::Provider for Zenvia {
     }
 
     fn obstacle(&self, operation: &str) -> Option<Obstacle> {
-        self.upstream.obstacle(operation)
+        self.upstream.obstacle(operation, codes::urgency(operation))
     }
 
     fn drift(&self) -> Vec<DriftCount> {

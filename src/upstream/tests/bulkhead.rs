@@ -33,6 +33,21 @@ async fn one_place_serves_everybody_in_turn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_is_full_where_nobody_may_even_wait_and_what_is_urgent_has_its_own_room() {
+    let bulkhead = Bulkhead::new(8);
+    let _usual = fill(&bulkhead, Urgency::Usual);
+    let waiting = || Box::pin(bulkhead.enter(Urgency::Usual, soon()));
+    let mut waiting: Vec<_> = std::iter::repeat_with(waiting).take(16).collect();
+    for (ahead, place) in waiting.iter_mut().enumerate() {
+        assert!(!bulkhead.is_full(Urgency::Usual), "behind {ahead}");
+        assert!(place.now_or_never().is_none());
+    }
+    assert!(bulkhead.is_full(Urgency::Usual) && !bulkhead.is_full(Urgency::First));
+    drop(waiting);
+    assert!(!bulkhead.is_full(Urgency::Usual));
+}
+
+#[tokio::test(start_paused = true)]
 async fn as_many_as_twice_the_places_may_wait_and_none_longer_than_it_may() {
     let bulkhead = Bulkhead::new(1);
     let taken = fill(&bulkhead, Urgency::Usual);

@@ -70,7 +70,10 @@ async fn after_five_failures_nothing_is_sent_until_a_probe_succeeds() {
     assert_eq!(provider.requests().len(), 5);
     assert_eq!(upstream.health().status, HealthStatus::Unhealthy);
     assert_eq!(upstream.health().failing, ["POST /x"]);
-    assert!(matches!(upstream.obstacle("POST /x"), Some(Obstacle::Failing(_))));
+    assert!(matches!(
+        upstream.obstacle("POST /x", Urgency::Usual),
+        Some(Obstacle::Failing(_))
+    ));
 
     let began = std::time::Instant::now();
     while upstream.exchange(act(), judge).await.is_err() {
@@ -89,7 +92,7 @@ async fn an_operation_that_fails_is_not_held_against_the_others() {
     for _ in 0..5 {
         withheld(&upstream, act()).await;
     }
-    assert_eq!(upstream.obstacle("GET /x"), None);
+    assert_eq!(upstream.obstacle("GET /x", Urgency::Usual), None);
     assert!(upstream.exchange(read(), judge).await.is_ok());
     assert_eq!(withheld(&upstream, act()).await, Some(Withheld::Failing));
 }
@@ -176,7 +179,10 @@ async fn a_provider_that_asks_to_wait_is_not_asked_meanwhile() {
         wait > Duration::from_secs(20) && wait <= Duration::from_secs(30),
         "{wait:?}"
     );
-    assert!(matches!(upstream.obstacle("GET /x"), Some(Obstacle::Paused(_))));
+    assert!(matches!(
+        upstream.obstacle("GET /x", Urgency::Usual),
+        Some(Obstacle::Paused(_))
+    ));
     assert_eq!(provider.requests().len(), 1);
 }
 
@@ -188,8 +194,11 @@ async fn an_operation_that_is_limited_apart_is_left_alone_by_itself() {
         let upstream = upstream(&provider.url);
         assert_eq!(failure(&upstream, apart.clone()).await.kind, FailureKind::Busy);
         assert_eq!(withheld(&upstream, apart).await, Some(Withheld::Paused));
-        assert!(matches!(upstream.obstacle("GET /x"), Some(Obstacle::Paused(_))));
-        assert_eq!(upstream.obstacle("POST /x"), None);
+        assert!(matches!(
+            upstream.obstacle("GET /x", Urgency::Usual),
+            Some(Obstacle::Paused(_))
+        ));
+        assert_eq!(upstream.obstacle("POST /x", Urgency::Usual), None);
         upstream.exchange(act(), judge).await.unwrap();
     }
 }
@@ -203,11 +212,11 @@ async fn an_account_without_credit_is_known_for_it_until_it_does_the_same_thing(
         _ => Ok(()),
     };
     upstream.exchange(act(), judge).await.unwrap_err();
-    assert_eq!(upstream.obstacle("POST /x"), Some(Obstacle::NoCredit));
+    assert_eq!(upstream.obstacle("POST /x", Urgency::Usual), Some(Obstacle::NoCredit));
     upstream.exchange(read(), judge).await.unwrap();
-    assert_eq!(upstream.obstacle("POST /x"), Some(Obstacle::NoCredit));
+    assert_eq!(upstream.obstacle("POST /x", Urgency::Usual), Some(Obstacle::NoCredit));
     upstream.exchange(act(), judge).await.unwrap();
-    assert_eq!(upstream.obstacle("POST /x"), None);
+    assert_eq!(upstream.obstacle("POST /x", Urgency::Usual), None);
 }
 
 #[tokio::test]

@@ -98,6 +98,7 @@ async fn an_account_that_is_hindered_is_passed_over_and_says_why() {
         (Obstacle::Failing(MINUTE), "keeps failing"),
         (Obstacle::Paused(MINUTE), "asked to wait"),
         (Obstacle::NoCredit, "has no credit"),
+        (Obstacle::Full, "has too many waiting"),
     ] {
         let (one, two) = (Scripted::new("one", SAY), Scripted::new("two", SAY));
         let bed = bed(&[&one, &two], "");

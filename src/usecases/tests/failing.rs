@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::bed::{Bed, NOON, SAY, Scripted, bed_over, caller, failed, number, say};
-use super::failing_store::{Failing, Failure};
+use super::failing_store::{Failing, Failure, ON_ITS_WAY};
 use crate::domain::address::Address;
 use crate::domain::call::{Call, CallKind, CallStatus, Direction, ProviderRef};
 use crate::domain::error::{Error, Failure as ProviderFailure, FailureKind, Problem};
@@ -16,7 +16,7 @@ use crate::domain::ids::{CallId, VerificationId};
 use crate::domain::phone::Region;
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
-use crate::providers::port::News;
+use crate::providers::port::{News, Obstacle};
 use crate::store::{Expect, keys};
 use crate::usecases::requests::{Accepted, CallQuery, NewVerification, Paging, PlaceCall};
 
@@ -65,6 +65,9 @@ impl Scene {
         self.store.fail_after(operations);
         let placed = self.bed.gateway.place_call(&caller("acme"), request).await;
         self.store.mend();
+        for _ in 0..2 * ON_ITS_WAY {
+            tokio::task::yield_now().await;
+        }
         placed
     }
 
@@ -114,6 +117,20 @@ impl Scene {
         }
         stop.cancel();
         worker.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn who_is_turned_away_for_want_of_room_costs_no_operation_of_the_store() {
+    let scene = Scene::set(Failure::FromThen);
+    *scene.one.obstacle.lock().unwrap() = Some(Obstacle::Full);
+    let refused = scene.place_while_failing(0, Ok(None)).await.unwrap_err();
+    scene.store.fail_after(0);
+    let acme = caller("acme");
+    let unsent = scene.bed.gateway.start_verification(&acme, new_verification());
+    for refused in [refused, unsent.await.unwrap_err()] {
+        assert_eq!(refused.problem, Problem::Overloaded);
+        assert_eq!(refused.context.retry_after, Some(Duration::from_secs(1)));
     }
 }
 

@@ -1,5 +1,6 @@
 //! A store that fails when told to.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -9,6 +10,9 @@ use bytes::Bytes;
 use crate::store::{
     Counter, Expect, Key, Log, Position, Put, Range, Scored, Set, SharedStore, Store, StoreError, Stored,
 };
+
+/// For how many turns of the others a write is on its way.
+pub const ON_ITS_WAY: usize = 8;
 
 /// How a store fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +87,17 @@ macro_rules! fated {
     };
 }
 
+/// A write that is on its way: it happens a moment later, and even if nobody waits for it any more.
+async fn sent<T: Send + 'static>(write: impl Future<Output = T> + Send + 'static) -> T {
+    let written = tokio::spawn(async move {
+        for _ in 0..ON_ITS_WAY {
+            tokio::task::yield_now().await;
+        }
+        write.await
+    });
+    written.await.unwrap()
+}
+
 #[async_trait]
 impl Store for Failing {
     async fn get(&self, key: &Key) -> Result<Option<Stored>, StoreError> {
@@ -94,7 +109,8 @@ impl Store for Failing {
     }
 
     async fn put(&self, key: &Key, value: Bytes, ttl: Option<Duration>, expect: Expect) -> Result<Put, StoreError> {
-        fated!(self, self.inner.put(key, value, ttl, expect))
+        let (inner, key) = (Arc::clone(&self.inner), key.clone());
+        fated!(self, sent(async move { inner.put(&key, value, ttl, expect).await }))
     }
 
     async fn remove(&self, key: &Key, expect: Expect) -> Result<bool, StoreError> {
@@ -134,7 +150,11 @@ impl Store for Failing {
     }
 
     async fn index(&self, set: &Set, score: i64, member: &str, keep_from: Option<i64>) -> Result<(), StoreError> {
-        fated!(self, self.inner.index(set, score, member, keep_from))
+        let (inner, set, member) = (Arc::clone(&self.inner), set.clone(), member.to_owned());
+        fated!(
+            self,
+            sent(async move { inner.index(&set, score, &member, keep_from).await })
+        )
     }
 
     async fn unindex(&self, set: &Set, member: &str) -> Result<(), StoreError> {

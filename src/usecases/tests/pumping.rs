@@ -4,9 +4,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio_util::sync::CancellationToken;
 
 use super::bed::{SAY, Scripted, bed, caller};
 use super::guarding::{number, start, to};
@@ -49,6 +51,9 @@ async fn a_flood_is_stopped_after_thirty_sends_a_prefix_and_nobody_else_is_refus
     };
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], GUARD);
+    let (gateway, stop) = (Arc::clone(&bed.gateway), CancellationToken::new());
+    let _stops = stop.clone().drop_guard();
+    tokio::spawn(async move { gateway.publish(stop).await });
     let mut robot = Robot {
         sent: [0; ATTACKED],
         first_send: [None; ATTACKED],

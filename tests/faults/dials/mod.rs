@@ -1,0 +1,172 @@
+//! At most one dial for a request, whatever breaks at whichever byte.
+//!
+//! `SWITCHBOARD_FAULTS=20000` has that many requests suffer; by default a few hundred do.
+
+mod cases;
+mod judge;
+mod round;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use cases::{Case, Fault};
+use judge::Tried;
+use round::{Cut, Round};
+
+/// How many requests suffer, unless the environment says so.
+const FAULTS: usize = 288;
+/// How many of them there are in a round at most, and how many rounds are run side by side.
+const ROUND: usize = 480;
+const LANES: usize = 3;
+/// How soon after it was told that nobody knows what became of a call its end is known.
+const SETTLED_WITHIN: Duration = Duration::from_secs(2);
+
+/// What came of all requests.
+#[derive(Default)]
+struct Sum {
+    suffered: usize,
+    kinds: BTreeMap<&'static str, usize>,
+    answers: BTreeMap<String, usize>,
+    /// The bytes at which a connection to the provider was cut.
+    cut: BTreeSet<Cut>,
+    /// How many there are.
+    bytes: usize,
+    /// How long each call took to be settled whose answer was lost.
+    settled: Vec<Duration>,
+    broken: Vec<String>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_breaks_a_request_dials_once_at_most() {
+    let asked = std::env::var("SWITCHBOARD_FAULTS").ok();
+    let faults = asked.as_ref().map_or(FAULTS, |faults| faults.parse().unwrap());
+    let size = faults.div_ceil(LANES).min(ROUND);
+    let mut sum = Sum::default();
+    for first in (0..faults).step_by(size * LANES) {
+        let rounds = (0..LANES).map(|lane| first + lane * size);
+        let rounds = rounds.map(|first| run(first..faults.min(first + size)));
+        join_all(rounds).await.into_iter().for_each(|round| sum.add(round));
+        sum.print();
+    }
+    assert!(sum.broken.is_empty(), "{:#?}", sum.broken);
+    if asked.is_some() {
+        assert!(
+            sum.settled.iter().all(|took| *took < SETTLED_WITHIN),
+            "a call was settled late"
+        );
+    }
+}
+
+/// Runs a round of these cases.
+async fn run(cases: Range<usize>) -> Sum {
+    let mut sum = Sum::default();
+    if cases.is_empty() {
+        return sum;
+    }
+    let round = Round::begin().await;
+    let (mut open, mut closed) = (Vec::new(), Vec::new());
+    for (within, n) in cases.enumerate() {
+        let key = format!("order-{n}");
+        let (mut tried, suffered) = round.suffer(Case::nth(n, within), Some(&key)).await;
+        sum.note(&tried, suffered);
+        sum.cut.extend(round.cut(&tried.case).filter(|_| suffered));
+        if tried.told.is_none() {
+            // The dead are mourned for seconds, so all of them together.
+            open.push((tried, key));
+            continue;
+        }
+        round.repeat(&mut tried, Some(&key)).await;
+        let settled = round.settle(&mut tried).await;
+        if tried.told.as_ref().is_some_and(|told| told.status == 202) {
+            sum.settled.extend(settled);
+        }
+        closed.push(tried);
+    }
+    for (mut tried, key) in open {
+        round.repeat(&mut tried, Some(&key)).await;
+        round.settle(&mut tried).await;
+        closed.push(tried);
+    }
+    closed.iter().for_each(|tried| sum.judge(tried));
+    sum.bytes = round.bytes();
+    sum
+}
+
+impl Sum {
+    fn note(&mut self, tried: &Tried, suffered: bool) {
+        self.suffered += usize::from(suffered);
+        let kind = match tried.case.fault {
+            _ if !suffered => "unharmed",
+            Fault::Cut(..) => "cut",
+            Fault::Answer(_) | Fault::CutAnswer(..) => "answered badly",
+            Fault::Stale => "stale",
+            Fault::Unreachable => "unreachable",
+            Fault::Kill(..) => "killed",
+        };
+        *self.kinds.entry(kind).or_default() += 1;
+        let answer = tried
+            .told
+            .as_ref()
+            .map_or("none".to_owned(), |told| told.status.to_string());
+        *self.answers.entry(answer).or_default() += 1;
+    }
+
+    fn judge(&mut self, tried: &Tried) {
+        for broken in tried.broken() {
+            self.broken.push(format!("{broken}: {tried:?}"));
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.suffered += other.suffered;
+        self.settled.extend(other.settled);
+        self.broken.extend(other.broken);
+        self.cut.extend(other.cut);
+        self.bytes = self.bytes.max(other.bytes);
+        for (kind, times) in other.kinds {
+            *self.kinds.entry(kind).or_default() += times;
+        }
+        for (answer, times) in other.answers {
+            *self.answers.entry(answer).or_default() += times;
+        }
+    }
+
+    fn print(&mut self) {
+        self.settled.sort_unstable();
+        let at = |part: usize| self.settled.get(self.settled.len() * part / 1000).copied();
+        println!(
+            "{} requests suffered ({:?}; answers {:?}): {} promises broken (95 %: below {:.3} % of requests)\n\
+             connections to the provider were cut at {} of {} bytes; {} calls whose answer was lost were settled: p50 {:?}, p99 {:?}, at most {:?} after the caller was told",
+            self.suffered,
+            self.kinds,
+            self.answers,
+            self.broken.len(),
+            300.0 / self.suffered as f64,
+            self.cut.len(),
+            self.bytes,
+            self.settled.len(),
+            at(500),
+            at(990),
+            self.settled.last(),
+        );
+    }
+}
+
+/// The red control: a caller who repeats without a key dials again, and that is found out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_who_repeats_without_a_key_would_be_found_out() {
+    const CONTROLS: usize = 24;
+    let round = Round::begin().await;
+    let mut twice = 0;
+    for n in 0..CONTROLS {
+        let (mut tried, _) = round.suffer(Case::nth(n, n), None).await;
+        round.repeat(&mut tried, None).await;
+        round.settle(&mut tried).await;
+        twice += usize::from(tried.broken().contains(&"dialled more than once"));
+    }
+    println!("the control: {twice} of {CONTROLS} requests dialled twice");
+    assert!(twice > 0);
+}

@@ -1,12 +1,10 @@
 //! What every use case works with.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::sync::Semaphore;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -47,7 +45,6 @@ pub struct Gateway {
     pub(super) history_checks: Checks,
     pub(super) known_campaigns: KnownCampaigns,
     pub(super) prefetched: Prefetched,
-    history_places: BTreeMap<AccountName, Arc<Semaphore>>,
     pub(super) permissions: Permissions,
     pub(super) last_webhooks: LastWebhooks,
     unfinished: TaskTracker,
@@ -62,11 +59,6 @@ impl Gateway {
         sealer: Sealer,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let places = |entry: &Entry| Arc::new(Semaphore::new((entry.config.concurrent as usize / 2).max(1)));
-        let history_places = accounts
-            .iter()
-            .map(|(name, entry)| (name.clone(), places(entry)))
-            .collect();
         let instance = Uuid::now_v7().simple().to_string();
         Self {
             config,
@@ -82,7 +74,6 @@ impl Gateway {
             history_checks: Checks::ALL,
             known_campaigns: KnownCampaigns::default(),
             prefetched: Prefetched::default(),
-            history_places,
             permissions: Permissions::default(),
             last_webhooks: LastWebhooks::default(),
             unfinished: TaskTracker::new(),
@@ -135,12 +126,6 @@ impl Gateway {
         F::Output: Send,
     {
         AbortOnDropHandle::new(self.unfinished.spawn(timing::inherit(work).in_current_span()))
-    }
-
-    /// The places of an account that reading its history may take: half of them, so that calls are never kept waiting.
-    pub(super) fn history_places(&self, account: &AccountName) -> Arc<Semaphore> {
-        let places = self.history_places.get(account);
-        places.cloned().unwrap_or_else(|| Arc::new(Semaphore::new(1)))
     }
 
     /// Waits for everything that [`Gateway::see_through`] still runs in the background.

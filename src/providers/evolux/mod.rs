@@ -13,6 +13,7 @@ mod wire;
 use std::sync::Arc;
 
 use config::{CREDENTIAL, Settings};
+use judge::Told;
 
 use super::port::{Calls, Control, DriftCount, Health, History, KeyUsage, Lookup, Obstacle, Provider, Recordings};
 use super::shape::Shape;
@@ -50,12 +51,13 @@ impl Evolux {
         &self,
         exchange: Exchange,
         answer: Shape,
-        judge: impl Fn(&Answer) -> Result<T, Rejection> + Send + Sync,
+        judge: impl Fn(&Told<'_>) -> Result<T, Rejection> + Send + Sync,
     ) -> Result<T, Failure> {
         let operation = exchange.operation;
-        let judge = |told: &Answer| {
-            self.upstream.note_drift(operation, &documented::drift(told, answer));
-            judge(told)
+        let judge = |given: &Answer| {
+            let told = Told::of(given);
+            self.upstream.note_drift(operation, &documented::drift(&told, answer));
+            judge(&told)
         };
         self.upstream.exchange(exchange, judge).await
     }

@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 use url::{Host, Url};
 
 use crate::api;
+use crate::clock::ManualClock;
 use crate::config::{Config, KeyRing, Secret};
 use crate::domain::address::Address;
 use crate::domain::network::is_public;
@@ -75,7 +76,7 @@ fn webhook(webhooks: &dyn Webhooks, kind: Option<&str>, body: &[u8]) {
 fn cursor(data: &[u8]) {
     static SEALER: LazyLock<Sealer> = LazyLock::new(|| {
         let ring = KeyRing::single("1", Secret::new("0123456789abcdef0123456789abcdef"));
-        Sealer::new(&ring, NOW)
+        Sealer::new(&ring, Arc::new(ManualClock::at(NOW.as_millis())))
     });
     if let Ok(text) = from_utf8(data) {
         assert!(SEALER.open(Purpose::Cursor, b"fuzz", text).is_none());

@@ -61,7 +61,7 @@ pub mod metric {
     pub const PROVIDER_DRIFT: &str = "switchboard_provider_drift_total";
 }
 
-const COUNTERS: [(&str, &str); 7] = [
+const COUNTERS: [(&str, &str); 8] = [
     (metric::HTTP_REQUESTS, "Requests answered."),
     (metric::VERIFICATIONS, "Verifications, by the status they reached."),
     (metric::GUARD_DECISIONS, "Decisions of the verification guard."),

@@ -153,7 +153,10 @@ impl fmt::Debug for Address {
 
 impl Serialize for Address {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self {
+            Self::Phone(number) => serializer.serialize_str(number.as_str()),
+            other => serializer.collect_str(other),
+        }
     }
 }
 

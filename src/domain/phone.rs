@@ -7,8 +7,11 @@ use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
 use serde::{Deserialize, Serialize};
 
 /// Every Brazilian area code (*código nacional*, Anatel).
-const AREA_CODES: &str = "11 12 13 14 15 16 17 18 19 21 22 24 27 28 31 32 33 34 35 37 38 41 42 43 44 45 46 47 48 49 \
-    51 53 54 55 61 62 63 64 65 66 67 68 69 71 73 74 75 77 79 81 82 83 84 85 86 87 88 89 91 92 93 94 95 96 97 98 99";
+const AREA_CODES: [u8; 67] = [
+    11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 24, 27, 28, 31, 32, 33, 34, 35, 37, 38, 41, 42, 43, 44, 45, 46, 47, 48,
+    49, 51, 53, 54, 55, 61, 62, 63, 64, 65, 66, 67, 68, 69, 71, 73, 74, 75, 77, 79, 81, 82, 83, 84, 85, 86, 87, 88, 89,
+    91, 92, 93, 94, 95, 96, 97, 98, 99,
+];
 
 /// Says why a text is not a phone number; never repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,15 +60,17 @@ impl PhoneNumber {
         if !text.chars().all(spells_a_number) {
             return None;
         }
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        let national = digits.trim_start_matches('0');
-        let e164 = match national.len() {
-            8..=15 if international => format!("+{national}"),
-            10 | 11 => format!("+55{national}"),
-            12..=15 => format!("+{national}"),
+        let national = text
+            .chars()
+            .filter(char::is_ascii_digit)
+            .skip_while(|digit| *digit == '0');
+        let code = match national.clone().count() {
+            8..=15 if international => "+",
+            10 | 11 => "+55",
+            12..=15 => "+",
             _ => return None,
         };
-        Some(Self(e164))
+        Some(Self(code.chars().chain(national).collect()))
     }
 
     /// The number as `+` and digits.
@@ -86,7 +91,8 @@ impl PhoneNumber {
     /// The Brazilian area code; nothing for another country, nor for a number of no area such as 0800 or 4004.
     pub fn area_code(&self) -> Option<&str> {
         let code = self.brazilian()?.get(..2)?;
-        AREA_CODES.split(' ').any(|known| known == code).then_some(code)
+        let known = code.parse().is_ok_and(|code| AREA_CODES.binary_search(&code).is_ok());
+        known.then_some(code)
     }
 
     /// Whether it is a Brazilian fixed line, which is written in one way: mobiles are, with and without the ninth digit, in two.

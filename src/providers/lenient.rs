@@ -1,35 +1,103 @@
 //! JSON as providers write it: a key given twice, numbers as text, several spellings of nothing.
 
-use std::borrow::Cow;
-use std::fmt;
+mod reader;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// A JSON object whose keys keep their order and their repetitions and whose values keep every byte.
 ///
 /// Reading never fails past [`Object::parse`]: a value of the wrong kind is a value that is not there, and so are `null`,
 /// `""` and `"-"`.
-pub(super) struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(super) struct Object<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
+
+/// A JSON value.
+pub(super) struct Value<'a> {
+    written: &'a str,
+    what: What<'a>,
+}
+
+enum What<'a> {
+    Null,
+    /// A number or a boolean.
+    Plain,
+    Text(Cow<'a, str>),
+    List(Vec<Value<'a>>),
+    Object(Object<'a>),
+}
+
+impl<'a> Value<'a> {
+    /// Reads a text; nothing where it is not one JSON value.
+    #[cfg(test)]
+    pub fn parse(json: &'a str) -> Option<Self> {
+        reader::read(json)
+    }
+
+    /// The value as it is written, byte for byte.
+    pub fn get(&self) -> &'a str {
+        self.written
+    }
+
+    /// The items of a list; nothing where it is none.
+    pub fn list(&self) -> Option<&[Self]> {
+        match &self.what {
+            What::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The text of a string without the white space around it, or a number or boolean as it is written.
+    pub fn text(&self) -> Option<&str> {
+        let text = match &self.what {
+            What::Text(text) => text.trim(),
+            What::Plain => self.written,
+            What::Null | What::List(_) | What::Object(_) => return None,
+        };
+        (!matches!(text, "" | "-")).then_some(text)
+    }
+
+    /// Whether it is `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(self.what, What::Null)
+    }
+
+    /// Whether it is a string.
+    pub fn is_string(&self) -> bool {
+        matches!(self.what, What::Text(_))
+    }
+
+    /// Whether it is a number, also where that is written as a string.
+    pub fn is_number(&self) -> bool {
+        match &self.what {
+            What::Plain => !matches!(self.written, "true" | "false"),
+            _ => self.text().is_some_and(|text| text.parse::<f64>().is_ok()),
+        }
+    }
+}
 
 impl<'a> Object<'a> {
     /// Reads a body; nothing where it is not one JSON object in UTF-8.
     pub fn parse(json: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(json).ok()
+        match reader::read(std::str::from_utf8(json).ok()?)?.what {
+            What::Object(object) => Some(object),
+            _ => None,
+        }
     }
 
-    /// Reads a value; nothing where it is not an object.
-    pub fn of(value: &'a RawValue) -> Option<Self> {
-        serde_json::from_str(value.get()).ok()
+    /// A value as an object; nothing where it is none.
+    pub fn of<'v>(value: &'v Value<'a>) -> Option<&'v Self> {
+        match &value.what {
+            What::Object(object) => Some(object),
+            _ => None,
+        }
     }
 
     /// The value of a key; of a key given twice the last, as JSON parsers have it.
-    pub fn get(&self, key: &str) -> Option<&'a RawValue> {
+    pub fn get(&self, key: &str) -> Option<&Value<'a>> {
         self.0
             .iter()
             .rev()
             .find(|(name, _)| name == key)
-            .map(|(_, value)| *value)
+            .map(|(_, value)| value)
     }
 
     /// Whether the key is there, whatever its value.
@@ -41,25 +109,27 @@ impl<'a> Object<'a> {
     pub fn texts(&self, key: &str) -> Vec<String> {
         let values = self.0.iter().filter(|(name, _)| name == key);
         values
-            .filter_map(|(_, value)| text(value))
-            .map(Cow::into_owned)
+            .filter_map(|(_, value)| value.text())
+            .map(str::to_owned)
             .collect()
     }
 
     /// A text without the white space around it; numbers and booleans as they are written.
-    pub fn text(&self, key: &str) -> Option<Cow<'a, str>> {
-        text(self.get(key)?)
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.get(key)?.text()
     }
 
     /// The same as [`Object::text`], owned.
     pub fn string(&self, key: &str) -> Option<String> {
-        self.text(key).map(Cow::into_owned)
+        self.text(key).map(str::to_owned)
     }
 
     /// A text with all its white space.
     pub fn verbatim(&self, key: &str) -> Option<String> {
-        let text: String = serde_json::from_str(self.get(key)?.get()).ok()?;
-        (!text.is_empty()).then_some(text)
+        match &self.get(key)?.what {
+            What::Text(text) => Some(text.to_string()).filter(|text| !text.is_empty()),
+            _ => None,
+        }
     }
 
     /// A whole number, also where it is written as text or with a fraction of zeros.
@@ -76,7 +146,7 @@ impl<'a> Object<'a> {
 
     /// Whether a key says yes.
     pub fn flag(&self, key: &str) -> Option<bool> {
-        match self.text(key)?.as_ref() {
+        match self.text(key)? {
             "true" | "1" => Some(true),
             "false" | "0" => Some(false),
             _ => None,
@@ -84,50 +154,24 @@ impl<'a> Object<'a> {
     }
 
     /// The object under a key.
-    pub fn object(&self, key: &str) -> Option<Self> {
+    pub fn object(&self, key: &str) -> Option<&Self> {
         Self::of(self.get(key)?)
     }
 
     /// The items of the list under a key.
-    pub fn list(&self, key: &str) -> Option<Vec<&'a RawValue>> {
-        list(self.get(key)?)
+    pub fn list(&self, key: &str) -> Option<&[Value<'a>]> {
+        self.get(key)?.list()
     }
 
     /// The objects of the list under a key; what else is in it is passed over.
-    pub fn objects(&self, key: &str) -> Vec<Self> {
-        self.list(key)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(Self::of)
-            .collect()
+    pub fn objects(&self, key: &str) -> Vec<&Self> {
+        let items = self.list(key).unwrap_or_default();
+        items.iter().filter_map(Self::of).collect()
     }
 
     /// The keys with their values, in wire order.
-    pub fn entries(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.0.iter().map(|(key, value)| (key.as_ref(), *value))
-    }
-}
-
-/// The items of a JSON list; nothing where it is none.
-pub(super) fn list(value: &RawValue) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(value.get()).ok()
-}
-
-/// The text of a JSON string without the white space around it, or a number or boolean as it is written.
-pub(super) fn text(value: &RawValue) -> Option<Cow<'_, str>> {
-    let written = value.get();
-    let text = match written.as_bytes().first()? {
-        b'"' => trimmed(serde_json::from_str::<Text<'_>>(written).ok()?.0),
-        b'{' | b'[' | b'n' => return None,
-        _ => Cow::Borrowed(written),
-    };
-    (!matches!(text.as_ref(), "" | "-")).then_some(text)
-}
-
-fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
-        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {
+        self.0.iter().map(|(key, value)| (key.as_ref(), value))
     }
 }
 
@@ -138,34 +182,6 @@ fn whole(number: f64) -> Option<i64> {
     let fits = number.fract() == 0.0 && number.abs() <= EXACT;
     #[allow(clippy::cast_possible_truncation)]
     fits.then_some(number as i64)
-}
-
-/// A string borrowed from the body unless it has escapes.
-#[derive(serde::Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Fields)
-    }
-}
-
-struct Fields;
-
-impl<'de> Visitor<'de> for Fields {
-    type Value = Object<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Vec::with_capacity(20);
-        while let Some((Text(key), value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
-            fields.push((key, value));
-        }
-        Ok(Object(fields))
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! What is documented of a provider's messages, and how a message differs from it.
 
-use serde_json::value::RawValue;
-
-use super::lenient::{Object, list, text};
+use super::lenient::{Object, Value};
 use crate::upstream::{Drift, DriftKind};
 
 /// The fields of an object, in groups that several objects may share.
@@ -71,15 +69,42 @@ pub(super) fn drift(object: &Object<'_>, shape: Shape) -> Drift {
 
 /// The same, of an object that lies within another at this place; adds to `drift`.
 pub(super) fn compare(object: &Object<'_>, (shape, within): (Shape, &str), drift: &mut Drift) {
-    let fields = || shape.iter().copied().flatten();
-    for (name, value) in object.entries() {
-        match fields().find(|field| field.name() == name) {
-            Some(field) => field.what().check(value, Place { within, name }, drift),
-            None => drift.add(DriftKind::UnknownField, &Place { within, name }.path()),
+    Keys::compare(object, (shape, within), drift).check(object, within, drift);
+}
+
+/// The keys of an object in wire order, each with its field, if it is documented.
+struct Keys<'a>(Vec<(&'a str, Option<&'static Field>)>);
+
+impl<'a> Keys<'a> {
+    /// Looks an object's keys up, and tells of those that are not documented and of those that are missing.
+    fn compare(object: &'a Object<'_>, (shape, within): (Shape, &str), drift: &mut Drift) -> Self {
+        let fields = || shape.iter().copied().flatten();
+        let field = |(name, _)| (name, fields().find(|field| field.name() == name));
+        let keys: Vec<_> = object.entries().map(field).collect();
+        for (name, _) in keys.iter().filter(|(_, field)| field.is_none()) {
+            drift.add(DriftKind::UnknownField, &Place { within, name }.path());
         }
+        for name in fields().filter_map(Field::promised).filter(|name| !object.has(name)) {
+            drift.add(DriftKind::MissingField, &Place { within, name }.path());
+        }
+        Self(keys)
     }
-    for name in fields().filter_map(Field::promised).filter(|name| !object.has(name)) {
-        drift.add(DriftKind::MissingField, &Place { within, name }.path());
+
+    /// Whether an object has these keys in this order.
+    fn are_of(&self, object: &Object<'_>) -> bool {
+        object
+            .entries()
+            .map(|(name, _)| name)
+            .eq(self.0.iter().map(|(name, _)| *name))
+    }
+
+    /// Compares what the fields of an object with these keys hold.
+    fn check(&self, object: &Object<'_>, within: &str, drift: &mut Drift) {
+        for ((name, field), (_, value)) in self.0.iter().zip(object.entries()) {
+            if let Some(field) = field {
+                field.what().check(value, Place { within, name }, drift);
+            }
+        }
     }
 }
 
@@ -100,24 +125,24 @@ impl Place<'_> {
 }
 
 impl What {
-    fn check(&self, value: &RawValue, at: Place<'_>, drift: &mut Drift) {
-        let told = text(value);
-        let is_text = value.get().starts_with('"');
-        if value.get() == "null" || is_text && told.is_none() {
+    fn check(&self, value: &Value<'_>, at: Place<'_>, drift: &mut Drift) {
+        let told = value.text();
+        let is_text = value.is_string();
+        if value.is_null() || is_text && told.is_none() {
             return;
         }
-        let is = |test: fn(&str) -> bool| told.as_deref().is_some_and(test);
+        let is = |test: fn(&str) -> bool| told.is_some_and(test);
         let fits = match self {
             Self::Any => true,
             Self::Text => is_text,
-            Self::Plain => is_text || is(is_number),
-            Self::PlainOr(_) if is_text || is(is_number) => true,
+            Self::Plain => is_text || value.is_number(),
+            Self::PlainOr(_) if is_text || value.is_number() => true,
             Self::PlainOr(shape) => fits_object(value, shape, at, drift),
-            Self::Number => is(is_number),
+            Self::Number => value.is_number(),
             Self::Flag => is(|told| matches!(told, "true" | "false" | "1" | "0")),
             Self::Link => is_text || is(|told| told == "false"),
             Self::Word(known) => {
-                let fits = is_text || is(is_number);
+                let fits = is_text || value.is_number();
                 if fits && !is(*known) {
                     drift.add(DriftKind::UnknownWord, &at.path());
                 }
@@ -132,26 +157,29 @@ impl What {
     }
 }
 
-fn fits_object(value: &RawValue, shape: Shape, at: Place<'_>, drift: &mut Drift) -> bool {
+fn fits_object(value: &Value<'_>, shape: Shape, at: Place<'_>, drift: &mut Drift) -> bool {
     let Some(object) = Object::of(value) else {
-        return list(value).is_some_and(|items| items.is_empty());
+        return value.list().is_some_and(<[_]>::is_empty);
     };
-    compare(&object, (shape, &at.path()), drift);
+    compare(object, (shape, &at.path()), drift);
     true
 }
 
-fn fits_objects(value: &RawValue, shape: Shape, at: Place<'_>, drift: &mut Drift) -> bool {
-    let Some(items) = list(value) else { return false };
-    let objects: Vec<_> = items.iter().filter_map(|item| Object::of(item)).collect();
+fn fits_objects(value: &Value<'_>, shape: Shape, at: Place<'_>, drift: &mut Drift) -> bool {
+    let Some(items) = value.list() else { return false };
+    let objects = || items.iter().filter_map(Object::of);
     let path = at.path();
-    for object in &objects {
-        compare(object, (shape, &path), drift);
+    let mut known: Option<Keys<'_>> = None;
+    for object in objects() {
+        // The objects of one list have the same keys as a rule: those are looked up once.
+        let keys = match known.take().filter(|keys| keys.are_of(object)) {
+            Some(keys) => keys,
+            None => Keys::compare(object, (shape, &path), drift),
+        };
+        keys.check(object, &path, drift);
+        known = Some(keys);
     }
-    objects.len() == items.len()
-}
-
-fn is_number(told: &str) -> bool {
-    told.parse::<f64>().is_ok()
+    objects().count() == items.len()
 }
 
 #[cfg(test)]

@@ -191,7 +191,7 @@ impl Upstream {
                 .map(|until| Obstacle::Paused(until - now))
         };
         let no_credit = || self.known.condition.has_no_credit(now).then_some(Obstacle::NoCredit);
-        let full = || self.places.is_full(urgency).then_some(Obstacle::Full);
+        let full = || self.known.places.is_full(urgency).then_some(Obstacle::Full);
         failing.or_else(full).or_else(paused).or_else(no_credit)
     }
 

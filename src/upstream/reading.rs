@@ -114,7 +114,10 @@ fn chunks(operation: &'static str, response: Response, idle: Duration) -> BoxStr
 }
 
 async fn answer(operation: &'static str, mut response: Response, now: Timestamp) -> Result<Answer, Fault> {
-    let mut body = Vec::new();
+    let told = response
+        .content_length()
+        .and_then(|length| usize::try_from(length).ok());
+    let mut body = Vec::with_capacity(told.unwrap_or(0).min(LARGEST_ANSWER));
     while let Some(chunk) = response.chunk().await.map_err(|error| Fault::of(error, operation))? {
         if body.len() + chunk.len() > LARGEST_ANSWER {
             return Err(Fault::new(

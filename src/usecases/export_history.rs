@@ -12,7 +12,7 @@ use crate::domain::error::Error;
 use crate::domain::history::Record;
 
 /// How many records are held at once.
-const BATCH: usize = 500;
+const BATCH: usize = 100;
 
 impl Gateway {
     /// Every record that [`Gateway::history`] lists, in its order, batch by batch. A batch is read when it is asked for, may

@@ -1,12 +1,10 @@
 //! What every use case works with.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::sync::Semaphore;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -48,7 +46,6 @@ pub struct Gateway {
     pub(super) history_checks: Checks,
     pub(super) known_campaigns: Arc<KnownCampaigns>,
     pub(super) prefetched: Arc<Prefetched>,
-    history_places: BTreeMap<AccountName, Arc<Semaphore>>,
     pub(super) permissions: Arc<Permissions>,
     pub(super) last_webhooks: Arc<LastWebhooks>,
     unfinished: TaskTracker,
@@ -63,7 +60,6 @@ impl Gateway {
         sealer: Sealer,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let history_places = history_places(&accounts);
         let instance = Uuid::now_v7().simple().to_string();
         Self {
             config,
@@ -79,7 +75,6 @@ impl Gateway {
             history_checks: Checks::ALL,
             known_campaigns: Arc::default(),
             prefetched: Arc::default(),
-            history_places,
             permissions: Arc::default(),
             last_webhooks: Arc::default(),
             unfinished: TaskTracker::new(),
@@ -92,7 +87,6 @@ impl Gateway {
     pub fn under(&self, config: Arc<Config>, accounts: Accounts, sealer: Option<Sealer>) -> Self {
         Self {
             config,
-            history_places: history_places(&accounts),
             accounts,
             sealer: sealer.map_or_else(|| Arc::clone(&self.sealer), Arc::new),
             store: Arc::clone(&self.store),
@@ -162,12 +156,6 @@ impl Gateway {
         )
     }
 
-    /// The places of an account that reading its history may take: half of them, so that calls are never kept waiting.
-    pub(super) fn history_places(&self, account: &AccountName) -> Arc<Semaphore> {
-        let places = self.history_places.get(account);
-        places.cloned().unwrap_or_else(|| Arc::new(Semaphore::new(1)))
-    }
-
     /// Waits for everything that [`Gateway::see_through`] still runs in the background.
     pub async fn finish(&self) {
         self.unfinished.close();
@@ -207,12 +195,6 @@ impl Gateway {
         }
         Ok(())
     }
-}
-
-fn history_places(accounts: &Accounts) -> BTreeMap<AccountName, Arc<Semaphore>> {
-    let places = |entry: &Entry| Arc::new(Semaphore::new((entry.config.concurrent as usize / 2).max(1)));
-    let named = accounts.iter().map(|(name, entry)| (name.clone(), places(entry)));
-    named.collect()
 }
 
 impl From<StoreError> for Error {

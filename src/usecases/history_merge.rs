@@ -1,60 +1,26 @@
 //! Several sources merged into one list, newest first.
 
-use std::time::Duration;
+mod deadline;
+mod later;
 
 use futures_util::future::join_all;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::gateway::Gateway;
 use super::history_cursor::{Aside, Place, SourceKey, Walk};
 use super::history_kept::{KeptWalk, Owner, new_name, written};
 use super::history_source::reading::{Reader, too_slow};
 use super::history_source::shelf::Shelf;
-use super::history_source::{Source, lowest};
-use super::requests::{HistoryPage, SourceState};
+use super::history_source::{Kept, Source, lowest};
+use super::requests::HistoryPage;
 use crate::domain::error::{Error, Problem};
 use crate::domain::history::{Record, Window};
 use crate::domain::time::Timestamp;
 
+pub(super) use deadline::Deadline;
+
 /// How many rows one request reads before it gives a short page.
 const MOST_ROWS: usize = 5_000;
-
-/// Until when a page may be read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline {
-    /// Then what there is is given.
-    enough: Instant,
-    /// A source that has not answered by then has failed.
-    last: Option<Instant>,
-}
-
-impl Deadline {
-    /// So that an answer can be given before a request of this length is over.
-    pub(super) fn within(request: Duration) -> Self {
-        let now = Instant::now();
-        let margin = (request / 10).min(Duration::from_millis(500));
-        Self {
-            enough: now + request / 2,
-            last: Some(now + (request - margin)),
-        }
-    }
-
-    /// So that a page is given about then, and every source has the time it needs.
-    pub(super) fn about(patience: Duration) -> Self {
-        Self {
-            enough: Instant::now() + patience,
-            last: None,
-        }
-    }
-
-    /// What comes in time.
-    async fn met_by<T>(self, work: impl Future<Output = T>) -> Option<T> {
-        match self.last {
-            Some(last) => timeout_at(last, work).await.ok(),
-            None => Some(work.await),
-        }
-    }
-}
 
 /// A walk and its sources.
 pub(super) struct Merge {
@@ -63,6 +29,8 @@ pub(super) struct Merge {
     pub(super) walk: Walk,
     /// Records that came to light above the walk's place: given in the end.
     pub(super) aside: Shelf,
+    /// How far the sources were read that failed on an earlier page.
+    suspended: Vec<(usize, Kept)>,
     /// What nobody needs any more once this page is given.
     pub(super) spent: Vec<String>,
 }
@@ -105,6 +73,8 @@ impl Merge {
                 None => source.start(window, below),
             }
         }
+        sources.retain(|(index, _)| self.walk.late.iter().any(|(late, _)| late == index));
+        self.suspended = sources;
         Ok(())
     }
 
@@ -143,7 +113,7 @@ impl Merge {
         }
         self.set_aside()?;
         let failed = self.retire_failed();
-        let sources = self.states(&data);
+        let sources = self.states();
         let complete = !failed && self.walk.late.is_empty();
         if exhausted {
             self.advance();
@@ -188,9 +158,10 @@ impl Merge {
     ) -> Result<[u8; 16], crate::store::StoreError> {
         let mut kept = KeptWalk::default();
         kept.spent.extend(before.map(written));
-        for (index, _) in &self.walk.active {
+        kept.sources.append(&mut self.suspended);
+        for (index, _) in self.walk.active.iter().chain(&self.walk.late) {
             let source = &self.sources[*index];
-            if source.is_report() {
+            if source.is_kept() && source.is_walked() {
                 let (chunks, spent) = gateway.keep_shelf(owner, &source.shelf).await?;
                 kept.spent.extend(spent);
                 kept.sources.push((*index, source.kept(chunks)));
@@ -215,10 +186,14 @@ impl Merge {
     }
 
     fn take(&mut self, index: usize) -> Option<Record> {
-        match self.walk.aside {
-            Aside::Giving => self.aside.take(),
-            _ => self.sources[index].take(),
+        if self.walk.aside != Aside::Giving {
+            return self.sources[index].take();
         }
+        let record = self.aside.take()?;
+        if let Some(source) = self.sources.iter_mut().find(|source| source.has_told(&record)) {
+            source.taken += 1;
+        }
+        Some(record)
     }
 
     /// What comes next: the newest record of all. Reads on wherever a newer one could still hide.
@@ -272,7 +247,7 @@ impl Merge {
         if let Some(source) = failed.filter(|_| !reader.query.partial) {
             let error = source.unavailable();
             for source in self.sources.iter_mut().filter(|source| source.failed()) {
-                source.restart(last);
+                source.recover(last.cloned());
             }
             return Err(error);
         }
@@ -300,90 +275,10 @@ impl Merge {
             for ((index, name), records) in wanted.into_iter().zip(read) {
                 let source = &mut self.sources[index];
                 match records {
-                    Some(records) => source.shelf.open(&name, records, last.as_ref()),
+                    Some(records) => source.open(&name, records, last.as_ref()),
                     None => source.restart(last.as_ref()),
                 }
             }
-        }
-    }
-
-    async fn newest_aside(&mut self, reader: Reader<'_>, owner: Owner<'_>) -> Result<Result<Next, Error>, Error> {
-        loop {
-            let names = self.aside.wanted(false);
-            if names.is_empty() {
-                let next = self.aside.head().map_or(Next::None, |_| Next::Record(0));
-                return Ok(Ok(next));
-            }
-            let read = reader.gateway.kept_records(owner, &names).await?;
-            for (name, records) in names.iter().zip(read) {
-                let records = records.ok_or_else(|| {
-                    Error::new(
-                        Problem::CursorExpired,
-                        "What was kept of this walk is gone; start again.",
-                    )
-                })?;
-                self.aside.open(name, records, self.walk.last.as_ref());
-            }
-        }
-    }
-
-    /// Puts aside what came to light too late.
-    fn set_aside(&mut self) -> Result<(), Error> {
-        for source in &mut self.sources {
-            for record in source.late.drain(..) {
-                self.aside.put(record);
-                if self.walk.aside == Aside::None {
-                    self.walk.aside = Aside::Kept;
-                }
-            }
-        }
-        if self.aside.is_pruned() {
-            return Err(Error::new(
-                Problem::SourceUnavailable,
-                "A source lists its rows in no order, and more of them than can be kept.",
-            ));
-        }
-        Ok(())
-    }
-
-    /// How each source did on this page.
-    fn states(&self, page: &[Record]) -> Vec<SourceState> {
-        let mut states: Vec<_> = self.sources.iter().map(|source| source.state(page)).collect();
-        for (index, _) in &self.walk.late {
-            states[*index] = states[*index].clone().later();
-        }
-        states
-    }
-
-    /// Takes the sources that failed out of the walk; they come later.
-    fn retire_failed(&mut self) -> bool {
-        let mut any = false;
-        for (index, source) in self.sources.iter().enumerate() {
-            if source.failed() {
-                any = true;
-                self.walk.late.push((index, source.reached()));
-                self.walk.active.retain(|(active, _)| *active != index);
-            }
-            if source.unordered && !self.walk.unordered.contains(&index) {
-                self.walk.unordered.push(index);
-            }
-        }
-        any
-    }
-
-    /// Goes on with the sources that failed, and in the end with what came too late.
-    fn advance(&mut self) {
-        self.walk.active = std::mem::take(&mut self.walk.late);
-        self.walk.last = None;
-        let done = self.walk.active.is_empty();
-        self.walk.aside = match self.walk.aside {
-            Aside::Kept if done => Aside::Giving,
-            Aside::Giving => Aside::None,
-            other => other,
-        };
-        let window = self.window();
-        for (index, place) in &self.walk.active {
-            self.sources[*index].start(window, place.clone());
         }
     }
 }
@@ -405,6 +300,7 @@ pub(super) fn begin(window: Window, as_of: Timestamp, sources: Vec<Source>) -> M
         },
         sources,
         aside: Shelf::default(),
+        suspended: Vec::new(),
         spent: Vec::new(),
     }
 }

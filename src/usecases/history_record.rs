@@ -2,6 +2,7 @@
 
 use super::follow_call::{allows, allows_party, parties};
 use super::gateway::Gateway;
+use super::history_cursor::Place;
 use super::read_history::owned;
 use super::record_id::{JOURNAL, RecordId};
 use super::records;
@@ -26,18 +27,17 @@ impl Gateway {
         &self,
         caller: &Caller,
         entry: &Entry,
-        found: (Report, Vec<Row>),
+        rows: Vec<(Row, Place)>,
         raw: bool,
     ) -> Result<Vec<Record>, Error> {
-        let (report, rows) = found;
         let calls = self.calls_of_rows(entry, &rows).await?;
-        let records = rows.into_iter().zip(calls).filter_map(|(row, call)| {
+        let records = rows.into_iter().zip(calls).filter_map(|((row, place), call)| {
             let tenant = call.as_ref().map_or(&entry.config.owner, |call| &call.tenant);
             if !owned(caller, entry) && !call.as_ref().is_some_and(|call| caller.reads(&call.tenant)) {
                 return None;
             }
             let tenant = tenant.clone();
-            row_record(entry, report.code, (row, call, tenant), raw)
+            row_record(entry, place, (row, call, tenant), raw)
         });
         Ok(records.collect())
     }
@@ -80,27 +80,27 @@ impl Gateway {
             }) => return Ok(None),
             Err(failure) => return Err(Error::from_failure(&failure, &entry.config.name, entry.provider.kind())),
         };
-        Ok(self
-            .report_records(caller, entry, (report, vec![row]), raw)
-            .await?
-            .pop())
+        let Some(place) = place_of(entry, report, &row) else {
+            return Ok(None);
+        };
+        Ok(self.report_records(caller, entry, vec![(row, place)], raw).await?.pop())
     }
 
     /// Our calls that rows are about: by the provider's identifier, else by ours in the tag where the call it names has
     /// no other row.
-    async fn calls_of_rows(&self, entry: &Entry, rows: &[Row]) -> Result<Vec<Option<Call>>, Error> {
+    async fn calls_of_rows(&self, entry: &Entry, rows: &[(Row, Place)]) -> Result<Vec<Option<Call>>, Error> {
         let account = &entry.config.name;
         let reference = |row: &Row| {
             let told = row.facts.reference.clone().filter(|known| known.id.is_some());
             told.unwrap_or_else(|| ProviderRef::id(row.id.clone()))
         };
         let name = |row: &Row| keys::call_by_reference(account, reference(row).id.unwrap_or_default());
-        let names: Vec<_> = rows.iter().map(name).collect();
+        let names: Vec<_> = rows.iter().map(|(row, _)| name(row)).collect();
         let bound = self.store.get_many(&names).await?;
         let ids: Vec<Option<CallId>> = rows
             .iter()
             .zip(&bound)
-            .map(|(row, bound)| {
+            .map(|((row, _), bound)| {
                 let bound = bound
                     .as_ref()
                     .and_then(|stored| std::str::from_utf8(&stored.value).ok()?.parse().ok());
@@ -109,7 +109,7 @@ impl Gateway {
             .collect();
         let wanted: Vec<_> = ids.iter().flatten().map(keys::call).collect();
         let mut stored = self.store.get_many(&wanted).await?.into_iter();
-        let call = |(row, id): (&Row, Option<CallId>)| {
+        let call = |((row, _), id): (&(Row, Place), Option<CallId>)| {
             let stored = id.and_then(|_| stored.next().flatten())?;
             let call = records::read_call(&stored.value)?;
             let is_its = call.account.as_ref() == Some(account) && call.may_be(Some(&reference(row)));
@@ -151,18 +151,25 @@ fn journal_record(entry: &Entry, call: Call) -> Option<Record> {
     record_of(call, id.write()?, plain_name(&[&text]), RecordSource::Webhook)
 }
 
-fn row_record(entry: &Entry, report: u8, found: (Row, Option<Call>, String), raw: bool) -> Option<Record> {
-    let (row, ours, tenant) = found;
+/// Where a row's record stands; nothing where it can have none: without a time, or with a name too long.
+pub(super) fn place_of(entry: &Entry, report: Report, row: &Row) -> Option<Place> {
     let created_at = row.facts.created_at?;
     let id = RecordId {
         account: entry.config.name.clone(),
-        report,
+        report: report.code,
         created_at,
-        row: row.id.into_bytes(),
+        row: row.id.clone().into_bytes(),
     };
+    Some((created_at, id.write()?))
+}
+
+fn row_record(entry: &Entry, place: Place, found: (Row, Option<Call>, String), raw: bool) -> Option<Record> {
+    let (row, ours, tenant) = found;
+    let (created_at, id) = place;
     let direction = row.facts.direction.unwrap_or(Direction::Outbound);
     let kind = row.facts.kind.unwrap_or(CallKind::Connect);
-    let mut call = Call::new(CallId::generate(), tenant, direction, kind, created_at);
+    // Its own identifier is not shown.
+    let mut call = Call::new(CallId::from_bytes([0; 16]), tenant, direction, kind, created_at);
     call.provider = Some(entry.provider.kind().to_owned());
     call.account = Some(entry.config.name.clone());
     call.status = CallStatus::Unknown;
@@ -171,7 +178,7 @@ fn row_record(entry: &Entry, report: u8, found: (Row, Option<Call>, String), raw
     fold(&mut file, row.facts, SettledBy::Poll, created_at);
     // A row that nothing follows is the last word.
     settle_presumed(&mut file);
-    let mut record = record_of(file.call, id.write()?, plain_name(&[&row.raw]), RecordSource::Report)?;
+    let mut record = record_of(file.call, id, plain_name(&[&row.raw]), RecordSource::Report)?;
     record.call_id = ours.as_ref().map(|call| call.id);
     if let Some(ours) = ours {
         record.tag = ours.tag.or(record.tag);

@@ -16,7 +16,7 @@ use stretch::Stretch;
 
 use super::gateway::Gateway;
 use super::history_cursor::{Place, SourceKey};
-use super::record_id::{self, is_of};
+use super::record_id;
 use super::requests::SourceState;
 use crate::domain::account::AccountName;
 use crate::domain::call::CallKind;
@@ -59,6 +59,8 @@ pub(super) struct Source {
     vouched: bool,
     /// How many rows were read, whoever may see them.
     rows: usize,
+    /// How many records this page has of it.
+    pub(super) taken: usize,
     /// How many rows of this request could not be read.
     unreadable: usize,
 }
@@ -97,6 +99,7 @@ impl Source {
             absent: None,
             vouched: false,
             rows: 0,
+            taken: 0,
             unreadable: 0,
         };
         match entry.provider.history() {
@@ -135,6 +138,18 @@ impl Source {
             let below = lowest(self.below.clone(), last.cloned());
             self.start(window, below);
         }
+    }
+
+    /// Goes on after a failure from where it was read to, below `below`; from the beginning where what was read told only that
+    /// the report is absent.
+    pub(super) fn recover(&mut self, below: Option<Place>) {
+        if self.absent().is_some() {
+            self.restart(below.as_ref());
+            return;
+        }
+        self.below = lowest(self.below.take(), below);
+        self.given = None;
+        self.failure = None;
     }
 
     /// How far it is read, its records in these chunks.
@@ -186,9 +201,23 @@ impl Source {
         self.shelf.head().filter(|_| self.failure.is_none())
     }
 
+    /// Puts the records of a chunk on the shelf that were not given, be it in this pass of the walk or in one before.
+    pub(super) fn open(&mut self, name: &str, records: Vec<Record>, last: Option<&Place>) {
+        let below = lowest(self.below.clone(), last.cloned());
+        self.shelf.open(name, records, below.as_ref());
+    }
+
     /// Takes the next record.
     pub(super) fn take(&mut self) -> Option<Record> {
-        self.shelf.take()
+        let record = self.shelf.take()?;
+        self.taken += 1;
+        Some(record)
+    }
+
+    /// Whether a record is of it.
+    pub(super) fn has_told(&self, record: &Record) -> bool {
+        let (account, code) = self.key();
+        record.account == account && record_id::is_of(&record.id, code)
     }
 
     /// Whether it is walked and what is not read yet may hold a record as new as `best`; any record, where there is none.
@@ -216,9 +245,14 @@ impl Source {
         self.stretch.as_ref().is_some_and(Stretch::is_whole)
     }
 
-    /// Whether it is a report, whose rows come from afar.
-    pub(super) fn is_report(&self) -> bool {
-        self.report.is_some()
+    /// Whether it is a report, whose rows come from afar, and how far it is read holds.
+    pub(super) fn is_kept(&self) -> bool {
+        self.report.is_some() && (self.failure.is_none() || self.absent().is_none())
+    }
+
+    /// Whether it is walked on this page.
+    pub(super) fn is_walked(&self) -> bool {
+        self.window.is_some()
     }
 
     /// Whether it failed.
@@ -239,6 +273,7 @@ impl Source {
     /// Begins to count what one request reads.
     pub(super) fn begin_request(&mut self) {
         self.rows = 0;
+        self.taken = 0;
         self.unreadable = 0;
     }
 
@@ -254,14 +289,12 @@ impl Source {
     }
 
     /// How it did on this page.
-    pub(super) fn state(&self, page: &[Record]) -> SourceState {
-        let (account, code) = self.key();
-        let mine = |record: &&Record| record.account == account && is_of(&record.id, code);
+    pub(super) fn state(&self) -> SourceState {
         SourceState {
             account: self.account().clone(),
             report: self.report_name().to_owned(),
             status: if self.failed() { "failed" } else { "ok" }.to_owned(),
-            rows: page.iter().filter(mine).count(),
+            rows: self.taken,
             detail: match &self.failure {
                 Some(failure) => Some(failure.outcome().to_string()),
                 None if self.unreadable > 0 => Some(format!("{} rows could not be read", self.unreadable)),

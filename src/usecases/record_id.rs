@@ -49,12 +49,14 @@ impl RecordId {
     /// The identifier as text; nothing where the row's own name is too long to have one.
     pub(super) fn write(&self) -> Option<String> {
         let account = self.account.as_str().as_bytes();
-        let mut bytes = vec![u8::try_from(account.len()).ok()?];
+        let mut bytes = Vec::with_capacity(MAX_LENGTH);
+        bytes.push(u8::try_from(account.len()).ok()?);
         bytes.extend_from_slice(account);
         bytes.push(self.report);
         bytes.extend_from_slice(&self.created_at.as_millis().to_be_bytes());
         bytes.extend_from_slice(&self.row);
-        let text = format!("rec_{}", BASE64.encode(bytes));
+        let mut text = "rec_".to_owned();
+        BASE64.encode_string(bytes, &mut text);
         (text.len() <= MAX_LENGTH).then_some(text)
     }
 }

@@ -28,7 +28,7 @@ async fn a_file_has_what_the_api_lists(#[case] format: &str) {
     assert_eq!(done.status.code(), Some(0), "{done:?}");
     assert!(String::from_utf8(done.stdout).unwrap().starts_with(&format!(
         "{} records of 2020-05-01T03:00:00.000Z to 2020-05-08T03:00:00.000Z",
-        site::ROWS
+        site::rows()
     )));
     assert_eq!(fs::read_to_string(site.file("history")).unwrap(), whole);
     assert!(!site.file("history.part").exists() && !site.file("history.part.json").exists());
@@ -153,5 +153,5 @@ async fn a_window_longer_than_the_api_s_is_exported_all_the_same() {
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone())
         .collect();
-    assert_eq!(ids.len(), site::ROWS, "those since {first}");
+    assert_eq!(ids.len(), site::rows(), "those since {first}");
 }

@@ -20,8 +20,8 @@ use switchboard::providers::registry::Accounts;
 use switchboard::seal::Sealer;
 use switchboard::simulators::zenvia;
 use switchboard::store::{self, SharedStore};
-use switchboard::usecases::Gateway;
 use switchboard::usecases::requests::NewVerification;
+use switchboard::usecases::{Current, Gateway};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::bed::redis::Server;
@@ -90,7 +90,8 @@ impl Track {
         let gateways: Vec<_> = (0..instances).map(|_| gateway(&config, &clock, &between)).collect();
         let stop = CancellationToken::new();
         for gateway in &gateways {
-            tokio::spawn(Arc::clone(gateway).work(stop.clone()));
+            let (current, stop) = (Current::new(Arc::clone(gateway)), stop.clone());
+            tokio::spawn(async move { current.work(stop).await });
         }
         Self {
             gateways,

@@ -1,6 +1,6 @@
 //! For the fuzzer: tokens and key sets of any bytes.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,6 +26,7 @@ static AUTH: LazyLock<Auth> = LazyLock::new(|| Auth {
         signing: None,
         from: None,
         until: None,
+        uses: Arc::default(),
     }],
     jwks_url: None,
 });

@@ -102,6 +102,7 @@ impl Ring {
             key: key.key.clone(),
             from: None,
             until,
+            uses: Arc::default(),
         });
         Self {
             issuer: auth.issuer.clone(),

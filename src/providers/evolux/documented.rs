@@ -1,10 +1,10 @@
 //! What Evolux documents of its answers. Pure.
 
-use super::{judge, wire};
-use crate::providers::lenient::Object;
+use super::judge::{self, Told};
+use super::wire;
 use crate::providers::shape::Field::{self, Always, Sometimes};
 use crate::providers::shape::{self, Shape, What};
-use crate::upstream::{Answer, Drift};
+use crate::upstream::Drift;
 
 /// The envelope of an answer but its `data`.
 const ENVELOPE: &[Field] = &[
@@ -152,19 +152,19 @@ pub(super) const QUEUE_CALL: Shape = &[
 ];
 
 /// How an answer differs from `good`, or from a refusal if it is one. What is no object is not compared.
-pub(super) fn drift(answer: &Answer, good: Shape) -> Drift {
-    let Some(body) = Object::parse(&answer.body) else {
+pub(super) fn drift(told: &Told<'_>, good: Shape) -> Drift {
+    let Some(envelope) = &told.envelope else {
         return Drift::default();
     };
-    let is_good = judge::read(answer, |_| Some(())).is_ok();
-    shape::drift(&body, if is_good { good } else { DONE })
+    let is_good = judge::read(told, |_| Some(())).is_ok();
+    shape::drift(&envelope.body, if is_good { good } else { DONE })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::upstream::DriftKind;
+    use crate::upstream::{Answer, DriftKind};
 
     macro_rules! sample {
         ($name:literal) => {
@@ -180,7 +180,7 @@ mod tests {
             retry_after: None,
             body: bytes::Bytes::copy_from_slice(body.as_bytes()),
         };
-        let drift = drift(&answer, good);
+        let drift = drift(&Told::of(&answer), good);
         drift.iter().map(|(kind, field)| (kind, field.to_owned())).collect()
     }
 

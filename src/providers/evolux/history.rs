@@ -91,10 +91,8 @@ impl Evolux {
         (from, contact_status): (usize, bool),
     ) -> Result<ReportPage, Failure> {
         let Reading { exchange, row, shape } = reading(report, query, (from, contact_status))?;
-        self.exchange(exchange, shape, |answer| {
-            judge::read(answer, |envelope| envelope.page(row))
-        })
-        .await
+        self.exchange(exchange, shape, |told| judge::read(told, |envelope| envelope.page(row)))
+            .await
     }
 
     /// Looks for a row in a report, page by page.

@@ -4,26 +4,43 @@ use super::wire::Envelope;
 use crate::domain::error::Refusal;
 use crate::upstream::{Answer, Rejection};
 
+/// An answer whose body is read.
+pub(super) struct Told<'a> {
+    /// The HTTP status.
+    status: u16,
+    /// The body; none where it is no JSON object.
+    pub envelope: Option<Envelope<'a>>,
+}
+
+impl<'a> Told<'a> {
+    pub fn of(answer: &'a Answer) -> Self {
+        Self {
+            status: answer.status,
+            envelope: Envelope::parse(&answer.body),
+        }
+    }
+}
+
 /// Reads `what` out of a good answer.
 ///
 /// # Errors
 /// The rejection the answer is, or a broken one where `what` is not in it: servers have answered 200 over an incomplete body.
-pub(super) fn read<T>(answer: &Answer, what: impl FnOnce(&Envelope<'_>) -> Option<T>) -> Result<T, Rejection> {
-    let envelope = Envelope::parse(&answer.body);
-    let told = envelope.as_ref().and_then(|envelope| envelope.status);
-    let status = told.map_or(answer.status, |told| told.max(answer.status));
-    let message = envelope.as_ref().and_then(|envelope| envelope.message.as_deref());
+pub(super) fn read<T>(told: &Told<'_>, what: impl FnOnce(&Envelope<'_>) -> Option<T>) -> Result<T, Rejection> {
+    let envelope = told.envelope.as_ref();
+    let status = envelope.and_then(|envelope| envelope.status);
+    let status = status.map_or(told.status, |status| status.max(told.status));
     if !(200..300).contains(&status) {
-        return Err(rejection(status, message));
+        return Err(rejection(
+            status,
+            envelope.and_then(|envelope| envelope.message.as_deref()),
+        ));
     }
-    envelope
-        .and_then(|envelope| what(&envelope))
-        .ok_or_else(Rejection::broken)
+    envelope.and_then(what).ok_or_else(Rejection::broken)
 }
 
 /// An act is done where `meta` says so.
-pub(super) fn done(answer: &Answer) -> Result<(), Rejection> {
-    read(answer, |envelope| envelope.status.map(|_| ()))
+pub(super) fn done(told: &Told<'_>) -> Result<(), Rejection> {
+    read(told, |envelope| envelope.status.map(|_| ()))
 }
 
 /// What a status other than success means. Of 404 without Evolux's envelope nothing is known: the address may be wrong.
@@ -61,7 +78,7 @@ mod tests {
             retry_after: None,
             body: bytes::Bytes::copy_from_slice(body.as_bytes()),
         };
-        done(&answer).map_err(|rejection| rejection.kind)
+        done(&Told::of(&answer)).map_err(|rejection| rejection.kind)
     }
 
     fn meta(status: u16, message: &str) -> String {

@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 
+use super::judge::Told;
 use super::{Evolux, documented, judge, segment, wire};
 use crate::domain::call::CallKind;
 use crate::domain::error::Failure;
 use crate::domain::facts::CallFacts;
 use crate::domain::history::Row;
 use crate::providers::port::{Lookup, Target};
-use crate::upstream::{Answer, Exchange};
+use crate::upstream::Exchange;
 
 const READ: &str = "GET /api/v1/callcenter/call/{id}";
 
@@ -33,7 +34,7 @@ impl Evolux {
     pub(super) async fn queue_call(&self, id: Option<&str>) -> Result<Row, Failure> {
         let id = segment(id, READ)?;
         let exchange = Exchange::get(READ, format!("/api/v1/callcenter/call/{id}"));
-        let read = |answer: &Answer| judge::read(answer, |envelope| envelope.row(wire::queue_row));
+        let read = |told: &Told<'_>| judge::read(told, |envelope| envelope.row(wire::queue_row));
         self.exchange(exchange, documented::QUEUE_CALL, read).await
     }
 }

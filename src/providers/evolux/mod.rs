@@ -12,6 +12,7 @@ mod recordings;
 mod wire;
 
 use config::{CREDENTIAL, Settings};
+use judge::Told;
 
 use super::port::{
     Calls, Control, DriftCount, Health, History, KeyUsage, Lookup, Obstacle, Probe, Provider, Recordings,
@@ -31,11 +32,12 @@ pub(crate) fn fuzz_answer(body: &[u8]) {
             retry_after: None,
             body: body.to_vec().into(),
         };
+        let told = judge::Told::of(&answer);
         for row in [wire::queue_row as wire::ReadRow, wire::dialer_row] {
-            let _ = judge::read(&answer, |envelope| envelope.page(row));
-            let _ = judge::read(&answer, |envelope| envelope.row(row));
+            let _ = judge::read(&told, |envelope| envelope.page(row));
+            let _ = judge::read(&told, |envelope| envelope.row(row));
         }
-        let _ = judge::done(&answer);
+        let _ = judge::done(&told);
     }
 }
 
@@ -66,12 +68,13 @@ impl Evolux {
         &self,
         exchange: Exchange,
         answer: Shape,
-        judge: impl Fn(&Answer) -> Result<T, Rejection> + Send + Sync,
+        judge: impl Fn(&Told<'_>) -> Result<T, Rejection> + Send + Sync,
     ) -> Result<T, Failure> {
         let operation = exchange.operation;
-        let judge = |told: &Answer| {
-            self.upstream.note_drift(operation, &documented::drift(told, answer));
-            judge(told)
+        let judge = |given: &Answer| {
+            let told = Told::of(given);
+            self.upstream.note_drift(operation, &documented::drift(&told, answer));
+            judge(&told)
         };
         self.upstream.exchange(exchange, judge).await
     }

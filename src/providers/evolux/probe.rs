@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{Evolux, judge};
 use crate::domain::error::Failure;
 use crate::providers::port::Probe;
-use crate::upstream::Exchange;
+use crate::upstream::{Answer, Exchange};
 
 const READ: &str = "GET /api/v1/agents";
 
@@ -13,6 +13,7 @@ const READ: &str = "GET /api/v1/agents";
 impl Probe for Evolux {
     async fn probe(&self) -> Result<(), Failure> {
         let exchange = Exchange::get(READ, "/api/v1/agents").query("limit", "1");
-        self.upstream.exchange(exchange, judge::done).await
+        let judge = |answer: &Answer| judge::done(&judge::Told::of(answer));
+        self.upstream.exchange(exchange, judge).await
     }
 }

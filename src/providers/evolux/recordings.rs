@@ -35,7 +35,7 @@ impl Recordings for Evolux {
 }
 
 fn rejection(answer: &Answer) -> Rejection {
-    match judge::done(answer) {
+    match judge::done(&judge::Told::of(answer)) {
         Err(rejection) if rejection.kind == FailureKind::Refused(Refusal::NotFound) => Rejection {
             kind: FailureKind::Refused(Refusal::NoRecording),
             ..rejection

@@ -30,18 +30,18 @@ impl Consent for Positus {
 /// The action decides and not the permission's status: limits forbid calls that were allowed.
 pub(super) fn permission(body: &Object<'_>) -> Option<Permission> {
     let calling = body.object("calling");
-    let calling = calling.as_ref().unwrap_or(body);
+    let calling = calling.unwrap_or(body);
     let actions = calling.objects("actions");
     let start = actions
         .iter()
         .find(|action| action.text("action_name").as_deref() == Some("start_call"))?;
     let allowed = start.flag("can_perform_action")?;
     let given = calling.object("permission");
-    let ends = |given: &Object<'_>| unix(given, "expiration_time").or_else(|| unix(given, "expiration"));
+    let ends = |given| unix(given, "expiration_time").or_else(|| unix(given, "expiration"));
     Some(Permission {
         allowed,
-        status: given.as_ref().and_then(|given| given.string("status")),
-        expires_at: given.as_ref().and_then(ends),
+        status: given.and_then(|given| given.string("status")),
+        expires_at: given.and_then(ends),
         resets_at: if allowed { None } else { resets_at(start) },
     })
 }
@@ -50,7 +50,7 @@ pub(super) fn permission(body: &Object<'_>) -> Option<Permission> {
 fn resets_at(start: &Object<'_>) -> Option<Timestamp> {
     let limits = start.objects("limits").into_iter();
     let used_up = limits.filter(|limit| limit.integer("current_usage") >= limit.integer("max_allowed"));
-    used_up.filter_map(|limit| unix(&limit, "limit_expiration_time")).max()
+    used_up.filter_map(|limit| unix(limit, "limit_expiration_time")).max()
 }
 
 #[cfg(test)]

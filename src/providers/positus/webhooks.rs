@@ -1,6 +1,5 @@
 //! News of calls: flat, as Positus documents them, or in Meta's envelope.
 
-use serde_json::value::RawValue;
 use url::Url;
 
 use super::wire::{Told, party, unix};
@@ -11,7 +10,7 @@ use crate::domain::facts::CallFacts;
 use crate::domain::hangup::{Hangup, HangupBy};
 use crate::domain::phone::PhoneNumber;
 use crate::domain::place::{Session, SessionType, split_tag};
-use crate::providers::lenient::Object;
+use crate::providers::lenient::{Object, Value};
 use crate::providers::port::{Authentic, News, Notice, Unreadable, Webhooks};
 
 /// One URL takes all of them.
@@ -42,13 +41,14 @@ impl Webhooks for Positus {
 fn parse(body: &[u8], own: &PhoneNumber) -> Result<Vec<Notice>, Unreadable> {
     let mut notices = Vec::new();
     let mut unread = false;
-    for value in values(body).ok_or(Unreadable::Malformed)? {
-        let errors = error_texts(&value);
-        let calls = value.list("calls").unwrap_or_default().into_iter();
-        let calls = calls.map(|raw| Some((call_facts(&Object::of(raw)?, &errors, own)?, raw)));
-        let statuses = value.list("statuses").unwrap_or_default().into_iter();
-        let statuses = statuses.filter_map(|raw| Some((Object::of(raw).filter(is_of_a_call)?, raw)));
-        let statuses = statuses.map(|(status, raw)| Some((status_facts(&status)?, raw)));
+    let body = Object::parse(body).ok_or(Unreadable::Malformed)?;
+    for value in values(&body) {
+        let errors = error_texts(value);
+        let calls = value.list("calls").unwrap_or_default().iter();
+        let calls = calls.map(|raw| Some((call_facts(Object::of(raw)?, &errors, own)?, raw)));
+        let statuses = value.list("statuses").unwrap_or_default().iter();
+        let statuses = statuses.filter_map(|raw| Some((Object::of(raw).filter(|status| is_of_a_call(status))?, raw)));
+        let statuses = statuses.map(|(status, raw)| Some((status_facts(status)?, raw)));
         for told in calls.chain(statuses) {
             unread |= told.is_none();
             notices.extend(told.map(notice));
@@ -62,25 +62,20 @@ fn parse(body: &[u8], own: &PhoneNumber) -> Result<Vec<Notice>, Unreadable> {
 }
 
 /// One body may tell of several people's calls, so each keeps its own part of it.
-fn notice((facts, raw): (CallFacts, &RawValue)) -> Notice {
+fn notice((facts, raw): (CallFacts, &Value<'_>)) -> Notice {
     Notice {
         news: News::Call(Box::new(facts)),
         raw: raw.get().to_owned(),
     }
 }
 
-/// The objects that hold calls and statuses: the body itself, or the values in Meta's envelope. Nothing where it is no object.
-pub(super) fn values(body: &[u8]) -> Option<Vec<Object<'_>>> {
-    let body = Object::parse(body)?;
-    Some(if body.has("entry") {
-        unwrapped(&body)
-    } else {
-        vec![body]
-    })
+/// The objects that hold calls and statuses: the body itself, or the values in Meta's envelope.
+pub(super) fn values<'v, 'a>(body: &'v Object<'a>) -> Vec<&'v Object<'a>> {
+    if body.has("entry") { unwrapped(body) } else { vec![body] }
 }
 
 /// The values in Meta's envelope.
-fn unwrapped<'a>(body: &Object<'a>) -> Vec<Object<'a>> {
+fn unwrapped<'v, 'a>(body: &'v Object<'a>) -> Vec<&'v Object<'a>> {
     let changes = body
         .objects("entry")
         .into_iter()
@@ -96,7 +91,7 @@ pub(super) fn is_of_a_call(status: &Object<'_>) -> bool {
 
 fn error_texts(value: &Object<'_>) -> Vec<String> {
     let told = value.objects("errors");
-    told.iter()
+    told.into_iter()
         .map(Told::of)
         .filter_map(|told| match (told.code, told.message) {
             (Some(code), Some(message)) => Some(format!("{code} {message}")),
@@ -162,11 +157,8 @@ fn connected(call: &Object<'_>, facts: CallFacts) -> CallFacts {
 fn session(call: &Object<'_>, direction: Option<Direction>) -> Option<Session> {
     let session = call.object("session");
     let webrtc = || call.object("connection")?.object("webrtc")?.verbatim("sdp");
-    let sdp = session
-        .as_ref()
-        .and_then(|session| session.verbatim("sdp"))
-        .or_else(webrtc)?;
-    let label = || session.as_ref()?.text("sdp_type")?.parse().ok();
+    let sdp = session.and_then(|session| session.verbatim("sdp")).or_else(webrtc)?;
+    let label = || session?.text("sdp_type")?.parse().ok();
     let kind = match direction {
         Some(Direction::Outbound) => SessionType::Answer,
         Some(Direction::Inbound) => SessionType::Offer,

@@ -6,7 +6,7 @@ use super::config::{Form, Settings};
 use crate::domain::address::Address;
 use crate::domain::phone::PhoneNumber;
 use crate::domain::time::Timestamp;
-use crate::providers::lenient::Object;
+use crate::providers::lenient::{self, Object};
 
 /// The body that starts a call.
 pub(super) fn make(to: &PhoneNumber, sdp: &str, settings: &Settings) -> String {
@@ -63,7 +63,7 @@ impl Told {
             .object("error")
             .or_else(|| body.objects("errors").into_iter().next())
         {
-            return Self::of(&error);
+            return Self::of(error);
         }
         let of_field = || body.object("errors")?.entries().find_map(|(_, told)| first_text(told));
         let message = of_field()
@@ -91,10 +91,9 @@ impl Told {
     }
 }
 
-fn first_text(value: &serde_json::value::RawValue) -> Option<String> {
-    use crate::providers::lenient::{list, text};
-    let first = list(value).and_then(|items| items.into_iter().next()).unwrap_or(value);
-    text(first).map(|text| text.into_owned())
+fn first_text(value: &lenient::Value<'_>) -> Option<String> {
+    let first = value.list().and_then(<[_]>::first).unwrap_or(value);
+    first.text().map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! Past calls, from the report of each resource.
 
 use async_trait::async_trait;
-use serde_json::value::RawValue;
 
 use super::resource::{self, Resource};
-use super::wire::{Clock, Object};
+use super::wire::{Clock, Object, Value};
 use super::{REDACTED, Zenvia, documented, judge, normalize, path, unsupported};
 use crate::domain::call::ProviderRef;
 use crate::domain::error::{Failure, FailureKind};
@@ -36,7 +35,7 @@ impl History for Zenvia {
             .query("posicao", from.to_string())
             .query("limite", limit.to_string())
             .urgency(Urgency::Last);
-        let read = |data: Option<&RawValue>| read_page(resource, data);
+        let read = |data: Option<&Value<'_>>| read_page(resource, data);
         let documented = documented::report(resource.kind);
         match self
             .exchange(exchange, documented, |answer| judge::with_data(answer, read))
@@ -80,7 +79,7 @@ fn days(window: Window) -> (String, String) {
 }
 
 /// A page that is full may be followed by another: most reports do not tell how many rows there are.
-pub(super) fn read_page(resource: &Resource, data: Option<&RawValue>) -> Option<ReportPage> {
+pub(super) fn read_page(resource: &Resource, data: Option<&Value<'_>>) -> Option<ReportPage> {
     // An empty PHP array is written where an object is meant.
     let data = data.filter(|data| !matches!(data.get(), "null" | "[]"));
     let Some(data) = data else {
@@ -99,8 +98,8 @@ pub(super) fn read_page(resource: &Resource, data: Option<&RawValue>) -> Option<
 }
 
 /// Reads a row; one without an identifier is not a call.
-fn row(resource: &Resource, listed: &RawValue) -> Option<Row> {
-    let facts = normalize::facts(resource.kind, &Object::of(listed)?)?;
+fn row(resource: &Resource, listed: &Value<'_>) -> Option<Row> {
+    let facts = normalize::facts(resource.kind, Object::of(listed)?)?;
     Some(Row {
         id: facts.reference.as_ref()?.id.clone()?,
         facts,

@@ -1,8 +1,6 @@
 //! Reads Zenvia's envelope: what came of a request, and why not.
 
-use serde_json::value::RawValue;
-
-use super::wire::{Object, body_text};
+use super::wire::{Object, Value, body_text};
 use crate::domain::call::ProviderRef;
 use crate::domain::error::{FailureKind, Refusal};
 use crate::upstream::{Answer, Rejection};
@@ -42,11 +40,11 @@ pub fn created(answer: &Answer) -> Result<ProviderRef, Rejection> {
 
 /// Reads `dados` as an object with `read`; an answer it cannot use is broken.
 pub fn object<T>(answer: &Answer, read: impl FnOnce(&Object<'_>) -> Option<T>) -> Result<T, Rejection> {
-    with_data(answer, |data| read(&Object::of(data?)?))
+    with_data(answer, |data| read(Object::of(data?)?))
 }
 
 /// Reads `dados`, which may be `null` or absent, with `read`; an answer it cannot use is broken.
-pub fn with_data<T>(answer: &Answer, read: impl FnOnce(Option<&RawValue>) -> Option<T>) -> Result<T, Rejection> {
+pub fn with_data<T>(answer: &Answer, read: impl FnOnce(Option<&Value<'_>>) -> Option<T>) -> Result<T, Rejection> {
     let text = body_text(&answer.body);
     let envelope = Object::parse(text.as_bytes());
     if !(200..300).contains(&answer.status) {

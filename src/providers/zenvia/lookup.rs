@@ -1,10 +1,9 @@
 //! Tells a call's state when asked.
 
 use async_trait::async_trait;
-use serde_json::value::RawValue;
 
 use super::resource::{self, Resource};
-use super::wire::Object;
+use super::wire::{Object, Value};
 use super::{Zenvia, documented, judge, normalize, path_to, unsupported};
 use crate::domain::call::{CallKind, ProviderRef};
 use crate::domain::error::Failure;
@@ -22,7 +21,7 @@ impl Lookup for Zenvia {
         let unknown = || unsupported("GET /{kind}/{id}", "this provider has no calls of this kind");
         let resource = resource::of_kind(call.kind).ok_or_else(unknown)?;
         self.get(resource, call.reference, |object| {
-            normalize::facts(call.kind, &Object::of(object)?)
+            normalize::facts(call.kind, Object::of(object)?)
         })
         .await
     }
@@ -34,7 +33,7 @@ impl Zenvia {
         &self,
         resource: &Resource,
         reference: &ProviderRef,
-        read: impl Fn(&RawValue) -> Option<T> + Send + Sync,
+        read: impl Fn(&Value<'_>) -> Option<T> + Send + Sync,
     ) -> Result<T, Failure> {
         let exchange = Exchange::get(resource.get, path_to(resource.get, reference)?);
         let documented = documented::object(resource.kind);
@@ -46,10 +45,10 @@ impl Zenvia {
 }
 
 /// The object in `dados`; a received call is documented to come as the only row of a report.
-fn the_object(data: &RawValue) -> Option<&RawValue> {
+fn the_object<'v, 'a>(data: &'v Value<'a>) -> Option<&'v Value<'a>> {
     match Object::of(data)?.list("relatorio") {
         None => Some(data),
-        Some(rows) => rows.first().copied(),
+        Some(rows) => rows.first(),
     }
 }
 
@@ -66,8 +65,8 @@ mod tests {
             (r#"{"relatorio":[]}"#, None),
             ("[]", None),
         ] {
-            let raw: &RawValue = serde_json::from_str(data).unwrap();
-            assert_eq!(the_object(raw).map(RawValue::get), object, "{data}");
+            let raw = Value::parse(data).unwrap();
+            assert_eq!(the_object(&raw).map(Value::get), object, "{data}");
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Recordings: a call's by the API, a torpedo's or a voicemail's by a link.
 
 use async_trait::async_trait;
-use serde_json::value::RawValue;
 use url::Url;
 
-use super::wire::Object;
+use super::wire::{Object, Value};
 use super::{Zenvia, judge, path_to, resource};
 use crate::domain::call::CallKind;
 use crate::domain::error::{Failure, FailureKind, Refusal};
@@ -40,7 +39,7 @@ impl Zenvia {
     /// The link that the call's object has.
     async fn link(&self, call: Target<'_>) -> Result<String, Failure> {
         let resource = resource::of_kind(call.kind).ok_or_else(no_recording)?;
-        let read = |object: &RawValue| Object::of(object).map(|object| object.recording_link());
+        let read = |object: &Value<'_>| Object::of(object).map(|object| object.recording_link());
         self.get(resource, call.reference, read).await?.ok_or_else(no_recording)
     }
 

@@ -68,7 +68,8 @@ pub fn data(name: &str) -> String {
 /// The rows of a sample that is a report.
 pub fn rows(name: &str) -> Vec<String> {
     let data = data(name);
-    let rows = Object::parse(data.as_bytes()).unwrap().list("relatorio").unwrap();
+    let data = Object::parse(data.as_bytes()).unwrap();
+    let rows = data.list("relatorio").unwrap();
     rows.iter().map(|row| row.get().to_owned()).collect()
 }
 

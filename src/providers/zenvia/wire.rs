@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use crate::domain::address::Address;
 use crate::domain::money::Money;
 use crate::domain::time::Timestamp;
-pub(super) use crate::providers::lenient::Object;
+pub(super) use crate::providers::lenient::{Object, Value};
 
 /// The clock a stamp without an offset was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::provider::{Provider, answer, answer_with};
 use super::*;
-use crate::upstream::Ways;
+use crate::upstream::{Urgency, Ways};
 
 fn ways() -> Ways {
     Ways::from(Arc::new(ManualClock::at(now().as_millis())))
@@ -13,7 +13,7 @@ async fn what_fails_is_still_known_under_another_configuration_unless_the_accoun
     let ways = ways();
     let nobody = settings("http://127.0.0.1:1");
     let before = Upstream::new(nobody.clone(), ways.clone());
-    while before.obstacle("GET /x").is_none() {
+    while before.obstacle("GET /x", Urgency::Usual).is_none() {
         failure(&before, read()).await;
     }
     let quicker = Settings {
@@ -23,7 +23,7 @@ async fn what_fails_is_still_known_under_another_configuration_unless_the_accoun
     };
     assert!(
         Upstream::new(quicker.clone(), ways.clone())
-            .obstacle("GET /x")
+            .obstacle("GET /x", Urgency::Usual)
             .is_some()
     );
     let provider = Provider::start([answer("200 OK", "")]).await;
@@ -32,7 +32,7 @@ async fn what_fails_is_still_known_under_another_configuration_unless_the_accoun
         ..quicker
     };
     let moved = Upstream::new(elsewhere, ways);
-    assert_eq!(moved.obstacle("GET /x"), None);
+    assert_eq!(moved.obstacle("GET /x", Urgency::Usual), None);
     moved.exchange(read(), judge).await.unwrap();
 }
 
@@ -44,5 +44,8 @@ async fn a_provider_that_asks_to_wait_is_left_alone_under_another_configuration_
     let before = Upstream::new(settings(&provider.url), ways.clone());
     assert_eq!(failure(&before, act()).await.kind, FailureKind::Busy);
     let after = Upstream::new(settings(&provider.url), ways);
-    assert!(matches!(after.obstacle("GET /x"), Some(Obstacle::Paused(_))));
+    assert!(matches!(
+        after.obstacle("GET /x", Urgency::Usual),
+        Some(Obstacle::Paused(_))
+    ));
 }

@@ -31,7 +31,7 @@ impl Gateway {
             let (Some(first), true) = (walked.first(), absent.len() == walked.len()) else {
                 continue;
             };
-            let disabled = match first.has_other_report(self, &absent).await {
+            let disabled = match first.has_other_report(&absent).await {
                 Ok(true) => None,
                 Ok(false) => first.absent().cloned(),
                 Err(failure) => Some(failure),
@@ -56,7 +56,7 @@ impl Source {
     ///
     /// # Errors
     /// How the last of its reports failed.
-    async fn has_other_report(&self, gateway: &Gateway, known: &[SourceKey]) -> Result<bool, Failure> {
+    async fn has_other_report(&self, known: &[SourceKey]) -> Result<bool, Failure> {
         let (Some(history), Some(window)) = (self.entry.provider.history(), self.window) else {
             return Ok(true);
         };
@@ -73,8 +73,7 @@ impl Source {
         let others = history.reports().iter();
         let mut failure = None;
         for other in others.filter(|other| !known.contains(&(self.account().clone(), other.code))) {
-            let places = gateway.history_places(self.account());
-            match read_page(self.entry.clone(), *other, (asked.clone(), 0), places).await {
+            match read_page(self.entry.clone(), *other, (asked.clone(), 0)).await {
                 Ok(page) if page.absent.is_none() => return Ok(true),
                 Ok(_) => {}
                 Err(failed) => failure = Some(failed),

@@ -58,7 +58,7 @@ impl Source {
         let query = asked(reader.query, window);
         if let Some(campaign_ids) = self.campaigns_to_name(reader, report, window) {
             let query = ReportQuery { campaign_ids, ..query };
-            return self.fetch(reader, report, (query, from)).await;
+            return self.fetch(report, (query, from)).await;
         }
         let gateway = reader.gateway;
         let read = |names: &BTreeSet<String>| {
@@ -66,8 +66,7 @@ impl Source {
                 campaign_ids: names.iter().cloned().collect(),
                 ..query.clone()
             };
-            let places = gateway.history_places(self.account());
-            read_page(self.entry.clone(), *report, (query, from), places)
+            read_page(self.entry.clone(), *report, (query, from))
         };
         let mut names = self.campaigns.names.clone();
         if names.is_empty() {

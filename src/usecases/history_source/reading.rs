@@ -1,8 +1,5 @@
 //! How a report is read on: page by page, each row once, those that cannot be read counted.
 
-use std::sync::Arc;
-
-use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::stretch::{Checks, Listed, Stretch, second_after};
@@ -16,9 +13,8 @@ use crate::providers::registry::Entry;
 use crate::telemetry::metric;
 use crate::usecases::gateway::Gateway;
 use crate::usecases::history_cursor::Place;
-use crate::usecases::history_record::matches;
+use crate::usecases::history_record::{matches, place_of};
 use crate::usecases::history_source::shelf::CAPACITY;
-use crate::usecases::record_id::RecordId;
 use crate::usecases::requests::HistoryQuery;
 
 const OPERATION: &str = "GET /history";
@@ -132,7 +128,7 @@ impl Source {
         let mut wanted = Vec::new();
         let mut late = std::collections::HashSet::new();
         for (row, may_be_late) in rows {
-            let Some(place) = self.place_of(report, &row) else {
+            let Some(place) = place_of(&self.entry, *report, &row) else {
                 self.pass_over(report, 1);
                 continue;
             };
@@ -144,15 +140,14 @@ impl Source {
                 return Err(lost());
             }
             if above {
-                late.insert(place.1);
+                late.insert(place.1.clone());
             }
-            wanted.push(row);
+            wanted.push((row, place));
         }
-        let found = (*report, wanted);
         let raw = reader.query.raw;
         let records = reader
             .gateway
-            .report_records(reader.caller, &self.entry, found, raw)
+            .report_records(reader.caller, &self.entry, wanted, raw)
             .await?;
         for record in records.into_iter().filter(|record| matches(record, reader.query)) {
             if late.contains(&record.id) {
@@ -193,7 +188,6 @@ impl Source {
     /// Asks for a page, or takes the one that was asked for ahead.
     pub(super) async fn fetch(
         &mut self,
-        reader: Reader<'_>,
         report: &Report,
         (query, from): (ReportQuery, usize),
     ) -> Result<ReportPage, Failure> {
@@ -204,8 +198,7 @@ impl Source {
             return Ok(page);
         }
         // What failed then may be there now.
-        let places = reader.gateway.history_places(&self.entry.config.name);
-        read_page(self.entry.clone(), *report, (query, from), places).await
+        read_page(self.entry.clone(), *report, (query, from)).await
     }
 
     pub(super) fn ask_ahead(&mut self, reader: Reader<'_>, stretch: &Stretch) {
@@ -220,24 +213,11 @@ impl Source {
             campaign_ids: campaigns,
             ..asked(reader.query, window)
         };
-        let places = reader.gateway.history_places(&self.entry.config.name);
-        let reading = read_page(self.entry.clone(), report, (query.clone(), from), places);
+        let reading = read_page(self.entry.clone(), report, (query.clone(), from));
         self.ahead = Some(Ahead {
             asked: (query, from),
             page: reader.gateway.start_aside(reading),
         });
-    }
-
-    /// Where a row's record stands; nothing where it can have none: without a time, or with a name too long.
-    fn place_of(&self, report: &Report, row: &Row) -> Option<Place> {
-        let created_at = row.facts.created_at?;
-        let id = RecordId {
-            account: self.account().clone(),
-            report: report.code,
-            created_at,
-            row: row.id.clone().into_bytes(),
-        };
-        Some((created_at, id.write()?))
     }
 
     fn pass_over(&mut self, report: &Report, rows: usize) {
@@ -254,14 +234,12 @@ impl Source {
     }
 }
 
-/// Reads a page in a place of its own among the account's.
+/// Reads a page; the account's [bulkhead](crate::upstream) says how many are read at once.
 pub(super) async fn read_page(
     entry: Entry,
     report: Report,
     (query, from): (ReportQuery, usize),
-    places: Arc<Semaphore>,
 ) -> Result<ReportPage, Failure> {
-    let _place = places.acquire_owned().await;
     match entry.provider.history() {
         Some(history) => history.page(report.name, &query, from).await,
         None => Ok(ReportPage::default()),

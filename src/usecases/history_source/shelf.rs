@@ -30,7 +30,8 @@ struct Opened {
 /// Records of one source.
 #[derive(Debug, Default)]
 pub(in crate::usecases) struct Shelf {
-    records: BTreeMap<Place, (Record, Option<usize>)>,
+    /// Boxed, because a record is large and the map moves what it holds.
+    records: BTreeMap<Place, (Box<Record>, Option<usize>)>,
     chunks: Vec<Opened>,
     /// Whether older records were left out because memory does not hold them.
     pruned: bool,
@@ -60,7 +61,7 @@ impl Shelf {
         if let Some(here) = chunk.and_then(|chunk| self.chunks[chunk].here.as_mut()) {
             *here += 1;
         }
-        self.records.insert(place, (record, chunk));
+        self.records.insert(place, (Box::new(record), chunk));
         if self.records.len() > CAPACITY {
             self.pruned = true;
             if let Some((_, (_, chunk))) = self.records.pop_first() {
@@ -91,7 +92,7 @@ impl Shelf {
     pub(in crate::usecases) fn take(&mut self) -> Option<Record> {
         let (_, (record, chunk)) = self.records.pop_last()?;
         self.leaves(chunk);
-        Some(record)
+        Some(*record)
     }
 
     /// Whether so many records may be given from `frontier` on without reading more.
@@ -135,7 +136,7 @@ impl Shelf {
     /// The records that stand in no chunk, newest first, and the number of those that do.
     pub(in crate::usecases) fn loose(&self) -> Vec<&Record> {
         let loose = self.records.values().rev().filter(|(_, chunk)| chunk.is_none());
-        loose.map(|(record, _)| record).collect()
+        loose.map(|(record, _)| record.as_ref()).collect()
     }
 
     /// The chunks that still hold something, and the names of those that do not.

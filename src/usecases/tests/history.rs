@@ -1,5 +1,6 @@
 //! One list over several accounts: every row once, in order, whatever the pages.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::bed::{BUSY_REPORT, Bed, NOON, SAY, Scripted, TWO_REPORTS, bed, caller, say};
@@ -176,34 +177,80 @@ async fn a_source_that_fails_is_named_or_comes_later() {
     }
 }
 
-/// A row in the seconds of the first page is listed behind many others. The second page proves it, so those seconds are read
-/// again, page by page, of which any may fail.
+/// An account that lists a row in the seconds of its first page behind many others. The second page proves it, so those
+/// seconds are read again, page by page.
+fn out_of_order() -> Arc<Scripted> {
+    let one = Scripted::new("one", SAY);
+    one.tells_total.store(true, std::sync::atomic::Ordering::Relaxed);
+    let at = |id, seconds_ago: i64| {
+        let mut row = row(id, 0);
+        row.facts.created_at = Some(Timestamp::from_millis(NOON - 1_000 * seconds_ago));
+        row
+    };
+    let mut rows: Vec<_> = (0..24).map(|id| at(id, 10 * id.min(6) as i64)).collect();
+    rows.insert(9, at(100, 55));
+    *one.rows.lock().unwrap() = rows;
+    one
+}
+
 #[tokio::test]
-async fn a_partial_walk_gives_every_row_though_a_page_that_is_read_again_fails() {
-    for failing in 3..12 {
-        let one = Scripted::new("one", SAY);
+async fn a_partial_walk_gives_every_row_whichever_page_fails() {
+    for (failing, limit) in (1..12).flat_map(|failing| [1, 3, 30].map(|limit| (failing, limit))) {
+        let one = out_of_order();
         let bed = bed(&[&one], "");
-        one.tells_total.store(true, std::sync::atomic::Ordering::Relaxed);
-        let at = |id, seconds_ago: i64| {
-            let mut row = row(id, 0);
-            row.facts.created_at = Some(Timestamp::from_millis(NOON - 1_000 * seconds_ago));
-            row
-        };
-        let mut rows: Vec<_> = (0..24).map(|id| at(id, 10 * id.min(6) as i64)).collect();
-        rows.insert(9, at(100, 55));
-        *one.rows.lock().unwrap() = rows;
         *one.failing_page.lock().unwrap() = failing;
         let partial = HistoryQuery {
             partial: true,
             ..query()
         };
-        let paging = Paging {
-            limit: 30,
-            cursor: None,
-        };
+        let paging = Paging { limit, cursor: None };
         let first = bed.gateway.history(&caller("owner"), partial.clone(), paging).await;
         let records = walk_on(&bed, &partial, first.unwrap()).await;
-        assert_eq!(records.len(), 25, "page {failing} failed");
+        assert_eq!(records.len(), 25, "page {failing} failed, {limit} on the first");
+    }
+}
+
+#[tokio::test]
+async fn a_walk_that_is_asked_again_gives_every_row_whichever_page_failed() {
+    for failing in 1..12 {
+        let one = out_of_order();
+        let bed = bed(&[&one], "");
+        *one.failing_page.lock().unwrap() = failing;
+        let (mut ids, mut cursor) = (Vec::new(), None);
+        loop {
+            let paging = Paging {
+                limit: 30,
+                cursor: cursor.clone(),
+            };
+            let Ok(page) = bed.gateway.history(&caller("owner"), query(), paging).await else {
+                continue;
+            };
+            ids.extend(page.data.into_iter().map(|record| record.id));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(ids.len(), 25, "page {failing} failed");
+    }
+}
+
+#[tokio::test]
+async fn an_export_that_is_asked_again_gives_every_row_whichever_page_failed() {
+    for failing in 1..12 {
+        let one = out_of_order();
+        let bed = bed(&[&one], "");
+        *one.failing_page.lock().unwrap() = failing;
+        let mut walk = bed.gateway.walk_history(&caller("owner"), query()).await.unwrap();
+        let mut ids = Vec::new();
+        loop {
+            match walk.next(30).await {
+                Ok(Some(page)) => ids.extend(page.data.into_iter().map(|record| record.id)),
+                Ok(None) => break,
+                Err(error) => assert_eq!(error.problem, Problem::SourceUnavailable),
+            }
+        }
+        assert_eq!(ids.len(), 25, "page {failing} failed");
     }
 }
 

@@ -3,6 +3,9 @@
 //! Its switch is FreeSWITCH, whose causes are those of Q.850 and a few of its own; reports name them in English, in
 //! Portuguese, or once in each.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::domain::call::CallStatus;
 use crate::domain::hangup::{Hangup, HangupBy};
 
@@ -103,21 +106,24 @@ pub(in crate::providers::evolux) fn is_known(text: &str) -> bool {
 }
 
 fn number(text: &str) -> Option<u16> {
-    let text = fold(text);
-    CAUSES
-        .iter()
-        .find(|(words, _)| *words == text)
-        .map(|(_, number)| *number)
+    static NUMBERS: LazyLock<HashMap<&str, u16>> = LazyLock::new(|| CAUSES.iter().copied().collect());
+    NUMBERS.get(fold(text).as_str()).copied()
 }
 
 /// Lower case without accents, words parted by single spaces: `NORMAL_CLEARING` and `Normal clearing` are one.
 pub(super) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
-    for letter in text.chars().flat_map(char::to_lowercase).map(without_accent) {
-        if letter.is_alphanumeric() {
-            folded.push(letter);
-        } else if !folded.is_empty() && !folded.ends_with(' ') {
-            folded.push(' ');
+    for letter in text.chars() {
+        if letter.is_ascii_alphanumeric() {
+            folded.push(letter.to_ascii_lowercase());
+            continue;
+        }
+        for letter in letter.to_lowercase().map(without_accent) {
+            if letter.is_alphanumeric() {
+                folded.push(letter);
+            } else if !folded.is_empty() && !folded.ends_with(' ') {
+                folded.push(' ');
+            }
         }
     }
     folded.truncate(folded.trim_end().len());

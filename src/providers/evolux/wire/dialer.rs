@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::value::RawValue;
-
 use super::{cause, moment, named};
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, CallStatus, Direction, ProviderRef, RecordingState};
@@ -11,23 +9,23 @@ use crate::domain::facts::CallFacts;
 use crate::domain::hangup::HangupBy;
 use crate::domain::history::{Named, Row, Subscriber, Survey};
 use crate::domain::time::Timestamp;
-use crate::providers::lenient::{Object, text};
+use crate::providers::lenient::{Object, Value};
 
 /// Reads a row; nothing where it is no object or has no identifier.
-pub(in crate::providers::evolux) fn row(raw: &RawValue) -> Option<Row> {
+pub(in crate::providers::evolux) fn row(raw: &Value<'_>) -> Option<Row> {
     let row = Object::of(raw)?;
     let id = row.string("id")?;
     Some(Row {
-        facts: facts(&row, &id),
+        facts: facts(row, &id),
         id,
-        agent: named_under(&row, "agent"),
-        campaign: named_under(&row, "campaign"),
+        agent: named_under(row, "agent"),
+        campaign: named_under(row, "campaign"),
         subscriber: row.object("subscriber").map(|told| Subscriber {
             external_id: told.string("external_id"),
             number: told.text("number").and_then(|number| Address::from_provider(&number)),
             name: told.string("name"),
         }),
-        custom_fields: row.object("custom_fields").map(|fields| custom_fields(&fields)),
+        custom_fields: row.object("custom_fields").map(|fields| custom_fields(fields)),
         survey: row.object("survey").map(|told| Survey {
             csat: told.integer("csat"),
             nps: told.integer("nps"),
@@ -92,7 +90,7 @@ fn named_under(row: &Object<'_>, key: &str) -> Option<Named> {
 }
 
 fn custom_fields(fields: &Object<'_>) -> BTreeMap<String, String> {
-    let value = |value| text(value).unwrap_or_default().into_owned();
+    let value = |value: &Value<'_>| value.text().unwrap_or_default().to_owned();
     fields
         .entries()
         .map(|(key, told)| (key.to_owned(), value(told)))

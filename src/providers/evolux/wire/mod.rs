@@ -4,21 +4,19 @@ mod cause;
 mod dialer;
 mod queue;
 
-use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::TimeZone;
-use serde_json::value::RawValue;
-
 use crate::domain::history::{Named, Row};
 use crate::domain::time::Timestamp;
-use crate::providers::lenient::{Object, list};
+use crate::providers::lenient::{Object, Value};
 use crate::providers::port::ReportPage;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::TimeZone;
 
 pub(super) use cause::is_known as is_cause;
 pub(super) use dialer::{ended_by as dialer_ended_by, row as dialer_row};
 pub(super) use queue::{direction, ended_by as queue_ended_by, row as queue_row};
 
 /// Reads one row of a report; nothing where it is no row.
-pub(super) type ReadRow = fn(&RawValue) -> Option<Row>;
+pub(super) type ReadRow = fn(&Value<'_>) -> Option<Row>;
 
 /// The envelope around an answer, whose `meta` has the last word: the HTTP status may disagree with it.
 pub(super) struct Envelope<'a> {
@@ -26,29 +24,25 @@ pub(super) struct Envelope<'a> {
     pub status: Option<u16>,
     /// `meta.message`.
     pub message: Option<String>,
-    data: Option<&'a RawValue>,
-    pagination: Option<Object<'a>>,
+    /// All of it.
+    pub body: Object<'a>,
 }
 
 impl<'a> Envelope<'a> {
     /// Reads a body; nothing where it is no JSON object.
     pub fn parse(body: &'a [u8]) -> Option<Self> {
-        let object = Object::parse(body)?;
-        let meta = object.object("meta");
-        let status = meta
-            .as_ref()
-            .and_then(|meta| u16::try_from(meta.integer("status")?).ok());
+        let body = Object::parse(body)?;
+        let meta = body.object("meta");
         Some(Self {
-            status,
+            status: meta.and_then(|meta| u16::try_from(meta.integer("status")?).ok()),
             message: meta.and_then(|meta| meta.string("message")),
-            data: object.get("data").filter(|data| data.get() != "null"),
-            pagination: object.object("pagination"),
+            body,
         })
     }
 
     /// The row under `data`.
     pub fn row(&self, read: ReadRow) -> Option<Row> {
-        read(self.data?)
+        read(self.data()?)
     }
 
     /// The page under `data`: a list, or an object that holds it as `calls`.
@@ -59,8 +53,8 @@ impl<'a> Envelope<'a> {
         let Some(listed) = self.rows() else {
             return self.is_empty().then(ReportPage::default);
         };
-        let rows: Vec<Row> = listed.iter().copied().filter_map(read).collect();
-        let told = self.pagination.as_ref();
+        let rows: Vec<Row> = listed.iter().filter_map(read).collect();
+        let told = self.body.object("pagination");
         let ended = told.is_some_and(|told| told.has("next_url") && told.text("next_url").is_none());
         Some(ReportPage {
             more: !listed.is_empty() && !ended,
@@ -71,14 +65,18 @@ impl<'a> Envelope<'a> {
         })
     }
 
-    fn rows(&self) -> Option<Vec<&'a RawValue>> {
-        let data = self.data?;
-        list(data).or_else(|| Object::of(data)?.list("calls"))
+    fn data(&self) -> Option<&Value<'a>> {
+        self.body.get("data").filter(|data| !data.is_null())
+    }
+
+    fn rows(&self) -> Option<&[Value<'a>]> {
+        let data = self.data()?;
+        data.list().or_else(|| Object::of(data)?.list("calls"))
     }
 
     fn is_empty(&self) -> bool {
-        self.pagination
-            .as_ref()
+        self.body
+            .object("pagination")
             .is_some_and(|told| told.integer("items") == Some(0) || told.integer("total") == Some(0))
     }
 }

@@ -1,7 +1,6 @@
 //! A call of a queue or of an agent, as the queue report lists it and as it is told alone.
 
 use jiff::civil::Date;
-use serde_json::value::RawValue;
 
 use super::{cause, moment, named, time_of};
 use crate::domain::address::Address;
@@ -10,17 +9,17 @@ use crate::domain::facts::CallFacts;
 use crate::domain::hangup::HangupBy;
 use crate::domain::history::{Row, Survey};
 use crate::domain::time::Timestamp;
-use crate::providers::lenient::Object;
+use crate::providers::lenient::{Object, Value};
 
 /// Reads a call; nothing where it is no object or has no identifier.
-pub(in crate::providers::evolux) fn row(raw: &RawValue) -> Option<Row> {
+pub(in crate::providers::evolux) fn row(raw: &Value<'_>) -> Option<Row> {
     let row = Object::of(raw)?;
     let id = row
         .string("call_id")
         .or_else(|| row.string("id"))
         .or_else(|| row.string("uuid"))?;
     Some(Row {
-        facts: facts(&row, &id),
+        facts: facts(row, &id),
         id,
         agent: named(row.string("agent_id"), row.string("agent_name")),
         queue: named(row.string("queue_id"), row.string("queue_name")),

@@ -85,8 +85,8 @@ struct Legs {
 impl Legs {
     /// Nothing where the object has no leg at all: it is not a call.
     fn read(object: &Object<'_>, stamps: impl Fn(&Object<'_>) -> Stamps) -> Option<Self> {
-        let party = |leg: Object<'_>| Party {
-            part: Part::read(&leg, stamps(&leg)),
+        let party = |leg: &Object<'_>| Party {
+            part: Part::read(leg, stamps(leg)),
             address: leg.address("numero"),
             caller_id: leg.address("bina_origem"),
         };

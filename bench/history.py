@@ -1,0 +1,152 @@
+"""Measures the pages of the merged history over three accounts: the first, the next, and one far down.
+
+    python3 bench/history.py [--rounds N] [--pages N] [--slow MS]
+
+Three simulated providers compute their rows when they are asked for. The gateway runs alone on the first core, the
+simulators and whoever asks on the second.
+
+What is printed, with median and 99th percentile: how much longer a first page takes than the slowest of its sources
+asked directly, each of which waits `--slow` milliseconds before it answers; how long the next page takes once its reader
+was busy for a while; and what the pages from the second and those up to the last of `--pages` cost, in time and in
+requests upstream.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import statistics
+import tempfile
+import time
+import urllib.parse
+from pathlib import Path
+
+from export import ACCOUNTS, Simulator, configuration
+from measure import GATEWAY, MEASURED, Process, token
+
+REPORT = "/api/v1/dialer/calls_history"
+LIMIT = 50
+# How many pages are taken together where pages are compared.
+TOGETHER = 50
+# How long a reader is busy with a page, in seconds, beyond what a source takes.
+READING = 0.05
+
+
+class Connection:
+    """Asks one server over one connection."""
+
+    def __init__(self, address, headers):
+        self.connection, self.headers = http.client.HTTPConnection(address, timeout=60), headers
+
+    def get(self, target):
+        """The answer and the milliseconds it took."""
+        begun = time.perf_counter()
+        self.connection.request("GET", target, headers=self.headers)
+        answer = self.connection.getresponse()
+        body = answer.read()
+        took = (time.perf_counter() - begun) * 1000
+        if answer.status != 200:
+            raise SystemExit(f"{target}: {answer.status} {body.decode()}")
+        return json.loads(body), took
+
+
+class Bench:
+    """A gateway, its simulators, and connections to all of them."""
+
+    def __init__(self, directory, rows, running):
+        self.simulators = [Simulator(directory, name, rows // 3, running) for name in ACCOUNTS]
+        config, port = configuration(directory, self.simulators)
+        command = [str(GATEWAY), "serve", "--config", str(config)]
+        running.enter_context(Process(command, MEASURED, directory / "gateway.log")).wait_for(port, "/health/ready")
+        self.gateway = Connection(f"127.0.0.1:{port}", {"Authorization": f"Bearer {token(config)}"})
+        self.sources = [Connection(one.address, {"token": one.token}) for one in self.simulators]
+        window = self.simulators[0].told("bulk")
+        self.base = f"/history?limit={LIMIT}&since={window['since']}&until={window['until']}"
+
+    def page(self, cursor=None):
+        return self.gateway.get(self.base + (f"&cursor={urllib.parse.quote(cursor)}" if cursor else ""))
+
+    def asked(self):
+        """The pages asked for upstream so far."""
+        return [simulator.told("bulk/asked") for simulator in self.simulators]
+
+    def slow(self, milliseconds):
+        """Has every source wait before it answers."""
+        effect = {"delay_ms": {"before": milliseconds, "after": 0}}
+        rule = {"method": "GET", "path": REPORT, "skip": 0, "times": None, "effect": effect}
+        for simulator in self.simulators:
+            connection = http.client.HTTPConnection(simulator.address, timeout=60)
+            connection.request("POST", "/_sim/faults", json.dumps(rule), {"Content-Type": "application/json"})
+            if connection.getresponse().status != 200:
+                raise SystemExit("a simulator takes no faults")
+
+    def first_pages(self, rounds):
+        """How much longer each first page takes than the slowest of its sources."""
+        self.page()
+        targets = [targets[0] for targets in self.asked()]
+        over = []
+        for _ in range(rounds):
+            alone = max(source.get(target)[1] for source, target in zip(self.sources, targets))
+            over.append(self.page()[1] - alone)
+        return over
+
+    def warm_pages(self, rounds, pause):
+        """What each page takes whose reader was busy with the page before."""
+        took, cursor = [], self.page()[0]["next_cursor"]
+        for _ in range(rounds):
+            time.sleep(pause)
+            page, milliseconds = self.page(cursor)
+            took.append(milliseconds)
+            cursor = page["next_cursor"]
+        return took
+
+    def walk(self, pages):
+        """What the second pages and the last ones take, one right after the other, and how much is asked for upstream."""
+        parts, took, cursor = [], [], None
+        before = 0
+        for number in range(1, pages + 1):
+            page, milliseconds = self.page(cursor)
+            cursor = page["next_cursor"]
+            if number in (1, pages - TOGETHER):
+                before, took = self.count(), []
+            else:
+                took.append(milliseconds)
+            if number in (1 + TOGETHER, pages):
+                parts.append((took, self.count() - before))
+        return parts
+
+    def count(self):
+        return sum(len(targets) for targets in self.asked())
+
+
+def shown(figures):
+    ordered = sorted(figures)
+    last = ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)]
+    return f"median {statistics.median(ordered):.2f} ms, p99 {last:.2f} ms"
+
+
+def run(options, directory):
+    with contextlib.ExitStack() as running:
+        bench = Bench(directory, 3 * LIMIT * (options.pages + 10), running)
+        (first, asked_first), (last, asked_last) = bench.walk(options.pages)
+        print(f"Pages 2 to {TOGETHER + 1}: {shown(first)}, {asked_first} requests upstream")
+        print(f"Pages {options.pages - TOGETHER + 1} to {options.pages}: {shown(last)}, {asked_last} requests upstream")
+        bench.slow(options.slow)
+        over = bench.first_pages(options.rounds)
+        print(f"First page beyond its slowest source, {options.slow} ms each: {shown(over)}")
+        warm = bench.warm_pages(options.rounds, READING + options.slow / 1000)
+        print(f"Next page after {READING * 1000 + options.slow:.0f} ms: {shown(warm)}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--pages", type=int, default=1_000)
+    parser.add_argument("--slow", type=int, default=20, metavar="MS")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        run(options, Path(directory))
+
+
+if __name__ == "__main__":
+    main()

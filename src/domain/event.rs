@@ -76,16 +76,6 @@ words! {
     }
 }
 
-impl EventType {
-    /// Whether it tells of a call that neither begins nor ends with it.
-    pub const fn is_on_the_way(self) -> bool {
-        matches!(
-            self,
-            Self::CallRinging | Self::CallAnswered | Self::CallSession | Self::CallRecording
-        )
-    }
-}
-
 /// One event. It is serialised as a CloudEvent in structured JSON, with `tenant` as an extension attribute.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Event {

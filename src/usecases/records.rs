@@ -12,7 +12,7 @@ use super::publish::Unpublished;
 use crate::domain::call::Call;
 use crate::domain::call_file::CallFile;
 use crate::domain::error::{Error, Problem};
-use crate::domain::event::{self, Event, Happened};
+use crate::domain::event::{self, Event, EventType, Happened};
 use crate::domain::ids::{CallId, EventId, VerificationId};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::{Ledger, VerificationStatus};
@@ -361,12 +361,18 @@ impl Gateway {
 /// Tells of an object's beginning and its end, by every name that provider, webhooks and events give it. What happens in
 /// between is in the log of events.
 fn log<O: Told>(object: &O, news: &[Event]) {
-    for event in news.iter().filter(|event| !event.kind.is_on_the_way()) {
+    for event in news.iter().filter(|event| !is_on_the_way(event.kind)) {
         let (provider_ref, made_by) = object.origin();
         let (subject, _, account) = object.named();
         let (event, kind) = (event.id, event.kind.as_str());
         tracing::info!(%event, kind, subject, account, provider_ref, made_by, "happened");
     }
+}
+
+/// Whether a call neither begins nor ends with it.
+fn is_on_the_way(kind: EventType) -> bool {
+    use EventType::{CallAnswered, CallRecording, CallRinging, CallSession};
+    matches!(kind, CallRinging | CallAnswered | CallSession | CallRecording)
 }
 
 fn existing<O: DeserializeOwned>(stored: Option<Stored>) -> Result<Held<O>, Error> {

@@ -101,7 +101,6 @@ async fn every_documented_metric_is_shown_and_every_shown_one_documented() {
     let shown = eventually("everything documented is shown", async || {
         let shown = shown(&site).await;
         let missing: Vec<_> = documented.keys().filter(|name| !shown.contains_key(*name)).collect();
-        println!("missing: {missing:?}");
         missing.is_empty().then_some(shown)
     })
     .await;

@@ -48,7 +48,7 @@ async fn a_drained_account_takes_nothing_new_and_sees_through_what_it_has() {
     site.acme()
         .get(&history)
         .await
-        .expect_problem(503, "provider-unavailable");
+        .expect_problem(503, "source-unavailable");
     site.acme().get("/history?since=today").await.expect(200);
     assert_eq!(requests(), before, "nothing is sent");
     let hook = site.home.hook(site.gateway.address, ZENVIA, Some("balance"));

@@ -21,7 +21,8 @@ impl Site {
     pub async fn start(toml: impl FnOnce(&Path) -> String) -> Self {
         let providers = Providers::start().await;
         let mut home = Home::embedded(&providers);
-        home.lay_over(&toml(&home.path().to_owned()));
+        let text = toml(home.path());
+        home.lay_over(&text);
         let gateway = Process::start(&home);
         Self {
             management: Client::to(&format!("http://{}", gateway.management), String::new()),

@@ -186,8 +186,7 @@ async fn red_control_a_key_taken_away_while_it_is_in_use_fails_requests() {
     let site = start(&receiver.url).await;
     let load = Load::start(&site.acme(), known(0));
     load.go_round().await;
-    site.change(&toml(&site.home.path().to_owned(), &receiver.url, &[1], &[0]))
-        .await;
+    site.change(&toml(site.home.path(), &receiver.url, &[1], &[0])).await;
     load.go_round().await;
     let (_, failed) = load.end().await;
     assert!(failed.iter().any(|failure| failure.contains("401")), "{failed:?}");

@@ -291,7 +291,6 @@ mod tests {
         for wrong in [
             "",
             "00-0-0-01",
-            &TRACE[..54],
             &TRACE.replace("4bf9", "zzzz"),
             &format!("ff{}", &TRACE[2..]),
         ] {

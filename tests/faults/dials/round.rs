@@ -17,6 +17,9 @@ use crate::site::{answered, dials, verification};
 /// How long the account waits for its provider, in milliseconds.
 const TIMEOUT: usize = 700;
 
+/// How long a repeat may have to wait: a claim whose answer a slow store did not take stands for a minute.
+const FORGOTTEN: Duration = Duration::from_secs(90);
+
 /// What is asked for, whether on the way back, and the byte.
 pub type Cut = (usize, bool, usize);
 
@@ -204,11 +207,17 @@ impl Round {
             // An error has left the key free, and another way may be tried.
             case.fault = Fault::Stale;
         }
-        let answer = eventually("a repeat is answered", async || {
-            let answer = ask(&self.clients.1, &case, key).await?;
-            (![409, 503].contains(&answer.status)).then_some(answer)
-        });
-        tried.repeated = Some(answer.await);
+        let answer = async {
+            loop {
+                let answer = ask(&self.clients.1, &case, key).await;
+                if let Some(answer) = answer.filter(|answer| ![409, 503].contains(&answer.status)) {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let answer = tokio::time::timeout(FORGOTTEN, answer);
+        tried.repeated = answer.await.ok();
     }
 
     /// Waits for the end of a call that was dialled; returns how long that took.
@@ -223,6 +232,13 @@ impl Round {
         };
         tried.ended = call["status"].as_str().map(str::to_owned);
         (tried.dialled > 0).then(|| began.elapsed())
+    }
+
+    /// Looks again at what a slow provider dialled after it was looked at.
+    pub async fn settle_again(&self, tried: &mut Tried) {
+        if self.dialled(&tried.case) != tried.dialled {
+            self.settle(tried).await;
+        }
     }
 
     fn dialled(&self, case: &Case) -> usize {

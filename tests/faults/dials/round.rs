@@ -12,7 +12,7 @@ use super::cases::{Act, CLOSED, Case, Fault, Place};
 use super::judge::Tried;
 use crate::bed::redis::{Server, free_port};
 use crate::bed::{Answer, Blow, Carried, Client, Home, Process, Providers, Way, Wire, ZENVIA, eventually};
-use crate::site::{answered, dials, verification};
+use crate::site::dials;
 
 /// How long the account waits for its provider, in milliseconds.
 const TIMEOUT: usize = 700;
@@ -131,8 +131,18 @@ impl Round {
     async fn arm(&self, case: &Case) {
         if matches!(case.fault, Fault::Stale) {
             // It leaves a connection open.
-            let warm = verification(&format!("{}9", &case.number[..case.number.len() - 1]));
-            answered(async || self.clients.0.post("/verifications", warm.clone()).await).await;
+            let warm = format!("{}9", &case.number[..case.number.len() - 1]);
+            let warm = Case {
+                number: warm,
+                act: Act::Code,
+                ..case.clone()
+            };
+            eventually("a connection is used", async || {
+                ask(&self.clients.0, &warm, None)
+                    .await
+                    .filter(|answer| answer.status != 503)
+            })
+            .await;
         }
         self.wires().into_iter().for_each(Wire::heal);
         let nothing = || -> Blow { Box::new(|| ()) };

@@ -30,7 +30,7 @@ from measure import MEASURED, REST, Process, filled, free_port, make_keys, GATEW
 # What one account is asked for in a second, and the one beside it.
 STEADY, BESIDE = 150, 150
 # Of the account that is overloaded: its places, and the milliseconds its provider takes.
-PLACES, SLOW_MS = 32, 50
+PLACES, SLOW_MS = 32, 100
 CAPACITY = PLACES * 1000 / SLOW_MS
 TIMES = [0.5, 1, 2, 5]
 # A refusal or an answer slower than this many times the usual is not yet well.

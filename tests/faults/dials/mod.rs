@@ -90,7 +90,10 @@ async fn run(cases: Range<usize>) -> Sum {
         round.settle(&mut tried).await;
         closed.push(tried);
     }
-    closed.iter().for_each(|tried| sum.judge(tried));
+    for tried in &mut closed {
+        round.settle_again(tried).await;
+        sum.judge(tried);
+    }
     sum.bytes = round.bytes();
     sum
 }
@@ -116,7 +119,8 @@ impl Sum {
 
     fn judge(&mut self, tried: &Tried) {
         for broken in tried.broken() {
-            self.broken.push(format!("{broken}: {tried:?}"));
+            println!("{broken}: {tried:?}");
+            self.broken.push(format!("{broken}: {:?}", tried.case));
         }
     }
 

@@ -12,10 +12,13 @@ use super::cases::{Act, CLOSED, Case, Fault, Place};
 use super::judge::Tried;
 use crate::bed::redis::{Server, free_port};
 use crate::bed::{Answer, Blow, Carried, Client, Home, Process, Providers, Way, Wire, ZENVIA, eventually};
-use crate::site::{answered, dials, verification};
+use crate::site::dials;
 
 /// How long the account waits for its provider, in milliseconds.
 const TIMEOUT: usize = 700;
+
+/// How long a repeat may have to wait: a claim whose answer a slow store did not take stands for a minute.
+const FORGOTTEN: Duration = Duration::from_secs(90);
 
 /// What is asked for, whether on the way back, and the byte.
 pub type Cut = (usize, bool, usize);
@@ -128,8 +131,18 @@ impl Round {
     async fn arm(&self, case: &Case) {
         if matches!(case.fault, Fault::Stale) {
             // It leaves a connection open.
-            let warm = verification(&format!("{}9", &case.number[..case.number.len() - 1]));
-            answered(async || self.clients.0.post("/verifications", warm.clone()).await).await;
+            let warm = format!("{}9", &case.number[..case.number.len() - 1]);
+            let warm = Case {
+                number: warm,
+                act: Act::Code,
+                ..case.clone()
+            };
+            eventually("a connection is used", async || {
+                ask(&self.clients.0, &warm, None)
+                    .await
+                    .filter(|answer| answer.status != 503)
+            })
+            .await;
         }
         self.wires().into_iter().for_each(Wire::heal);
         let nothing = || -> Blow { Box::new(|| ()) };
@@ -204,11 +217,17 @@ impl Round {
             // An error has left the key free, and another way may be tried.
             case.fault = Fault::Stale;
         }
-        let answer = eventually("a repeat is answered", async || {
-            let answer = ask(&self.clients.1, &case, key).await?;
-            (![409, 503].contains(&answer.status)).then_some(answer)
-        });
-        tried.repeated = Some(answer.await);
+        let answer = async {
+            loop {
+                let answer = ask(&self.clients.1, &case, key).await;
+                if let Some(answer) = answer.filter(|answer| ![409, 503].contains(&answer.status)) {
+                    return answer;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let answer = tokio::time::timeout(FORGOTTEN, answer);
+        tried.repeated = answer.await.ok();
     }
 
     /// Waits for the end of a call that was dialled; returns how long that took.
@@ -223,6 +242,13 @@ impl Round {
         };
         tried.ended = call["status"].as_str().map(str::to_owned);
         (tried.dialled > 0).then(|| began.elapsed())
+    }
+
+    /// Looks again at what a slow provider dialled after it was looked at.
+    pub async fn settle_again(&self, tried: &mut Tried) {
+        if self.dialled(&tried.case) != tried.dialled {
+            self.settle(tried).await;
+        }
     }
 
     fn dialled(&self, case: &Case) -> usize {

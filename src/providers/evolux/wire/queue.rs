@@ -35,7 +35,7 @@ pub(in crate::providers::evolux) fn row(raw: &Value<'_>) -> Option<Row> {
 }
 
 fn facts(row: &Object<'_>, id: &str) -> CallFacts {
-    let direction = row.text("call_type_description").and_then(|text| direction(text));
+    let direction = row.text("call_type_description").and_then(direction);
     let times = Times::read(row);
     let ended_by = row
         .text("end_by_description")

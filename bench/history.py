@@ -1,6 +1,6 @@
 """Measures the pages of the merged history over three accounts: the first, the next, and one far down.
 
-    python3 bench/history.py [--rounds N] [--pages N] [--slow MS]
+    bench/run history [--rounds N] [--pages N] [--slow MS]
 
 Three simulated providers compute their rows when they are asked for. The gateway runs alone on the first core, the
 simulators and whoever asks on the second.
@@ -139,7 +139,7 @@ def run(options, directory):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(prog="bench/run history", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=300)
     parser.add_argument("--pages", type=int, default=1_000)
     parser.add_argument("--slow", type=int, default=20, metavar="MS")

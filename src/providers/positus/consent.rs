@@ -34,7 +34,7 @@ pub(super) fn permission(body: &Object<'_>) -> Option<Permission> {
     let actions = calling.objects("actions");
     let start = actions
         .iter()
-        .find(|action| action.text("action_name").as_deref() == Some("start_call"))?;
+        .find(|action| action.text("action_name") == Some("start_call"))?;
     let allowed = start.flag("can_perform_action")?;
     let given = calling.object("permission");
     let ends = |given| unix(given, "expiration_time").or_else(|| unix(given, "expiration"));

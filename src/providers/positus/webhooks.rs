@@ -102,15 +102,10 @@ fn error_texts(value: &Object<'_>) -> Vec<String> {
 
 /// What a `connect` or a `terminate` says; of any other event only what call it is about.
 fn call_facts(call: &Object<'_>, errors: &[String], own: &PhoneNumber) -> Option<CallFacts> {
-    let from = call
-        .text("from")
-        .or_else(|| call.text("from_user_id"))
-        .map(|text| party(&text));
-    let to = call.text("to").map(|text| party(&text));
+    let from = call.text("from").or_else(|| call.text("from_user_id")).map(party);
+    let to = call.text("to").map(party);
     let direction = direction(call, from.as_ref(), to.as_ref(), own);
-    let (tag, echoed) = call
-        .text("biz_opaque_callback_data")
-        .map_or((None, None), |text| split_tag(&text));
+    let (tag, echoed) = call.text("biz_opaque_callback_data").map_or((None, None), split_tag);
     let facts = CallFacts {
         reference: Some(ProviderRef::id(call.string("id")?)),
         echoed,
@@ -121,7 +116,7 @@ fn call_facts(call: &Object<'_>, errors: &[String], own: &PhoneNumber) -> Option
         tag,
         ..CallFacts::default()
     };
-    Some(match call.text("event").as_deref() {
+    Some(match call.text("event") {
         Some("connect") => connected(call, facts),
         Some("terminate") => terminated(call, facts, errors),
         _ => facts,
@@ -132,7 +127,7 @@ fn call_facts(call: &Object<'_>, errors: &[String], own: &PhoneNumber) -> Option
 fn direction(call: &Object<'_>, from: Option<&Address>, to: Option<&Address>, own: &PhoneNumber) -> Option<Direction> {
     let own = Address::Whatsapp(own.clone());
     let is_own = |party: Option<&Address>| party.is_some_and(|party| party.same_party(&own));
-    match call.text("direction").as_deref() {
+    match call.text("direction") {
         Some("BUSINESS_INITIATED") => Some(Direction::Outbound),
         Some("USER_INITIATED") => Some(Direction::Inbound),
         _ if is_own(from) => Some(Direction::Outbound),
@@ -208,7 +203,7 @@ fn status_facts(status: &Object<'_>) -> Option<CallFacts> {
         reference: Some(ProviderRef::id(status.string("id")?)),
         direction: Some(Direction::Outbound),
         kind: Some(CallKind::Whatsapp),
-        to: status.text("recipient_id").map(|text| party(&text)),
+        to: status.text("recipient_id").map(party),
         ..CallFacts::default()
     };
     let word = status.string("status");

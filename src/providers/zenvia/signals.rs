@@ -78,7 +78,7 @@ pub fn sms_status(object: &Object<'_>) -> Option<Signal> {
         "provider_status": word,
         "price": object.money("preco"),
         "reply_expected": object.flag("resposta_usuario"),
-        "replies": replies.iter().filter_map(|reply| Object::of(reply)).map(|reply| reply_data(&reply)).collect::<Vec<_>>(),
+        "replies": replies.iter().filter_map(|reply| Object::of(reply)).map(|reply| reply_data(reply)).collect::<Vec<_>>(),
         "created_at": created_at,
         "status_at": status_at,
     });

@@ -58,13 +58,13 @@ impl Object<'_> {
     /// An amount in reais, the only currency this provider has, exactly as it is written.
     pub(super) fn money(&self, key: &str) -> Option<Money> {
         let text = self.text(key)?;
-        let exact = Decimal::from_str_exact(&text).or_else(|_| Decimal::from_scientific(&text));
+        let exact = Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text));
         exact.ok().map(Money::brl)
     }
 
     /// A party: a number or an extension.
     pub(super) fn address(&self, key: &str) -> Option<Address> {
-        Address::from_provider(&self.text(key)?)
+        Address::from_provider(self.text(key)?)
     }
 
     /// Where a recording is; some objects say `false` or a blank for none.
@@ -77,9 +77,9 @@ impl Object<'_> {
     /// A stamp before 1970 is how an unset one is printed.
     pub(super) fn time(&self, key: &str, clock: Clock) -> Option<Timestamp> {
         let text = self.text(key)?;
-        let instant = Timestamp::parse(&text);
+        let instant = Timestamp::parse(text);
         instant
-            .or_else(|| Timestamp::parse_local(&text, &clock.zone()))
+            .or_else(|| Timestamp::parse_local(text, &clock.zone()))
             .filter(|instant| instant.as_millis() > 0)
     }
 

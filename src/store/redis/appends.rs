@@ -16,8 +16,10 @@ const TOGETHER: usize = 256;
 /// What waits to be appended, by the thread that waits: what one turn of its loop brings makes one command.
 pub(super) struct Appends {
     links: Arc<Links>,
-    threads: Box<[Mutex<HashMap<Log, Vec<Waiting>>>]>,
+    threads: Box<[Mutex<Queues>]>,
 }
+
+type Queues = HashMap<Log, Vec<Waiting>>;
 
 struct Waiting {
     entry: Bytes,
@@ -80,7 +82,7 @@ impl Appends {
         reply::positions(run.await?)
     }
 
-    fn waiting(&self, slot: usize) -> MutexGuard<'_, HashMap<Log, Vec<Waiting>>> {
+    fn waiting(&self, slot: usize) -> MutexGuard<'_, Queues> {
         self.threads[slot].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -94,11 +94,12 @@ impl Source {
         let Some(mut named) = named.filter(|_| names.len() <= MOST) else {
             return Ok(page);
         };
+        // Also of a server that turns out to be silent, so that the next walk asks for both at once.
+        gateway.known_campaigns.learn(self.account(), &names);
         if named.rows.iter().all(|row| row.custom_fields.is_none()) {
             self.campaigns.silent = !named.rows.is_empty();
             return Ok(page);
         }
-        gateway.known_campaigns.learn(self.account(), &names);
         self.campaigns.names = names;
         if page.total.is_some() && page.total == named.total {
             self.campaigns.complete = Some(window);

@@ -140,15 +140,43 @@ async fn a_walk_within_the_process_goes_on_after_a_failure() {
     assert!(failures > 0);
 }
 
+/// A report that tells the fields of rows' campaigns only where the campaigns are named.
+const BY_CAMPAIGN: &[Report] = &[Report {
+    fields_by_campaign: true,
+    page_size: 50,
+    instants: true,
+    ..DAYS_REPORT[0]
+}];
+
+/// Time stands still but for what the provider takes.
+#[tokio::test(start_paused = true)]
+async fn once_its_campaigns_are_known_a_first_page_takes_no_longer_than_its_source_though_that_tells_no_fields() {
+    let one = busy_day(40);
+    *one.reports.lock().unwrap() = BY_CAMPAIGN;
+    *one.slow.lock().unwrap() = Some((BY_CAMPAIGN[0].name, Duration::from_secs(1)));
+    for row in one.rows.lock().unwrap().iter_mut() {
+        row.campaign = Some(Named {
+            id: Some("1".into()),
+            name: None,
+        });
+    }
+    let bed = bed(&[&one], "");
+    let mut seconds = Vec::new();
+    for _ in 0..2 {
+        let began = tokio::time::Instant::now();
+        page(&bed, None).await;
+        seconds.push(began.elapsed().as_secs());
+    }
+    assert_eq!(
+        seconds,
+        [2, 1],
+        "first without and then with the campaign's name, later both at once"
+    );
+}
+
 /// Rows of several campaigns, whose fields are told only where the campaigns are named.
 #[tokio::test]
 async fn the_fields_of_campaigns_come_though_no_campaign_is_asked_for() {
-    const BY_CAMPAIGN: &[Report] = &[Report {
-        fields_by_campaign: true,
-        page_size: 50,
-        instants: true,
-        ..DAYS_REPORT[0]
-    }];
     let one = busy_day(1_000);
     *one.reports.lock().unwrap() = BY_CAMPAIGN;
     for (index, row) in one.rows.lock().unwrap().iter_mut().enumerate() {

@@ -75,12 +75,14 @@ impl Lists {
         rows.insert(index, new);
     }
 
+    /// Takes a few neighbouring rows away: of a single one nothing is passed over, since pages overlap by a row.
     fn remove(&mut self, dice: &mut Dice) {
         let account = dice.below(self.accounts.len() as i64) as usize;
         let mut rows = self.accounts[account].rows.lock().unwrap();
         if !rows.is_empty() {
-            let gone = dice.below(rows.len() as i64) as usize;
-            rows.remove(gone);
+            let first = dice.below(rows.len() as i64) as usize;
+            let end = rows.len().min(first + 1 + dice.below(4) as usize);
+            rows.drain(first..end);
         }
     }
 

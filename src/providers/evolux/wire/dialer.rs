@@ -22,7 +22,7 @@ pub(in crate::providers::evolux) fn row(raw: &Value<'_>) -> Option<Row> {
         campaign: named_under(row, "campaign"),
         subscriber: row.object("subscriber").map(|told| Subscriber {
             external_id: told.string("external_id"),
-            number: told.text("number").and_then(|number| Address::from_provider(&number)),
+            number: told.text("number").and_then(Address::from_provider),
             name: told.string("name"),
         }),
         custom_fields: row.object("custom_fields").map(|fields| custom_fields(fields)),
@@ -39,7 +39,7 @@ pub(in crate::providers::evolux) fn row(raw: &Value<'_>) -> Option<Row> {
 }
 
 fn facts(row: &Object<'_>, id: &str) -> CallFacts {
-    let at = |key| row.text(key).and_then(|text| moment(&text));
+    let at = |key| row.text(key).and_then(moment);
     let answered_at: Option<Timestamp> = at("answer_time");
     let talk_seconds = row.seconds("talking_duration");
     // Newer servers write the cause twice, in Portuguese and in English.
@@ -59,13 +59,13 @@ fn facts(row: &Object<'_>, id: &str) -> CallFacts {
         status: Some(status),
         to: row
             .object("subscriber")
-            .and_then(|told| Address::from_provider(&told.text("number")?)),
+            .and_then(|told| Address::from_provider(told.text("number")?)),
         created_at: at("start_time").or(answered_at).or_else(|| at("end_time")),
         answered_at,
         ended_at: at("end_time"),
         talk_seconds,
         billed_seconds: row.seconds("billable_duration"),
-        hangup: cause::hangup(causes, row.text("end_by").and_then(|text| ended_by(&text))),
+        hangup: cause::hangup(causes, row.text("end_by").and_then(ended_by)),
         recording: row.has("download_audio").then(|| match row.text("download_audio") {
             Some(_) => RecordingState::Available,
             None => RecordingState::None,

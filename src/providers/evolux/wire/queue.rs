@@ -35,11 +35,11 @@ pub(in crate::providers::evolux) fn row(raw: &Value<'_>) -> Option<Row> {
 }
 
 fn facts(row: &Object<'_>, id: &str) -> CallFacts {
-    let direction = row.text("call_type_description").and_then(|text| direction(&text));
+    let direction = row.text("call_type_description").and_then(direction);
     let times = Times::read(row);
     let ended_by = row
         .text("end_by_description")
-        .and_then(|text| ended_by(&text, direction));
+        .and_then(|text| ended_by(text, direction));
     let causes = row.texts("end_by_description");
     let caller = address(row, &["caller_number"]);
     let receiver = address(row, &["receiver_number", "did_number"]);
@@ -78,10 +78,10 @@ struct Times {
 impl Times {
     fn read(row: &Object<'_>) -> Self {
         let date = row.text("date_join");
-        let day = date.as_deref().and_then(|text| text.get(..10)?.parse::<Date>().ok());
+        let day = date.and_then(|text| text.get(..10)?.parse::<Date>().ok());
         let at = |key, earlier: Option<Timestamp>| {
             let text = row.text(key)?;
-            let same_day = || time_of(day, &text);
+            let same_day = || time_of(day, text);
             // A time of the day that is before what it follows is of the next day.
             let following = |at: Timestamp| {
                 if earlier.is_some_and(|earlier| at < earlier) {
@@ -90,9 +90,9 @@ impl Times {
                     at
                 }
             };
-            moment(&text).or_else(|| same_day().map(following))
+            moment(text).or_else(|| same_day().map(following))
         };
-        let joined = at("time_join", None).or_else(|| moment(date.as_deref()?));
+        let joined = at("time_join", None).or_else(|| moment(date?));
         let connected = at("time_connect", joined);
         let left = at("time_leave", connected.or(joined));
         Self {
@@ -182,5 +182,5 @@ fn leg(side: LegSide, address: Option<Address>) -> Leg {
 }
 
 fn address(row: &Object<'_>, keys: &[&str]) -> Option<Address> {
-    keys.iter().find_map(|key| Address::from_provider(&row.text(key)?))
+    keys.iter().find_map(|key| Address::from_provider(row.text(key)?))
 }

@@ -66,7 +66,7 @@ fn fill(object: &Object<'_>, stamps: Stamps) -> Option<CallFacts> {
 fn extension(object: &Object<'_>) -> Option<Leg> {
     if let Some(leg) = object.object("ramal") {
         let address = leg.string("numero").map(Address::Extension);
-        return Some(Part::read(&leg, event_stamps(&leg)).into_leg(LegSide::Callee, address));
+        return Some(Part::read(leg, event_stamps(leg)).into_leg(LegSide::Callee, address));
     }
     let address = object.string("ramal").map(Address::Extension)?;
     Some(Part::default().into_leg(LegSide::Callee, Some(address)))

@@ -24,7 +24,7 @@ fn limit(gateway: &Process, what: &str) {
 
 /// How many handles a gateway may have.
 fn handles(gateway: &Process) -> u64 {
-    let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.id())).unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.pid())).unwrap();
     let line = limits
         .lines()
         .find_map(|line| line.strip_prefix("Max open files"))

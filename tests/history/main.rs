@@ -1,6 +1,12 @@
 //! Walks over the history through real gateways, over real sockets and a real Redis, while the providers' lists move.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods
+)]
 
 #[path = "../bed/mod.rs"]
 mod bed;

@@ -63,7 +63,7 @@ def configuration(directory, simulators):
         sections.append(
             f'\n[accounts.{simulator.name}]\nprovider = "evolux"\nowner = "bench"\nreports = ["dialer"]\n'
             f'base_url = "http://{simulator.address}"\nkeys = [ {{ id = "1", secret = "file::{key}" }} ]\n'
-            "concurrent = 1000\nper_second = 100000\ntimeout_ms = 60000\n"
+            "concurrent = 1000\nper_second = 100000\ntimeout_ms = 20000\n"
         )
     config.write_text(config.read_text() + "".join(sections))
     return config, port

@@ -10,14 +10,14 @@ const KEPT_FREE: usize = 8;
 /// The part of the places that reading history may take: a quarter.
 const HISTORY: usize = 4;
 /// The most shares that one place counts against.
-const SHARES: usize = 3;
+const SHARES: usize = 2;
 /// How many may wait for each place.
 const WAITING: usize = 2;
 
 /// As many places as exchanges may be under way.
 ///
 /// What is less urgent has a share of them, so it never takes the last ones. Those who wait are so few that each had a
-/// chance.
+/// chance; only reading history waits before its time begins, in a line of any length.
 pub(super) struct Bulkhead {
     places: Semaphore,
     usual: Semaphore,
@@ -37,6 +37,14 @@ impl Bulkhead {
             usual: Semaphore::new(places - places / KEPT_FREE),
             last: Semaphore::new((places / HISTORY).max(1)),
             queues: [queue(), queue(), queue()],
+        }
+    }
+
+    /// Waits for the turn of reading history, as long as whoever asks does; anything else has no turns.
+    pub(super) async fn turn(&self, urgency: Urgency) -> Option<SemaphorePermit<'_>> {
+        match urgency {
+            Urgency::Last => self.last.acquire().await.ok(),
+            Urgency::First | Urgency::Usual => None,
         }
     }
 
@@ -65,11 +73,11 @@ impl Bulkhead {
 
     /// The shares that a place counts against, and where one waits for it.
     fn way(&self, urgency: Urgency) -> ([Option<&Semaphore>; SHARES], &Semaphore) {
-        let (last, usual, all) = (Some(&self.last), Some(&self.usual), Some(&self.places));
+        let (usual, all) = (Some(&self.usual), Some(&self.places));
         match urgency {
-            Urgency::First => ([None, None, all], &self.queues[0]),
-            Urgency::Usual => ([None, usual, all], &self.queues[1]),
-            Urgency::Last => ([last, usual, all], &self.queues[2]),
+            Urgency::First => ([None, all], &self.queues[0]),
+            Urgency::Usual => ([usual, all], &self.queues[1]),
+            Urgency::Last => ([usual, all], &self.queues[2]),
         }
     }
 }

@@ -214,8 +214,9 @@ impl Upstream {
         if self.off {
             return Err(Failure::withheld(Withheld::Off, exchange.operation, WHILE_OFF));
         }
-        let budget = self.budget(exchange.operation, exchange.repeatable)?;
         let urgency = exchange.urgency;
+        let _turn = self.known.places.turn(urgency).await;
+        let budget = self.budget(exchange.operation, exchange.repeatable)?;
         let plan = Plan {
             operation: exchange.operation,
             repeatable: exchange.repeatable,

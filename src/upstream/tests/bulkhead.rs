@@ -1,8 +1,11 @@
 //! Who gets a place, with the time standing still.
 
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
+use super::provider::{Provider, answer};
 use super::*;
 use crate::upstream::bulkhead::{Bulkhead, Place};
 
@@ -11,8 +14,12 @@ fn soon() -> Instant {
 }
 
 /// Takes places until one would have to wait.
-fn fill(bulkhead: &Bulkhead, urgency: Urgency) -> Vec<Place<'_>> {
-    std::iter::from_fn(|| bulkhead.enter(urgency, soon()).now_or_never().flatten()).collect()
+fn fill(bulkhead: &Bulkhead, urgency: Urgency) -> Vec<(Option<SemaphorePermit<'_>>, Place<'_>)> {
+    let enter = async || {
+        let turn = bulkhead.turn(urgency).await;
+        Some((turn, bulkhead.enter(urgency, soon()).await?))
+    };
+    std::iter::from_fn(|| enter().now_or_never().flatten()).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -60,4 +67,17 @@ async fn as_many_as_twice_the_places_may_wait_and_none_longer_than_it_may() {
     assert_eq!(too_many, (true, Duration::ZERO), "it is told at once");
     drop(taken);
     assert_eq!(fill(&bulkhead, Urgency::Usual).len(), 1);
+}
+
+#[tokio::test]
+async fn reading_history_waits_its_turn_however_many_pages_are_asked_for_at_once() {
+    let provider = Provider::start([answer("200 OK", "[]")]).await;
+    let narrow = Settings {
+        concurrent: 1,
+        ..settings(&provider.url)
+    };
+    let upstream = start(narrow);
+    let pages = (0..20).map(|_| upstream.exchange(read().urgency(Urgency::Last), judge));
+    let pages = join_all(pages).await;
+    assert!(pages.iter().all(Result::is_ok), "{pages:?}");
 }

@@ -117,6 +117,8 @@ const BUCKETS: [f64; 15] = [
 /// How long samples of histograms pile up.
 const UPKEEP: Duration = Duration::from_secs(5);
 
+/// How many lines of the log may wait to be written; room for all of them is taken at once.
+const LOG_LINES: usize = 4096;
 /// How much of the log is written at once at most, in bytes.
 const LOG_BUFFER: usize = 64 << 10;
 
@@ -133,7 +135,10 @@ const FEWEST_SECRET_DIGITS: usize = 4;
 /// Fails if logs have a destination already.
 pub fn init(format: LogFormat, level: Level) -> Result<WorkerGuard, TryInitError> {
     let output = BufWriter::with_capacity(LOG_BUFFER, std::io::stdout());
-    let (lines, written) = NonBlockingBuilder::default().lossy(false).finish(output);
+    let (lines, written) = NonBlockingBuilder::default()
+        .lossy(false)
+        .buffered_lines_limit(LOG_LINES)
+        .finish(output);
     subscriber(format, level, lines).try_init()?;
     Ok(written)
 }

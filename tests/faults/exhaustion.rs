@@ -4,8 +4,10 @@
 //! The limits are the system's own, set on the process while it runs. A file that may not grow stands for a disk that is
 //! full: to the store it is the same failure of a write.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::Command;
+use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
@@ -136,6 +138,12 @@ async fn without_a_handle_whoever_is_connected_is_served_and_others_once_there_i
     let strangers: Vec<_> = (0..64)
         .map(|_| TcpStream::connect(site.gateway.address).unwrap())
         .collect();
+    let mut stranger = TcpStream::connect(site.gateway.address).unwrap();
+    stranger
+        .write_all(b"GET /health/live HTTP/1.1\r\nhost: gateway\r\n\r\n")
+        .unwrap();
+    stranger.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    stranger.read_exact(&mut [0]).expect_err("served without a handle");
     // The client goes on with the connection that it has.
     acme.get("/health/live").await.expect(200);
     acme.get(&path).await.expect(200);

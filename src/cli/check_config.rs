@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{ConfigFiles, block_on, print};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Account, Config, KeyRing};
+use crate::config::{Account, Config, KeyRing, Mode};
 use crate::domain::error::{FailureKind, Refusal};
 use crate::domain::time::Timestamp;
 use crate::providers::registry;
@@ -89,7 +89,9 @@ async fn ask(account: &Account, ring: &KeyRing) -> anyhow::Result<Verdict> {
     {
         return Ok(Verdict::NotValid);
     }
+    // A key is tried before its account is switched on.
     let account = Account {
+        mode: Mode::On,
         keys: ring.clone(),
         ..account.clone()
     };

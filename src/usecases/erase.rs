@@ -52,7 +52,7 @@ pub struct Removed {
     pub calls: usize,
     /// Verifications.
     pub verifications: usize,
-    /// Webhooks in the inbox.
+    /// Webhooks in the inbox, and calls that stay without what webhooks said of them.
     pub webhooks: usize,
     /// Webhooks that nobody could read.
     pub dead_letters: usize,
@@ -106,6 +106,7 @@ impl Gateway {
         self.erase_calls(&mut erasure).await?;
         self.erase_verifications(&mut erasure).await?;
         self.erase_webhooks(&mut erasure).await?;
+        self.erase_raws(&mut erasure).await?;
         self.erase_dead_letters(&mut erasure).await?;
         self.erase_events(&mut erasure).await?;
         self.erase_deliveries(&mut erasure).await?;

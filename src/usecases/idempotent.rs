@@ -100,11 +100,13 @@ impl Gateway {
                 "This idempotency key was used with another body; the first request stands.",
             ));
         }
-        if let Some(sealed) = claim.outcome {
-            if self.is_fenced_off(&claim.object).await? {
-                self.store.remove(name, Expect::Version(found.version)).await?;
-                return Err(Error::not_found());
+        if self.is_fenced_off(&claim.object).await? {
+            if claim.outcome.is_some() {
+                self.forget_outcome(name, found.version, claim).await?;
             }
+            return Err(Error::not_found());
+        }
+        if let Some(sealed) = claim.outcome {
             // An answer that was sealed with a key taken away since cannot be repeated, but what it was about can be told.
             return Ok(match self.opened(name, &sealed) {
                 Some(outcome) => Once::Replayed(outcome),
@@ -117,13 +119,26 @@ impl Gateway {
         self.orphaned(name, found.version, claim.object).await
     }
 
+    /// Keeps a claim without its answer for the rest of its time: a repeat is not to run.
+    async fn forget_outcome(&self, name: &Key, version: Version, mut claim: Claim) -> Result<(), Error> {
+        let age = Duration::from_secs(self.now().seconds_since(claim.since));
+        let keep = KEPT.saturating_sub(age).max(Duration::from_secs(1));
+        claim.outcome = None;
+        self.store
+            .put(name, encode(&claim)?, Some(keep), Expect::Version(version))
+            .await?;
+        Ok(())
+    }
+
     /// A claim whose owner died never runs again. If it died before its object was made, the object is fenced off, so that
-    /// an owner only thought dead cannot make it, and the key is free.
+    /// an owner only thought dead cannot make it, and the key is free. It is not if the object was erased.
     async fn orphaned(&self, name: &Key, version: Version, object: String) -> Result<Once, Error> {
         let key = object_key(&object);
         match self.store.put(&key, Bytes::new(), Some(KEPT), Expect::Absent).await? {
             Put::Conflict(Some(found)) if !found.value.is_empty() => Ok(Once::Orphaned(object)),
-            Put::Conflict(_) | Put::Stored(_) => {
+            Put::Conflict(Some(_)) => Err(Error::not_found()),
+            Put::Conflict(None) => Err(in_progress()),
+            Put::Stored(_) => {
                 self.store.remove(name, Expect::Version(version)).await?;
                 Err(in_progress())
             }

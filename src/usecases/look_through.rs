@@ -28,6 +28,14 @@ impl Shelf {
         }
     }
 
+    /// What webhooks said of every call.
+    pub(super) fn raws_of_calls() -> Self {
+        Self {
+            set: keys::calls_all(),
+            key: |id| keys::raw_of_call(id),
+        }
+    }
+
     /// Every verification.
     pub(super) fn verifications() -> Self {
         Self {

@@ -16,7 +16,7 @@ use super::redact::redact;
 use crate::domain::error::Error;
 use crate::domain::ids::CallId;
 use crate::domain::time::Timestamp;
-use crate::store::{Expect, keys};
+use crate::store::{Expect, Stored, keys};
 
 /// How many messages of a call are kept, the last ones.
 const MOST_MESSAGES: usize = 20;
@@ -85,6 +85,13 @@ impl Received {
     }
 }
 
+/// The messages kept of a call, as they stand under its key, oldest first, one a line.
+pub(super) fn lines(stored: &Stored) -> Option<String> {
+    let kept: Vec<Kept> = decode(stored).ok()?;
+    let texts: Vec<_> = kept.iter().filter_map(|kept| kept.raw.text()).collect();
+    Some(texts.join("\n"))
+}
+
 impl Gateway {
     /// The webhooks kept of a call, oldest first.
     pub(super) async fn received_of(&self, call: CallId) -> Result<Vec<Received>, Error> {
@@ -118,14 +125,7 @@ impl Gateway {
     pub(super) async fn raw_of(&self, calls: &[CallId]) -> Result<Vec<Option<String>>, Error> {
         let keys: Vec<_> = calls.iter().map(keys::raw_of_call).collect();
         let stored = self.store.get_many(&keys).await?;
-        let lines = |kept: Vec<Kept>| {
-            let texts: Vec<_> = kept.iter().filter_map(|kept| kept.raw.text()).collect();
-            texts.join("\n")
-        };
-        Ok(stored
-            .into_iter()
-            .map(|stored| decode(&stored?).ok().map(lines))
-            .collect())
+        Ok(stored.into_iter().map(|stored| lines(&stored?)).collect())
     }
 }
 

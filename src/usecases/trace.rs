@@ -123,9 +123,10 @@ impl Gateway {
         let mut found = Found::default();
         let mut subject = id.to_owned();
         if let Ok(event) = id.parse::<EventId>() {
-            let logged = self.find_event(event).await?;
-            let event = logged.and_then(|(_, json)| serde_json::from_slice::<Event>(&json).ok());
-            subject = event.ok_or_else(Error::not_found)?.subject;
+            let (position, json) = self.find_event(event).await?.ok_or_else(Error::not_found)?;
+            let event = serde_json::from_slice::<Event>(&json).map_err(|_| Error::not_found())?;
+            subject = event.subject;
+            found.since = Some(logged_at(position));
         }
         if let Ok(call) = subject.parse::<CallId>() {
             found.calls.extend(self.hold_call(call).await?.map(|held| held.object));
@@ -134,7 +135,7 @@ impl Gateway {
             let held = self.hold_ledger(verification).await?;
             found.verifications.extend(held.map(|held| held.object.verification));
             found.since = Some(verification.made_at());
-        } else {
+        } else if found.since.is_none() {
             self.find_by_request(&subject, &mut found).await?;
         }
         found.subjects.push(subject);
@@ -306,12 +307,21 @@ fn step_of_attempt(id: &str, attempt: &Attempt) -> Step {
     Step::new(attempt.at, ("attempt", id), &attempt.operation, detail)
 }
 
+/// When an event came into the log.
+fn logged_at(position: Position) -> Timestamp {
+    Timestamp::from_millis(i64::try_from(position.ms()).unwrap_or(i64::MAX))
+}
+
 /// When an event came into the log, and what it says of the object's status.
 fn step_of_event(event: &Event, position: Position) -> Step {
-    let at = Timestamp::from_millis(i64::try_from(position.ms()).unwrap_or(i64::MAX));
     let data: Value = serde_json::from_str(event.data.get()).unwrap_or_default();
     let detail = json!({ "event": event.id, "time": event.time, "status": data["status"], "account": event.account() });
-    Step::new(at, ("event", &event.subject), event.kind.as_str(), detail)
+    Step::new(
+        logged_at(position),
+        ("event", &event.subject),
+        event.kind.as_str(),
+        detail,
+    )
 }
 
 fn step_of_delivery(delivery: &Delivery) -> Step {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::bed::{Reaction, Receiver, eventually};
+use crate::bed::{Reaction, Receiver, ZENVIA, eventually, http};
 use crate::site::{NUMBER, Site, subscribed};
 
 async fn trace(site: &Site, id: &str) -> Value {
@@ -67,6 +67,25 @@ async fn one_timeline_has_what_provider_webhooks_events_and_deliveries_tell_of_a
     let none = site.run(&["trace", "call_0199a2b0c3d47e5f8a9b0c1d2e3f4a5b"]).await;
     assert_eq!(none.code, Some(1), "{none:?}");
     assert!(none.err.contains("Nothing is kept of it."), "{}", none.err);
+}
+
+#[tokio::test]
+async fn an_event_about_neither_call_nor_verification_is_traced() {
+    let site = Site::start(|_| ()).await;
+    let hook = site.home.hook(site.gateway.address, ZENVIA, Some("call-end"));
+    http().post(&hook).body("{ not readable").send().await.unwrap();
+    let event = site.told(ZENVIA, "webhook.unreadable").await;
+    let whole = trace(&site, event["id"].as_str().unwrap()).await;
+    assert_eq!(steps(&whole, "event"), ["webhook.unreadable"]);
+    assert_eq!(whole["timeline"][0]["detail"]["event"], event["id"]);
+}
+
+#[tokio::test]
+async fn a_request_is_found_by_an_identifier_that_its_client_made_long_before() {
+    let site = Site::start(|_| ()).await;
+    let request = "0190a2b0-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    let id = site.ended_call(request).await;
+    assert_eq!(trace(&site, request).await["objects"][0]["id"], id.as_str());
 }
 
 #[tokio::test]

@@ -46,3 +46,13 @@ async fn each_key_is_told_of_in_a_line_and_the_exit_code_tells_the_worst() {
     away.stop().await;
     assert_eq!(check(&home).await, (Some(3), told("accepted", "could not be asked")));
 }
+
+#[tokio::test]
+async fn the_keys_of_an_account_that_is_switched_off_are_tried_too() {
+    let providers = Providers::start().await;
+    let mut home = Home::embedded(&providers);
+    home.lay_over("[accounts.zenvia-br]\nmode = \"off\"\n");
+    let (code, told) = check(&home).await;
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.ends_with("zenvia-br  1  accepted\n"), "{told}");
+}

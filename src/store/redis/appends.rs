@@ -10,8 +10,9 @@ use super::super::{Log, Position, StoreError};
 use super::link::{Again, Links, thread};
 use super::{reply, script};
 
-/// The most that travels together.
+/// The most that travels together, in entries and in bytes.
 const TOGETHER: usize = 256;
+const TOGETHER_BYTES: usize = 1024 * 1024;
 
 /// What waits to be appended, by the thread that waits: what one turn of its loop brings makes one command.
 pub(super) struct Appends {
@@ -47,29 +48,16 @@ impl Appends {
             queue.len() == 1
         };
         if first {
-            let (appends, log) = (Arc::clone(self), log.clone());
+            let flush = Flush {
+                appends: Arc::clone(self),
+                place: (slot, log.clone()),
+                begun: false,
+            };
             // It begins when this turn is over, and finds all that came in it.
-            tokio::spawn(async move { appends.flush(slot, &log).await });
+            tokio::spawn(flush.run());
         }
         let broken_off = |_| Err(StoreError::Unavailable("an append was broken off".to_owned()));
         answer.await.unwrap_or_else(broken_off)
-    }
-
-    async fn flush(&self, slot: usize, log: &Log) {
-        let mut waiting = self.waiting(slot).remove(log).unwrap_or_default();
-        while !waiting.is_empty() {
-            let later = waiting.split_off(waiting.len().min(TOGETHER));
-            let (entries, placed): (Vec<_>, Vec<_>) = waiting.into_iter().map(|one| (one.entry, one.placed)).unzip();
-            let answers = match self.append_all(log, &entries).await {
-                Ok(positions) => positions.into_iter().map(Ok).collect(),
-                Err(error) => vec![Err(error); placed.len()],
-            };
-            for (placed, answer) in placed.into_iter().zip(answers) {
-                // Whoever waited may have gone.
-                let _ = placed.send(answer);
-            }
-            waiting = later;
-        }
     }
 
     /// Appends entries by one command, in their order; tells where they are.
@@ -84,5 +72,89 @@ impl Appends {
 
     fn waiting(&self, slot: usize) -> MutexGuard<'_, Queues> {
         self.threads[slot].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What sends a queue off. Where it is dropped before it begins, as at the end of its runtime, it takes the queue with it,
+/// so that nobody waits for ever.
+struct Flush {
+    appends: Arc<Appends>,
+    place: (usize, Log),
+    begun: bool,
+}
+
+impl Flush {
+    async fn run(mut self) {
+        let mut waiting = self.take();
+        while !waiting.is_empty() {
+            let later = waiting.split_off(together(&waiting));
+            let (entries, placed): (Vec<_>, Vec<_>) = waiting.into_iter().map(|one| (one.entry, one.placed)).unzip();
+            let answers = match self.appends.append_all(&self.place.1, &entries).await {
+                Ok(positions) => positions.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error); placed.len()],
+            };
+            for (placed, answer) in placed.into_iter().zip(answers) {
+                // Whoever waited may have gone.
+                let _ = placed.send(answer);
+            }
+            waiting = later;
+        }
+    }
+
+    fn take(&mut self) -> Vec<Waiting> {
+        self.begun = true;
+        let (slot, log) = &self.place;
+        let queue = self.appends.waiting(*slot).remove(log);
+        queue.unwrap_or_default()
+    }
+}
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        if !self.begun {
+            self.take();
+        }
+    }
+}
+
+/// How many of those who wait travel together.
+fn together(waiting: &[Waiting]) -> usize {
+    let mut bytes = 0;
+    let fits = |one: &&Waiting| {
+        bytes += one.entry.len();
+        bytes <= TOGETHER_BYTES
+    };
+    let fitting = waiting.iter().take(TOGETHER).take_while(fits).count();
+    fitting.max(1)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::runtime::{Builder, Runtime};
+
+    use super::*;
+    use crate::store::keys;
+
+    fn runtime() -> Runtime {
+        Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    #[test]
+    fn nobody_waits_for_appends_of_a_runtime_that_ended() {
+        // Nothing listens there.
+        let appends = Appends::new(Arc::new(Links::open("redis://127.0.0.1:1").unwrap()));
+        let (log, entry) = (keys::events(), Bytes::from_static(b"entry"));
+        let mut first = Box::pin(appends.append(&log, entry.clone()));
+        let ended = runtime();
+        ended.block_on(async { assert!(futures_util::poll!(&mut first).is_pending()) });
+        drop(ended);
+        runtime().block_on(async {
+            let later = async { (first.await, appends.append(&log, entry).await) };
+            let (first, later) = tokio::time::timeout(Duration::from_secs(10), later).await.unwrap();
+            assert!(first.is_err() && later.is_err());
+        });
     }
 }

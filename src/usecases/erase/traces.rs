@@ -16,6 +16,7 @@ use crate::usecases::bind::awaiting;
 use crate::usecases::failures::FAILURES;
 use crate::usecases::guard::{AUTOMATED_CALLS, SENDS};
 use crate::usecases::look_through::{LAST, Shelf};
+use crate::usecases::raw::lines;
 use crate::usecases::take_webhook::{Content, Taken};
 
 /// How many members of a list are taken off together.
@@ -32,6 +33,23 @@ impl Gateway {
         erasure.erased.left.webhooks += waiting - found.len();
         erasure.erased.removed.webhooks += found.len();
         self.strike_out(erasure, &keys::inbox(), &found).await
+    }
+
+    /// What webhooks said of calls that stay, where the number stands in it.
+    pub(super) async fn erase_raws(&self, erasure: &mut Erasure) -> Result<(), Error> {
+        let mut found = Vec::new();
+        let mut take = |id: String, stored: Stored| {
+            let told = lines(&stored).is_some_and(|text| erasure.spellings.stand_in(text.as_bytes()));
+            if told && !erasure.subjects.contains(&id) {
+                found.push(id);
+            }
+        };
+        self.look_through(&Shelf::raws_of_calls(), 0..=LAST, &mut take).await?;
+        erasure.erased.removed.webhooks += found.len();
+        for id in found.iter().filter(|_| !erasure.erased.dry_run) {
+            self.store.remove(&keys::raw_of_call(id), Expect::Any).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn erase_dead_letters(&self, erasure: &mut Erasure) -> Result<(), Error> {

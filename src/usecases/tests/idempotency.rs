@@ -3,10 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::bed::{SAY, Scripted, bed, caller, say};
 use crate::domain::error::{Error, Problem};
+use crate::store::{Expect, keys};
 use crate::usecases::requests::{Guarded, Once, Outcome, PlaceCall};
 
 fn guarded(body: Value) -> Guarded {
@@ -162,4 +164,51 @@ async fn a_claim_that_died_before_its_object_was_made_is_fenced_and_free() {
             .await,
         Ok(Once::Ran(outcome()))
     );
+}
+
+/// Leaves of a call what erasing it leaves.
+async fn erase(bed: &super::bed::Bed, call: &str) {
+    let (key, day) = (keys::call(call), Duration::from_secs(24 * 3600));
+    let fence = bed.gateway.store.put(&key, Bytes::new(), Some(day), Expect::Any);
+    fence.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_whose_object_was_erased_is_answered_not_found_every_time() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let acme = caller("acme");
+    let again = async || {
+        bed.gateway
+            .once(&acme, guarded(json!({})), async { Ok(outcome()) })
+            .await
+    };
+    assert_eq!(again().await, Ok(Once::Ran(outcome())));
+    erase(&bed, "call_x").await;
+    for hours in [0, 0, 23] {
+        bed.clock.advance(Duration::from_secs(hours * 3600));
+        assert_eq!(again().await, Err(Error::not_found()));
+    }
+    bed.clock.advance(Duration::from_secs(3600));
+    assert_eq!(
+        again().await,
+        Ok(Once::Ran(outcome())),
+        "the key is forgotten in its time"
+    );
+}
+
+#[tokio::test]
+async fn a_claim_whose_owner_died_is_not_free_once_its_object_was_erased() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let acme = caller("acme");
+    die(&bed, "call_x").await;
+    erase(&bed, "call_x").await;
+    for _ in 0..2 {
+        let repeat = bed
+            .gateway
+            .once(&acme, guarded(json!({})), async { Ok(outcome()) })
+            .await;
+        assert_eq!(repeat, Err(Error::not_found()));
+    }
 }

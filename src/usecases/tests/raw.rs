@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::domain::call::{Call, CallStatus, ProviderRef};
 use crate::domain::facts::CallFacts;
 use crate::domain::history::Record;
+use crate::domain::phone::PhoneNumber;
 use crate::providers::port::{DriftKind, News};
 use crate::providers::registry::Accounts;
 use crate::seal::Sealer;
@@ -230,6 +231,47 @@ async fn the_last_twenty_messages_are_kept_and_a_repeat_is_none() {
         raw_of(&bed.gateway, &call).await
     };
     apply(&bed.gateway, async || kept().await == expected.join("\n")).await;
+}
+
+#[tokio::test]
+async fn a_number_that_only_a_webhook_told_is_erased_with_it_and_the_call_stays() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let facts = |reference| CallFacts {
+        reference: Some(ProviderRef::id(reference)),
+        status: Some(CallStatus::Ringing),
+        ..CallFacts::default()
+    };
+    for (reference, number) in [("7", "11988887777"), ("8", "11977776666")] {
+        one.will_tell(vec![News::Call(Box::new(facts(reference)))]);
+        let body = Bytes::from(format!(r#"{{"desvio":"{number}"}}"#));
+        bed.gateway.take_webhook("one", None, "hook", body).await.unwrap();
+    }
+    let kept = async || {
+        let query = CallQuery::default();
+        let page = bed.gateway.calls(&caller("owner"), query, paging()).await.unwrap();
+        let mut kept = Vec::new();
+        for call in page.data {
+            kept.push(raw_of(&bed.gateway, &call).await);
+        }
+        kept
+    };
+    apply(&bed.gateway, async || {
+        kept().await.iter().filter(|raw| !raw.is_empty()).count() == 2
+    })
+    .await;
+    let number = PhoneNumber::lenient("+5511988887777").unwrap();
+    let would = bed.gateway.erase(number.clone(), true).await.unwrap();
+    let did = bed.gateway.erase(number, false).await.unwrap();
+    assert_eq!(did.removed, would.removed);
+    assert_eq!(
+        (did.removed.calls, did.removed.webhooks),
+        (0, 2),
+        "in the inbox, and beside the call"
+    );
+    let mut kept = kept().await;
+    kept.sort();
+    assert_eq!(kept, ["", r#"{"desvio":"11977776666"}"#]);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What a trace is about, and how it is found by the request that made it.
 
+use std::ops::RangeInclusive;
+
 use uuid::Uuid;
 
 use super::{CallFile, Verification};
@@ -58,14 +60,28 @@ impl Found {
 }
 
 impl Gateway {
-    /// Finds what a request made. Its identifier tells when, where it is one of ours.
+    /// Finds what a request made. Its identifier tells when, where it is one of ours; a client may have made its own
+    /// long before.
     pub(super) async fn find_by_request(&self, request_id: &str, found: &mut Found) -> Result<(), Error> {
         let made = Uuid::try_parse(request_id).ok().and_then(|id| id.get_timestamp());
-        let scores = made.map_or(0..=LAST, |made| {
+        if let Some(made) = made {
             let (seconds, nanos) = made.to_unix();
             let ms = i64::try_from(seconds * 1000 + u64::from(nanos) / 1_000_000).unwrap_or(LAST);
-            (ms - NEAR_MS).max(0)..=ms + NEAR_MS
-        });
+            let near = (ms - NEAR_MS).max(0)..=ms + NEAR_MS;
+            self.find_by_request_within(near, request_id, found).await?;
+        }
+        if found.calls.is_empty() && found.verifications.is_empty() {
+            self.find_by_request_within(0..=LAST, request_id, found).await?;
+        }
+        Ok(())
+    }
+
+    async fn find_by_request_within(
+        &self,
+        scores: RangeInclusive<i64>,
+        request_id: &str,
+        found: &mut Found,
+    ) -> Result<(), Error> {
         let holds = |stored: &Stored| std::str::from_utf8(&stored.value).is_ok_and(|value| value.contains(request_id));
         let mut take = |_, stored: Stored| {
             let file = holds(&stored)

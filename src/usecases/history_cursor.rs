@@ -59,7 +59,8 @@ impl Walk {
     /// The walk in bytes; nothing where a place is of none of the sources.
     ///
     /// Three instants, what is kept, the last place, a bit per source for the active, one for the late, one for those in
-    /// no order and one for those left out, then the different places at which sources begin and for each of those sources which one.
+    /// no order and one for those left out, then the different places at which sources begin and for each of those sources
+    /// which one.
     pub(super) fn pack(&self, sources: &[SourceKey]) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         for at in [self.as_of, self.since, self.until] {

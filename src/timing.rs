@@ -17,6 +17,7 @@ tokio::task_local! {
 struct Totals {
     upstream: AtomicU64,
     store: AtomicU64,
+    asked_for: AtomicU64,
 }
 
 /// Time spent waiting within one scope.
@@ -28,6 +29,8 @@ pub struct Timing {
     pub upstream: Duration,
     /// For the store.
     pub store: Duration,
+    /// Because the caller asked to wait.
+    pub asked_for: Duration,
 }
 
 /// Runs a future within a new scope.
@@ -63,12 +66,18 @@ pub fn add_store(waited: Duration) {
     add(waited, |totals| &totals.store);
 }
 
+/// Adds time waited because the caller asked to; does nothing outside a scope.
+pub fn add_asked_for(waited: Duration) {
+    add(waited, |totals| &totals.asked_for);
+}
+
 /// Reads the totals of this scope; zero outside one.
 pub fn read() -> Timing {
     let total = |nanos: &AtomicU64| Duration::from_nanos(nanos.load(Ordering::Relaxed));
     let timing = |totals: &Arc<Totals>| Timing {
         upstream: total(&totals.upstream),
         store: total(&totals.store),
+        asked_for: total(&totals.asked_for),
     };
     TOTALS.try_with(timing).unwrap_or_default()
 }
@@ -98,6 +107,7 @@ mod tests {
         let expected = Timing {
             upstream: 2 * ONE,
             store: ONE,
+            ..Timing::default()
         };
         assert_eq!(inner.await, expected);
         assert_eq!(read(), Timing::default());

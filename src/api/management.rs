@@ -16,7 +16,9 @@ use crate::domain::phone::PhoneNumber;
 /// How everything fares, and what needs a person.
 pub async fn status(edge: Edge) -> Result<HttpResponse, Error> {
     edge.params().finish()?;
-    Ok(HttpResponse::Ok().json(edge.gateway().status(edge.last_reload()).await?))
+    let tokens_refused = edge.auth().warning(edge.gateway().now());
+    let status = edge.gateway().status(edge.last_reload(), tokens_refused).await?;
+    Ok(HttpResponse::Ok().json(status))
 }
 
 /// What happened to a call or a verification, in one timeline.

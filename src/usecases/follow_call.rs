@@ -18,6 +18,7 @@ use crate::providers::port::{Recording, Target};
 use crate::providers::registry::Entry;
 use crate::seal::plain_name;
 use crate::store::keys;
+use crate::timing;
 
 /// How often a waiting caller's call is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -61,7 +62,9 @@ impl Gateway {
             if call.status.is_final() || Instant::now() >= end {
                 return Ok(call);
             }
-            sleep(LOOK_EVERY.min(end.saturating_duration_since(Instant::now()))).await;
+            let slept_from = Instant::now();
+            sleep(LOOK_EVERY.min(end.saturating_duration_since(slept_from))).await;
+            timing::add_asked_for(slept_from.elapsed());
             let now = self.own_call(caller, call.id).await?;
             if now.status != call.status || now.session != call.session {
                 return Ok(now);

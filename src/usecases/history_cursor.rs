@@ -33,6 +33,8 @@ pub(super) struct Walk {
     pub(super) last: Option<Place>,
     /// The sources that list in another order than newest first.
     pub(super) unordered: Vec<usize>,
+    /// The sources that it is not over, since their account was switched off at some time of it.
+    pub(super) left_out: Vec<usize>,
     /// What became of the records that came to light above the walk's place.
     pub(super) aside: Aside,
     /// Under what name it is kept where the sources stand.
@@ -56,8 +58,9 @@ pub(super) type SourceKey = (AccountName, u8);
 impl Walk {
     /// The walk in bytes; nothing where a place is of none of the sources.
     ///
-    /// Three instants, what is kept, the last place, a bit per source for the active, one for the late and one for those in
-    /// no order, then the different places at which sources begin and for each of those sources which one.
+    /// Three instants, what is kept, the last place, a bit per source for the active, one for the late, one for those in
+    /// no order and one for those left out, then the different places at which sources begin and for each of those sources
+    /// which one.
     pub(super) fn pack(&self, sources: &[SourceKey]) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         for at in [self.as_of, self.since, self.until] {
@@ -72,17 +75,12 @@ impl Walk {
         }
         let members = self.members();
         for late in [false, true] {
-            let mut bits = vec![0u8; sources.len().div_ceil(8)];
-            for (index, ..) in members.iter().filter(|member| member.1 == late) {
-                *bits.get_mut(index / 8)? |= 1 << (index % 8);
-            }
-            bytes.extend(bits);
+            let members = members.iter().filter(|member| member.1 == late);
+            pack_bits(&mut bytes, members.map(|member| member.0), sources.len())?;
         }
-        let mut bits = vec![0u8; sources.len().div_ceil(8)];
-        for index in &self.unordered {
-            *bits.get_mut(index / 8)? |= 1 << (index % 8);
+        for chosen in [&self.unordered, &self.left_out] {
+            pack_bits(&mut bytes, chosen.iter().copied(), sources.len())?;
         }
-        bytes.extend(bits);
         let mut places: Vec<&Place> = members.iter().filter_map(|member| member.2).collect();
         places.sort();
         places.dedup();
@@ -122,13 +120,9 @@ impl Walk {
         };
         let mut members = Vec::new();
         for late in [false, true] {
-            let bits = rest.take(sources.len().div_ceil(8))?;
-            let set = |index: &usize| bits[index / 8] & (1 << (index % 8)) != 0;
-            members.extend((0..sources.len()).filter(set).map(|index| (index, late)));
+            members.extend(rest.bits(sources.len())?.into_iter().map(|index| (index, late)));
         }
-        let bits = rest.take(sources.len().div_ceil(8))?;
-        let unordered = (0..sources.len()).filter(|index| bits[index / 8] & (1 << (index % 8)) != 0);
-        let unordered = unordered.collect();
+        let (unordered, left_out) = (rest.bits(sources.len())?, rest.bits(sources.len())?);
         let count = rest.byte()?;
         let places: Vec<Place> = (0..count).map(|_| rest.place(sources)).collect::<Option<_>>()?;
         let mut walk = Self {
@@ -139,6 +133,7 @@ impl Walk {
             late: Vec::new(),
             last,
             unordered,
+            left_out,
             aside,
             kept,
         };
@@ -167,6 +162,16 @@ impl Walk {
         members.sort_by_key(|(index, late, _)| (*late, *index));
         members
     }
+}
+
+/// A bit for each of so many sources, set for those of these numbers.
+fn pack_bits(bytes: &mut Vec<u8>, set: impl Iterator<Item = usize>, sources: usize) -> Option<()> {
+    let mut bits = vec![0u8; sources.div_ceil(8)];
+    for index in set {
+        *bits.get_mut(index / 8)? |= 1 << (index % 8);
+    }
+    bytes.extend(bits);
+    Some(())
 }
 
 /// An identifier is cut to its source and row: its account stands among the sources, its time beside it.
@@ -223,6 +228,13 @@ impl<'a> Unread<'a> {
     fn instant(&mut self) -> Option<Timestamp> {
         self.array()
             .map(|bytes| Timestamp::from_millis(i64::from_be_bytes(bytes)))
+    }
+
+    /// What [`pack_bits`] wrote.
+    fn bits(&mut self, sources: usize) -> Option<Vec<usize>> {
+        let bits = self.take(sources.div_ceil(8))?;
+        let set = |index: &usize| bits[index / 8] & (1 << (index % 8)) != 0;
+        Some((0..sources).filter(set).collect())
     }
 
     fn place(&mut self, sources: &[SourceKey]) -> Option<Place> {
@@ -284,6 +296,7 @@ mod tests {
             ],
             last: Some(place(&sources, 11, 60)),
             unordered: vec![3, 41],
+            left_out: vec![43, 48],
             aside: Aside::Kept,
             kept: Some([7; 16]),
         };
@@ -307,6 +320,7 @@ mod tests {
             late: Vec::new(),
             last: Some(place(&sources, 1, 6)),
             unordered: Vec::new(),
+            left_out: Vec::new(),
             aside: Aside::None,
             kept: None,
         };

@@ -285,16 +285,18 @@ impl Merge {
 
 /// A walk over `sources` at its beginning; see [`Merge::start`].
 pub(super) fn begin(window: Window, as_of: Timestamp, sources: Vec<Source>) -> Merge {
+    let (left_out, walked): (Vec<_>, Vec<_>) = (0..sources.len()).partition(|index| sources[*index].off);
     Merge {
         keys: sources.iter().map(Source::key).collect(),
         walk: Walk {
             since: window.since,
             until: window.until,
             as_of,
-            active: (0..sources.len()).map(|index| (index, None)).collect(),
+            active: walked.into_iter().map(|index| (index, None)).collect(),
             late: Vec::new(),
             last: None,
             unordered: Vec::new(),
+            left_out,
             aside: Aside::None,
             kept: None,
         },

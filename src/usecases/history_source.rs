@@ -32,6 +32,8 @@ const LONGEST_DAYS: i32 = 32;
 /// A source and how far it is read.
 pub(super) struct Source {
     entry: Entry,
+    /// Whether its account is switched off and was not asked for by name: it keeps its number, and is not walked.
+    pub(super) off: bool,
     /// The report; none for the journal.
     report: Option<Report>,
     zone: jiff::tz::TimeZone,
@@ -79,9 +81,10 @@ pub(super) struct Kept {
 
 impl Source {
     /// The sources of an account: its provider's reports, or the journal where it has none.
-    pub(super) fn of(entry: &Entry, gateway: &Gateway) -> Vec<Self> {
+    pub(super) fn of(entry: &Entry, gateway: &Gateway, off: bool) -> Vec<Self> {
         let source = |report| Self {
             entry: entry.clone(),
+            off,
             report,
             zone: gateway.config.history.time_zone.clone(),
             window: None,

@@ -7,7 +7,7 @@
 use super::accounts::sees;
 use super::follow_call::{allows, named, recording_failed};
 use super::gateway::Gateway;
-use super::history_cursor::{MAX_LENGTH, Walk};
+use super::history_cursor::{MAX_LENGTH, SourceKey, Walk};
 use super::history_kept::Owner;
 use super::history_merge::{Deadline, Merge, begin};
 use super::history_source::Source;
@@ -21,7 +21,7 @@ use crate::domain::history::{Record, Window};
 use crate::domain::time::Timestamp;
 use crate::providers::port::{Filter, Recording, Target};
 use crate::providers::registry::{Entry, kinds};
-use crate::seal::plain_name;
+use crate::seal::short_digest;
 
 impl Gateway {
     /// A page of the history; short where much had to be read for little.
@@ -68,16 +68,18 @@ impl Gateway {
         query: &HistoryQuery,
         cursor: Option<&str>,
     ) -> Result<(Merge, String), Error> {
-        let sources = self.sources(caller, query)?;
-        let name = walk_name(query, &sources);
+        let mut sources = self.sources(caller, query)?;
+        if cursor.is_none() {
+            check_filters(&sources, query)?;
+        }
+        sources.retain(|source| own_filters(query).all(|filter| source.has(filter)));
+        let name = named(query);
         let window = query.window.meant.unwrap_or_else(|| self.today());
         let mut merge = begin(window, self.now(), sources);
         let mut kept = None;
         if let Some(cursor) = cursor {
-            merge.walk = self.open_cursor(caller, (&name, cursor), |plain| {
-                let walk = Walk::unpack(plain, &merge.keys)?;
-                Some((walk.as_of, walk))
-            })?;
+            merge.walk = self.open_walk_cursor(caller, (&name, cursor), &merge.keys)?;
+            merge.leave_out_switched_off();
             if let Some(left) = merge.walk.kept {
                 kept = self.kept_walk(Owner { caller, walk: &name }, left).await?;
             }
@@ -89,6 +91,24 @@ impl Gateway {
             }
         }
         Ok((merge, name))
+    }
+
+    /// The walk that a cursor goes on with.
+    fn open_walk_cursor(&self, caller: &Caller, cursor: (&str, &str), sources: &[SourceKey]) -> Result<Walk, Error> {
+        let walk = self.open_cursor(caller, cursor, |plain| {
+            let (numbered, plain) = plain.split_first_chunk()?;
+            if *numbered != numbering(sources) {
+                return Some((self.now(), None));
+            }
+            let walk = Walk::unpack(plain, sources)?;
+            Some((walk.as_of, Some(walk)))
+        })?;
+        walk.ok_or_else(|| {
+            Error::new(
+                Problem::CursorExpired,
+                "An account was added or taken away since this walk began; start again.",
+            )
+        })
     }
 
     /// One record by its identifier, read from its provider again.
@@ -134,7 +154,7 @@ impl Gateway {
             .walk
             .pack(&merge.keys)
             .ok_or_else(|| Error::new(Problem::Internal, "A place in the history cannot be written."))?;
-        let cursor = self.seal_cursor(caller, name, &packed)?;
+        let cursor = self.seal_cursor(caller, name, &[&numbering(&merge.keys)[..], &packed].concat())?;
         if cursor.len() > MAX_LENGTH {
             return Err(Error::new(
                 Problem::SourceUnavailable,
@@ -157,7 +177,8 @@ impl Gateway {
         }
     }
 
-    /// The sources that the caller may see and the query chooses.
+    /// The sources that the caller may see and the query chooses, those included that are switched off: the numbers of the
+    /// others in a cursor do not change with a mode.
     fn sources(&self, caller: &Caller, query: &HistoryQuery) -> Result<Vec<Source>, Error> {
         for account in &query.account {
             self.visible_account(caller, account)?;
@@ -171,39 +192,42 @@ impl Gateway {
             ));
         }
         let chosen = self.accounts.iter().filter(|(name, entry)| {
-            // What is switched off is missed by nobody who does not ask for it.
-            let told = entry.config.mode != Mode::Off || query.account.contains(name);
-            told && sees(caller, entry)
+            sees(caller, entry)
                 && allows(&query.account, name)
                 && allows(&query.provider, &entry.provider.kind().to_owned())
         });
-        let sources: Vec<Source> = chosen
-            .flat_map(|(_, entry)| Source::of(entry, self))
-            .filter(|source| source.lists(&query.kind))
-            .collect();
-        having_the_filters(sources, query)
+        let sources = chosen.flat_map(|(name, entry)| {
+            // What is switched off is missed by nobody who does not ask for it.
+            let off = entry.config.mode == Mode::Off && !query.account.contains(name);
+            Source::of(entry, self, off)
+        });
+        Ok(sources.filter(|source| source.lists(&query.kind)).collect())
     }
 }
 
-/// Keeps the sources that have a field for every filter used that only providers know of. The label of a call placed here
-/// is known whatever its report tells.
-fn having_the_filters(sources: Vec<Source>, query: &HistoryQuery) -> Result<Vec<Source>, Error> {
+/// The filters used that only providers know of. The label of a call placed here is known whatever its report tells.
+fn own_filters(query: &HistoryQuery) -> impl Iterator<Item = Filter> {
     let used = [
         (Filter::AgentId, !query.agent_id.is_empty()),
         (Filter::CampaignId, !query.campaign_id.is_empty()),
         (Filter::ExternalId, !query.external_id.is_empty()),
     ];
-    let mut kept = sources;
-    let some = !kept.is_empty();
-    for (filter, _) in used.into_iter().filter(|(_, used)| *used) {
-        kept.retain(|source| source.has(filter));
-        if kept.is_empty() && some {
+    used.into_iter().filter(|(_, used)| *used).map(|(filter, _)| filter)
+}
+
+/// Refuses a filter that only providers know of where no source has a field for it, or several accounts do.
+fn check_filters(sources: &[Source], query: &HistoryQuery) -> Result<(), Error> {
+    let mut having: Vec<_> = sources.iter().filter(|source| !source.off).collect();
+    let some = !having.is_empty();
+    for filter in own_filters(query) {
+        having.retain(|source| source.has(filter));
+        if having.is_empty() && some {
             return Err(Error::new(
                 Problem::NotSupported,
                 format!("Not supported: no chosen source has {filter}."),
             ));
         }
-        let mut accounts: Vec<_> = kept.iter().map(Source::account).collect();
+        let mut accounts: Vec<_> = having.iter().map(|source| source.account()).collect();
         accounts.dedup();
         if query.account.is_empty() && accounts.len() > 1 {
             return Err(Error::field(
@@ -213,13 +237,19 @@ fn having_the_filters(sources: Vec<Source>, query: &HistoryQuery) -> Result<Vec<
             ));
         }
     }
-    Ok(kept)
+    Ok(())
 }
 
-/// Names a walk by its query and its sources, so that a cursor continues only the walk it came from.
-pub(super) fn walk_name(query: &HistoryQuery, sources: &[Source]) -> String {
-    let names: Vec<_> = sources.iter().map(Source::name).collect();
-    plain_name(&[&named(query), &names.join(" ")])
+/// Names the sources that the numbers in a cursor stand for: it can be read only while they are the same.
+fn numbering(sources: &[SourceKey]) -> [u8; 8] {
+    let names: Vec<_> = sources
+        .iter()
+        .map(|(account, report)| format!("{account} {report}"))
+        .collect();
+    let parts: Vec<_> = names.iter().map(String::as_str).collect();
+    let mut numbering = [0; 8];
+    numbering.copy_from_slice(&short_digest(&parts)[..8]);
+    numbering
 }
 
 /// The account behind a source, for those who need its provider.

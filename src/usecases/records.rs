@@ -193,7 +193,12 @@ pub(super) fn read<O: DeserializeOwned>(value: &[u8]) -> Option<O> {
 
 /// The call that stands under its key as `value`, as callers see it.
 pub(super) fn read_call(value: &[u8]) -> Option<Call> {
-    read::<CallFile>(value).map(|file| file.call)
+    read_call_file(value).map(|file| file.call)
+}
+
+/// The same with what is known besides.
+pub(super) fn read_call_file(value: &[u8]) -> Option<CallFile> {
+    read(value)
 }
 
 pub(super) fn corrupt() -> Error {

@@ -91,6 +91,8 @@ pub enum NeedKind {
     StoreAway,
     /// A configuration was not taken over, and nothing has changed.
     ReloadRefused,
+    /// No key of `[auth]` is valid, so that no request is taken.
+    TokensRefused,
     /// Something of an account keeps failing.
     AccountUnhealthy,
     /// The provider refused a key that is still valid.
@@ -108,11 +110,11 @@ pub enum NeedKind {
 }
 
 impl Gateway {
-    /// How everything fares now.
+    /// How everything fares now; `tokens_refused` says why every token is refused, while that is so.
     ///
     /// # Errors
     /// None for a store that is away, which is what it tells then.
-    pub async fn status(&self, last_reload: Option<Reload>) -> Result<Status, Error> {
+    pub async fn status(&self, last_reload: Option<Reload>, tokens_refused: Option<String>) -> Result<Status, Error> {
         let away = self.ready().await.err();
         let work = match away {
             None => self.work_under_way().await.ok(),
@@ -125,6 +127,7 @@ impl Gateway {
         }
         let refused = last_reload.as_ref().filter(|reload| !reload.faults.is_empty());
         needs.extend(refused.map(|reload| need(NeedKind::ReloadRefused, "", &reload.faults.join("; "))));
+        needs.extend(tokens_refused.map(|why| need(NeedKind::TokensRefused, "", &why)));
         for account in &accounts {
             needs.extend(self.needs_of(account));
         }

@@ -1,4 +1,4 @@
-//! How many calls are not settled, counted from the list of those that are looked after.
+//! How many calls are not settled, counted among those that are looked after.
 
 use std::time::Duration;
 
@@ -8,31 +8,33 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::gateway::Gateway;
+use super::records;
+use crate::domain::call::CallStatus;
+use crate::domain::call_file::CallFile;
 use crate::domain::error::Error;
-use crate::domain::ids::CallId;
 use crate::domain::time::Timestamp;
 use crate::store::{Order, Range, keys};
 use crate::telemetry::metric;
 
 /// How often they are counted.
-const EVERY: Duration = Duration::from_secs(5);
-/// How many members are read at once.
-const PAGE: usize = 1_000;
-/// Where counting ends.
-const MOST_COUNTED: usize = 100_000;
+const EVERY: Duration = Duration::from_secs(15);
+/// How many calls are read at once.
+const PAGE: usize = 500;
+/// How many open calls are looked at.
+const MOST_READ: usize = 100_000;
 /// The name of the one who counts.
 const COUNTER: &str = "unsettled";
 /// After every time at which something is due.
 const LAST: i64 = 1 << 52;
 
-/// Calls whose outcome is not yet known.
+/// Calls whose outcome is not known though it might be: neither those that go on nor those whose time has not come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Unsettled {
-    /// How many; 100,000 where there are more.
+    /// How many, of the first 100,000 that are open.
     pub count: usize,
-    /// How many of them have been open for longer than a call may last and settling it may take.
+    /// Of how many of them nothing was heard for longer than a call may last and settling it may take.
     pub overdue: usize,
-    /// When the one that has been open for longest was made.
+    /// When the first of them was made.
     pub oldest: Option<Timestamp>,
 }
 
@@ -64,16 +66,13 @@ impl Gateway {
         self.lead(COUNTER, &stop, work).await;
     }
 
-    /// Counts them once. The calls themselves are not read: an identifier tells when its call was made.
+    /// Counts them once.
     ///
     /// # Errors
     /// `store-unavailable`.
     pub(super) async fn unsettled(&self) -> Result<Unsettled, Error> {
-        let calls = &self.config.calls;
-        let patience = i64::try_from((calls.max_call + calls.settle).as_millis()).unwrap_or(i64::MAX);
-        let overdue = self.now().as_millis().saturating_sub(patience);
         let (mut unsettled, mut after) = (Unsettled::default(), None);
-        while unsettled.count < MOST_COUNTED {
+        for _ in 0..MOST_READ / PAGE {
             let page = Range {
                 scores: 0..=LAST,
                 order: Order::Ascending,
@@ -81,17 +80,31 @@ impl Gateway {
                 limit: PAGE,
             };
             let members = self.store.range(&keys::open_calls(), page).await?;
-            unsettled.count += members.len();
-            let made = members.iter().filter_map(|member| member.member.parse().ok());
-            for made in made.map(CallId::made_at) {
-                unsettled.overdue += usize::from(made.as_millis() < overdue);
-                unsettled.oldest = Some(unsettled.oldest.map_or(made, |oldest| oldest.min(made)));
+            let names: Vec<_> = members.iter().map(|member| keys::call(&member.member)).collect();
+            for stored in self.store.get_many(&names).await?.into_iter().flatten() {
+                if let Some(file) = records::read_call_file(&stored.value) {
+                    self.count_unsettled(&file, &mut unsettled);
+                }
             }
             match members.into_iter().next_back() {
-                Some(last) if unsettled.count.is_multiple_of(PAGE) => after = Some((last.score, last.member)),
+                Some(last) if names.len() == PAGE => after = Some((last.score, last.member)),
                 _ => break,
             }
         }
         Ok(unsettled)
+    }
+
+    fn count_unsettled(&self, file: &CallFile, unsettled: &mut Unsettled) {
+        let calls = &self.config.calls;
+        let patience = (calls.max_call + calls.settle).as_secs();
+        let due = file.call.status != CallStatus::Scheduled;
+        let overdue = due && self.now().seconds_since(file.heard_at) > patience;
+        if !overdue && file.call.status != CallStatus::Unknown {
+            return;
+        }
+        let made = file.call.created_at;
+        unsettled.count += 1;
+        unsettled.overdue += usize::from(overdue);
+        unsettled.oldest = Some(unsettled.oldest.map_or(made, |oldest| oldest.min(made)));
     }
 }

@@ -1,5 +1,6 @@
 //! Watching the accounts' credit: a metric, and an event whenever it falls below what its owner wants to be told of.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -7,9 +8,11 @@ use rust_decimal::prelude::ToPrimitive as _;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::current::Current;
 use super::follow_inbox::owners_event;
 use super::gateway::Gateway;
 use crate::config::Mode;
+use crate::domain::account::AccountName;
 use crate::domain::error::Error;
 use crate::domain::event::{Event, EventType};
 use crate::domain::ids::EventId;
@@ -21,34 +24,51 @@ use crate::telemetry::metric;
 /// How often the credit is asked for.
 const EVERY: Duration = Duration::from_secs(60);
 
-impl Gateway {
+/// The series of the credit that the metrics show, by account and currency.
+pub(super) type Shown = BTreeSet<(AccountName, String)>;
+
+impl Current {
     /// Watches the accounts' credit until told to stop. Every instance shows it; of all of them one tells that it is low.
     pub(super) async fn watch_balances(&self, stop: CancellationToken) {
+        let mut shown = Shown::new();
         while !stop.is_cancelled() {
-            tokio::select! {
-                () = self.look_at_balances() => {}
-                () = stop.cancelled() => {}
-            }
+            self.load().look_at_balances(&mut shown, &stop).await;
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
                 () = stop.cancelled() => {}
             }
         }
     }
+}
 
-    /// Looks at the credit of every account that is in use and whose provider tells it.
-    pub(super) async fn look_at_balances(&self) {
-        let used = self.accounts.iter().filter(|(_, entry)| entry.config.mode != Mode::Off);
-        join_all(used.map(|(name, entry)| async move {
-            let Some(balance) = self.balance(entry).await else {
-                return;
+impl Gateway {
+    /// Looks at the credit of every account that is in use and whose provider tells it, and shows no more of the others.
+    ///
+    /// Questions are broken off when told to stop; what has begun to be told is seen through.
+    pub(super) async fn look_at_balances(&self, shown: &mut Shown, stop: &CancellationToken) {
+        let in_use = |entry: &Entry| entry.config.mode != Mode::Off;
+        shown.retain(|series| {
+            let kept = self.accounts.get(&series.0).is_some_and(in_use);
+            if !kept {
+                // A series cannot be taken away, but nothing is less than this.
+                gauge(series).set(f64::NAN);
+            }
+            kept
+        });
+        let looks = self.accounts.iter().filter(|(_, entry)| in_use(entry));
+        let looks = looks.map(|(name, entry)| async move {
+            let balance = tokio::select! {
+                balance = self.balance(entry) => balance?,
+                () = stop.cancelled() => return None,
             };
-            show(entry, &balance);
+            let series = (name.clone(), balance.currency.clone());
+            gauge(&series).set(balance.amount.to_f64().unwrap_or(f64::NAN));
             if let Err(error) = self.tell_balance(entry, &balance).await {
                 tracing::warn!(%error, account = %name, "what is left of an account's credit could not be told");
             }
-        }))
-        .await;
+            Some(series)
+        });
+        shown.extend(join_all(looks).await.into_iter().flatten());
     }
 
     /// Tells once that the credit is low, until it no longer was.
@@ -76,10 +96,30 @@ impl Gateway {
     }
 }
 
-fn show(entry: &Entry, balance: &Money) {
-    let labels = [
-        ("account", entry.config.name.to_string()),
-        ("currency", balance.currency.clone()),
-    ];
-    metrics::gauge!(metric::ACCOUNT_BALANCE, &labels).set(balance.amount.to_f64().unwrap_or(f64::NAN));
+fn gauge((account, currency): &(AccountName, String)) -> metrics::Gauge {
+    let labels = [("account", account.to_string()), ("currency", currency.clone())];
+    metrics::gauge!(metric::ACCOUNT_BALANCE, &labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::usecases::tests::bed::{SAY, Scripted, bed};
+
+    #[tokio::test]
+    async fn the_credit_of_an_account_is_shown_until_it_is_switched_off() {
+        let one = Scripted::new("one", SAY);
+        let bed = bed(&[&one], "");
+        let off = bed.reconfigured(&[&one], |account| account.mode = Mode::Off);
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let page = recorder.handle();
+        let _recorded = metrics::set_default_local_recorder(&recorder);
+        let (mut shown, stop) = (Shown::new(), CancellationToken::new());
+        let series = "switchboard_account_balance{account=\"one\",currency=\"BRL\"} ";
+        for (gateway, value) in [(&bed.gateway, "7"), (&off, "NaN")] {
+            gateway.look_at_balances(&mut shown, &stop).await;
+            let told = page.render();
+            assert!(told.contains(&format!("{series}{value}")), "{told}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ impl Current {
             self.keep_doing(&stop, Gateway::look_after),
             self.keep_doing(&stop, |gateway, end| async move { gateway.retain(end).await }),
             self.watch_accounts(stop.clone()),
-            self.keep_doing(&stop, |gateway, end| async move { gateway.watch_balances(end).await }),
+            self.watch_balances(stop.clone()),
             self.keep_doing(&stop, |gateway, end| async move { gateway.show_unsettled(end).await }),
             self.share_key_uses(stop.clone()),
             // What no configuration changes goes on without a pause.

@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::bed::{Client, Home, Reaction, Receiver, ZENVIA, eventually, http};
 use crate::site::{Site, subscribed};
@@ -67,8 +69,27 @@ fn names(labels: &str) -> Vec<String> {
     names
 }
 
+/// Where an issuer publishes a key; it ends with the process of the test.
+async fn issuer() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    let key = json!({ "kty": "OKP", "crv": "Ed25519", "kid": "1", "alg": "EdDSA", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    let body = json!({ "keys": [key] }).to_string();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all((head.clone() + &body).as_bytes()).await;
+        }
+    });
+    url
+}
+
 /// A gateway to which everything happens that is counted.
-fn eventful(home: &mut Home) {
+fn eventful(home: &mut Home, jwks_url: &str) {
     fs::write(home.path().join("wrong"), "a token that nobody takes").unwrap();
     let file = home.files()[0].clone();
     let text = fs::read_to_string(&file).unwrap();
@@ -79,14 +100,17 @@ fn eventful(home: &mut Home) {
     );
     let zenvia = zenvia.replacen("keys = [ ", &wrong, 1);
     fs::write(&file, format!("{before}[accounts.zenvia-br]{zenvia}")).unwrap();
-    home.lay_over("[verification.guard]\nmode = \"enforce\"\n");
+    home.lay_over(&format!(
+        "[verification.guard]\nmode = \"enforce\"\n[auth]\njwks_url = \"{jwks_url}\"\n"
+    ));
 }
 
 #[tokio::test]
 async fn every_documented_metric_is_shown_and_every_shown_one_documented() {
     let receiver = Receiver::start(|_| Reaction::Status(410)).await;
+    let jwks_url = issuer().await;
     let site = Site::start(|home| {
-        eventful(home);
+        eventful(home, &jwks_url);
         subscribed(home, &receiver);
     })
     .await;

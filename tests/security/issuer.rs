@@ -83,9 +83,20 @@ async fn gateway(port: u16, more: &str) -> (Home, App) {
     (home, app)
 }
 
-async fn health(app: &App) -> Value {
+async fn management(app: &App, path: &str) -> Value {
     let management = Client::to(&format!("http://{}", app.management_address), String::new());
-    management.get("/health").await.expect(200).body.clone()
+    management.get(path).await.expect(200).body.clone()
+}
+
+async fn health(app: &App) -> Value {
+    management(app, "/health").await
+}
+
+/// Whether `status` says that a person is needed, since every token is refused.
+async fn needs_keys(app: &App) -> bool {
+    let status = management(app, "/status").await;
+    let mut needs = status["needs"].as_array().unwrap().iter();
+    needs.any(|need| need["kind"] == "tokens_refused")
 }
 
 fn client(app: &App, token: String) -> Client {
@@ -140,6 +151,7 @@ async fn a_gateway_without_a_key_says_so_and_recovers() {
     let answer = acme.get("/calls").await;
     answer.expect_problem(503, "provider-unavailable");
     assert!(answer.header("retry-after").is_some());
+    assert!(needs_keys(&app).await);
     let told = health(&app).await;
     assert_eq!(
         (&told["status"], &told["issuer"]["status"]),

@@ -66,7 +66,8 @@ impl Report {
         );
         Meters::with(visit.route(), (self.method, status), |meters| {
             meters.duration.record(total);
-            meters.overhead.record(total.saturating_sub(timing.upstream));
+            let elsewhere = timing.upstream.saturating_add(timing.asked_for);
+            meters.overhead.record(total.saturating_sub(elsewhere));
             meters.answered.increment(1);
         });
     }

@@ -120,6 +120,8 @@ fn problems_of(operation: &Operation) -> BTreeSet<Problem> {
     }
     if scope(operation).is_some() {
         problems.extend([Unauthenticated, Forbidden, RateLimited, StoreUnavailable, Overloaded]);
+        // The issuer's keys cannot be fetched.
+        problems.insert(ProviderUnavailable);
     }
     problems
 }

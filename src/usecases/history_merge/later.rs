@@ -52,13 +52,27 @@ impl Merge {
         Ok(())
     }
 
-    /// How each source did on this page.
+    /// How each source of the walk did on this page.
     pub(super) fn states(&self) -> Vec<SourceState> {
         let mut states: Vec<_> = self.sources.iter().map(Source::state).collect();
         for (index, _) in &self.walk.late {
             states[*index] = states[*index].clone().later();
         }
-        states
+        let told = states.into_iter().enumerate();
+        let told = told.filter(|(index, _)| !self.walk.left_out.contains(index));
+        told.map(|(_, state)| state).collect()
+    }
+
+    /// Takes the sources out of the walk whose accounts were switched off since it began.
+    pub(in crate::usecases) fn leave_out_switched_off(&mut self) {
+        let walk = &mut self.walk;
+        for (index, _) in self.sources.iter().enumerate().filter(|(_, source)| source.off) {
+            if !walk.left_out.contains(&index) {
+                walk.left_out.push(index);
+            }
+            walk.active.retain(|(walked, _)| *walked != index);
+            walk.late.retain(|(walked, _)| *walked != index);
+        }
     }
 
     /// Takes the sources that failed out of the walk; they come later.

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::bed::{Bed, NOON, SAY, Scripted, bed, caller};
 use super::history::{query, row};
+use crate::config::Mode;
 use crate::domain::error::{Error, Problem};
 use crate::domain::time::Timestamp;
+use crate::usecases::Gateway;
 use crate::usecases::requests::{HistoryPage, HistoryQuery, Paging};
 
 const VARIANTS: usize = 10_000;
@@ -80,4 +82,65 @@ async fn a_cursor_altered_foreign_cut_or_expired_opens_nothing() {
     bed.clock.set(NOON);
     let page = go_on(&bed, "owner", query(), &cursor).await.unwrap();
     assert_eq!(page.data[0].created_at, Timestamp::from_millis(NOON - 5 * 60_000));
+}
+
+/// The cursor of a first page of ten.
+async fn begin(gateway: &Gateway) -> String {
+    let paging = Paging {
+        limit: 10,
+        cursor: None,
+    };
+    let page = gateway.history(&caller("owner"), query(), paging).await.unwrap();
+    page.next_cursor.unwrap()
+}
+
+/// Which accounts the records of the next page are of, and which it tells of as sources.
+async fn next(gateway: &Gateway, cursor: &str) -> Result<(Vec<String>, Vec<String>), Error> {
+    let paging = Paging {
+        limit: 10,
+        cursor: Some(cursor.to_owned()),
+    };
+    let page = gateway.history(&caller("owner"), query(), paging).await?;
+    let mut of: Vec<_> = page.data.iter().map(|record| record.account.to_string()).collect();
+    of.sort();
+    of.dedup();
+    Ok((
+        of,
+        page.sources.iter().map(|source| source.account.to_string()).collect(),
+    ))
+}
+
+#[tokio::test]
+async fn a_walk_goes_on_though_accounts_are_switched_off_and_on() {
+    let accounts = [Scripted::new("one", SAY), Scripted::new("two", SAY)];
+    for account in &accounts {
+        *account.rows.lock().unwrap() = (0..30).map(|id| row(id, id as i64)).collect();
+    }
+    let providers = [&accounts[0], &accounts[1]];
+    let bed = bed(&providers, "");
+    let without_two = bed.reconfigured(&providers, |account| {
+        if account.name.as_str() == "two" {
+            account.mode = Mode::Off;
+        }
+    });
+    let (one, both) = (vec!["one".to_owned()], vec!["one".to_owned(), "two".to_owned()]);
+    let cursor = begin(&bed.gateway).await;
+    assert_eq!(next(&bed.gateway, &cursor).await, Ok((both.clone(), both)));
+    assert_eq!(next(&without_two, &cursor).await, Ok((one.clone(), one.clone())));
+    let cursor = begin(&without_two).await;
+    assert_eq!(next(&bed.gateway, &cursor).await, Ok((one.clone(), one)));
+}
+
+#[tokio::test]
+async fn a_walk_over_accounts_of_which_one_comes_or_goes_is_to_be_begun_again() {
+    let accounts = [Scripted::new("one", SAY), Scripted::new("two", SAY)];
+    for account in &accounts {
+        *account.rows.lock().unwrap() = (0..30).map(|id| row(id, id as i64)).collect();
+    }
+    let bed = bed(&[&accounts[0], &accounts[1]], "");
+    let without_two = bed.reconfigured(&[&accounts[0]], |_| ());
+    for (before, after) in [(&bed.gateway, &without_two), (&without_two, &bed.gateway)] {
+        let error = next(after, &begin(before).await).await.unwrap_err();
+        assert_eq!(error.problem, Problem::CursorExpired);
+    }
 }

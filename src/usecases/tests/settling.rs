@@ -15,8 +15,10 @@ use crate::domain::facts::CallFacts;
 use crate::domain::history::Row;
 use crate::domain::ids::CallId;
 use crate::domain::phone::Region;
+use crate::domain::place::{Capability, NewCall};
 use crate::domain::time::Timestamp;
-use crate::providers::port::News;
+use crate::providers::port::{News, Offer};
+use crate::timing;
 use crate::usecases::ask::Asker;
 use crate::usecases::requests::PlaceCall;
 
@@ -120,6 +122,74 @@ fn list(provider: &Scripted, facts: CallFacts) {
 
 fn knows(provider: &Scripted, facts: CallFacts) {
     *provider.state.lock().unwrap() = Some(facts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_was_asked_for_is_told_from_work() {
+    let one = Scripted::new("one", SAY);
+    let scene = Scene::set(&one);
+    let (call, second) = (scene.place().await, Duration::from_secs(1));
+    let timing = timing::scope(async {
+        let waited = scene.bed.gateway.wait_for_news(&caller("acme"), call, second).await;
+        assert_eq!(waited.unwrap().status, CallStatus::Queued);
+        timing::read()
+    });
+    assert_eq!(timing.await.asked_for, second);
+}
+
+#[tokio::test]
+async fn calls_are_unsettled_while_their_outcome_is_unknown_or_overdue() {
+    let one = Scripted::new("one", SAY);
+    let scene = Scene::set(&one);
+    let count = async || {
+        let unsettled = scene.bed.gateway.unsettled().await.unwrap();
+        (unsettled.count, unsettled.overdue)
+    };
+    let ringing = scene.place().await;
+    assert_eq!(ringing.status, CallStatus::Queued);
+    assert_eq!(count().await, (0, 0), "one that goes on");
+    one.will_place(Err(failed(FailureKind::Interrupted)));
+    assert_eq!(scene.place().await.status, CallStatus::Unknown);
+    assert_eq!(count().await, (1, 0), "one whose answer was lost");
+    let calls = &scene.bed.gateway.config.calls;
+    scene
+        .bed
+        .clock
+        .advance(calls.max_call + calls.settle + Duration::from_secs(1));
+    assert_eq!(count().await, (2, 2), "both, which should be over");
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_its_time_is_not_overdue_nor_is_it_when_that_comes() {
+    let one = Scripted::new(
+        "one",
+        &[Offer {
+            operation: Capability::Say,
+            options: &[Capability::Schedule],
+        }],
+    );
+    let scene = Scene::set(&one);
+    let (gateway, calls) = (&scene.bed.gateway, &scene.bed.gateway.config.calls);
+    let patience = calls.max_call + calls.settle + Duration::from_secs(1);
+    one.will_place(Ok(Some(ProviderRef::id("8"))));
+    let request = PlaceCall {
+        call: NewCall {
+            schedule_at: Some(gateway.now().plus_seconds(patience.as_secs().cast_signed())),
+            ..say(TO)
+        },
+        request_id: "r".into(),
+    };
+    let placed = gateway.place_call(&caller("acme"), request).await.unwrap().object;
+    assert_eq!(placed.status, CallStatus::Scheduled);
+    scene.bed.clock.advance(patience);
+    let count = async || {
+        let unsettled = gateway.unsettled().await.unwrap();
+        (unsettled.count, unsettled.overdue)
+    };
+    assert_eq!(count().await, (0, 0));
+    scene.tell(&one, facts("8", CallStatus::Ringing)).await;
+    assert_eq!(scene.call(placed.id).await.status, CallStatus::Ringing);
+    assert_eq!(count().await, (0, 0));
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ pub const fn kind_of(problem: Problem) -> Kind {
         Problem::CursorExpired => kind(
             StatusCode::GONE,
             "The cursor has expired",
-            "Cursors are good for 24 hours. Start the list again without a cursor.",
+            "Cursors are good for 24 hours, those of the history until an account is added or taken away. Start the list again without a cursor.",
         ),
         Problem::BodyTooLarge => kind(
             StatusCode::PAYLOAD_TOO_LARGE,

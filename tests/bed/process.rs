@@ -1,7 +1,8 @@
 //! A gateway in a process of its own, which can be killed.
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -77,9 +78,28 @@ impl Process {
         self.child.id()
     }
 
-    /// What it logged, one JSON object a line.
+    /// What it logged up to now, one JSON object a line.
+    ///
+    /// A thread of its own writes the lines, in order: where a request of ours is in the log, all before it is.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
+        let (mark, began) = (uuid::Uuid::now_v7().simple().to_string(), Instant::now());
+        let asked = self.ask_as(&mark).is_ok();
+        loop {
+            let text = std::fs::read_to_string(&self.log).unwrap();
+            if !asked || text.contains(&mark) || began.elapsed() > PATIENCE {
+                return text;
+            }
+            sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn ask_as(&self, request: &str) -> std::io::Result<()> {
+        let mut stream = TcpStream::connect(self.address)?;
+        let head = format!(
+            "GET /health/live HTTP/1.1\r\nhost: gateway\r\nx-request-id: {request}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes())?;
+        stream.read_to_end(&mut Vec::new()).map(drop)
     }
 }
 

@@ -244,7 +244,7 @@ impl Scene {
     /// The answer to a request during which Redis dies, told once Redis lives again.
     async fn act_while_the_store_dies(&mut self, path: &'static str, body: Value) -> Answer {
         let rule = Rule {
-            method: None,
+            method: Some("POST".to_owned()),
             path: String::new(),
             skip: 0,
             times: Some(1),

@@ -43,8 +43,9 @@ pub async fn around<B: MessageBody + 'static>(
     let report = Report::begin(request.method());
     let span = tracing::info_span!("request", request_id = visit.request_id);
     let trace = trace(&request);
-    let deadline = deadline(&request, &visit);
-    let work = timing::scope(async { (answer(request, next, &visit).await, timing::read()) });
+    let class = class_of(&request);
+    let deadline = deadline(&request, &visit, class);
+    let work = timing::scope(async { (answer((request, class), next, &visit).await, timing::read()) });
     let work = timing::until(deadline, work);
     let (mut answer, timing) = trace.within(work.instrument(span)).await;
     let response = answer
@@ -66,8 +67,8 @@ fn trace(request: &ServiceRequest) -> Span {
 }
 
 /// Until when the caller waits. A page of history may take longer, as streams may.
-fn deadline(request: &ServiceRequest, visit: &Visit) -> Option<Instant> {
-    if class_of(request) == Class::Last {
+fn deadline(request: &ServiceRequest, visit: &Visit, class: Class) -> Option<Instant> {
+    if class == Class::Last {
         return None;
     }
     let gateway = visit.gateway(request.app_data::<Data<Api>>()?);
@@ -82,11 +83,11 @@ fn class_of(request: &ServiceRequest) -> Class {
 
 /// The handler's answer, its error rendered; without the request where the handler panicked.
 async fn answer<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    (request, class): (ServiceRequest, Class),
     next: Next<B>,
     visit: &Visit,
 ) -> Result<ServiceResponse<BoxBody>, HttpResponse> {
-    let begun = bounds::check(&request).and_then(|()| Load::here().begin(class_of(&request)));
+    let begun = bounds::check(&request).and_then(|()| Load::here().begin(class));
     let _under_way = match begun {
         Ok(under_way) => under_way,
         Err(error) => return Ok(request.into_response(problem::response(&error, &visit.request_id))),

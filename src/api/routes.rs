@@ -16,6 +16,12 @@ use crate::domain::error::{Error, Problem};
 ///
 /// They are tried in this order, and each that holds a parameter costs a regular expression: the hottest come first.
 pub fn routes(app: &mut ServiceConfig) {
+    At::path("/webhooks/{account}/{kind}/{secret}")
+        .post(webhooks::take_of_kind)
+        .add_to(app);
+    At::path("/webhooks/{account}/{secret}")
+        .post(webhooks::take)
+        .add_to(app);
     At::path("/verifications")
         .get(verifications::list)
         .post(verifications::start)
@@ -32,12 +38,6 @@ pub fn routes(app: &mut ServiceConfig) {
         .add_to(app);
     At::path("/verifications/{id}/cancel")
         .post(verifications::cancel)
-        .add_to(app);
-    At::path("/webhooks/{account}/{kind}/{secret}")
-        .post(webhooks::take_of_kind)
-        .add_to(app);
-    At::path("/webhooks/{account}/{secret}")
-        .post(webhooks::take)
         .add_to(app);
     At::path("/calls").get(calls::list).post(calls::place).add_to(app);
     At::path("/calls/{id}").get(calls::get).add_to(app);

@@ -24,11 +24,9 @@ use crate::domain::error::Error;
 )]
 pub async fn take_of_kind(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Error> {
     let (account, kind, secret): (String, String, String) = edge.path()?;
-    edge.gateway().expects_webhook(&account, Some(&kind), &secret)?;
+    let expected = edge.gateway().expect_webhook(&account, Some(&kind), &secret)?;
     let body = edge.webhook(payload).await?;
-    edge.gateway()
-        .take_webhook(&account, Some(&kind), &secret, body)
-        .await?;
+    edge.gateway().take_webhook(expected, body).await?;
     Ok(HttpResponse::Ok().finish())
 }
 
@@ -50,8 +48,8 @@ pub async fn take_of_kind(edge: Edge, payload: web::Payload) -> Result<HttpRespo
 )]
 pub async fn take(edge: Edge, payload: web::Payload) -> Result<HttpResponse, Error> {
     let (account, secret): (String, String) = edge.path()?;
-    edge.gateway().expects_webhook(&account, None, &secret)?;
+    let expected = edge.gateway().expect_webhook(&account, None, &secret)?;
     let body = edge.webhook(payload).await?;
-    edge.gateway().take_webhook(&account, None, &secret, body).await?;
+    edge.gateway().take_webhook(expected, body).await?;
     Ok(HttpResponse::Ok().finish())
 }

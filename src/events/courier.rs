@@ -17,7 +17,6 @@ use crate::domain::delivery::{DeliveryError, DeliveryStatus, Tried};
 use crate::domain::error::Error;
 use crate::domain::event::Event;
 use crate::domain::time::Timestamp;
-use crate::seal::plain_name;
 use crate::store::{Expect, Position, SharedStore, Version, keys};
 use crate::telemetry::metric;
 use crate::upstream::{Letter, Outbound, Reply};
@@ -66,8 +65,6 @@ pub(super) struct Courier {
     name: String,
     label: SharedString,
     subscription: Subscription,
-    /// What is noted when the receiver ends the subscription: another URL is another receiver.
-    end_mark: Bytes,
     /// Whether the receiver ended it after this batch was read.
     ended: AtomicBool,
 }
@@ -87,7 +84,6 @@ impl Courier {
             ledger: means.gateway.deliveries_kept(),
             name: name.to_owned(),
             label: SharedString::from(name.to_owned()),
-            end_mark: plain_name(&[subscription.url.as_str()]).into(),
             subscription,
             ended: AtomicBool::new(false),
             means,
@@ -261,11 +257,7 @@ impl Courier {
 
     /// Notes that the receiver wants no more, until it is asked to go on or is another one.
     async fn end(&self) -> Result<(), Error> {
-        let key = keys::ended_subscription(&self.name);
-        self.means
-            .store
-            .put(&key, self.end_mark.clone(), None, Expect::Any)
-            .await?;
+        self.ledger.end(&self.name, &self.subscription.url).await?;
         if !self.ended.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 subscription = self.name,
@@ -278,8 +270,7 @@ impl Courier {
     async fn is_ended(&self) -> Result<bool, Error> {
         // Looked at first: an end that is noted while the store is asked must not be taken back.
         let noted = self.ended.load(Ordering::Relaxed);
-        let mark = self.means.store.get(&keys::ended_subscription(&self.name)).await?;
-        let ended = mark.is_some_and(|mark| mark.value == self.end_mark);
+        let ended = self.ledger.is_ended(&self.name, &self.subscription.url).await?;
         if noted && !ended {
             self.ended.store(false, Ordering::Relaxed);
         }

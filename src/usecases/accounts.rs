@@ -1,6 +1,6 @@
 //! What is configured, and how it fares.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -70,27 +70,6 @@ pub struct LastWebhook {
     pub kind: String,
     /// When.
     pub at: Timestamp,
-}
-
-/// When a webhook of each kind was last taken, by account.
-#[derive(Default)]
-pub(super) struct LastWebhooks(Mutex<BTreeMap<(AccountName, &'static str), Timestamp>>);
-
-impl LastWebhooks {
-    pub(super) fn note(&self, account: &AccountName, kind: &'static str, at: Timestamp) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last.insert((account.clone(), kind), at);
-    }
-
-    fn of(&self, account: &AccountName) -> Vec<LastWebhook> {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = last.iter().filter(|((of, _), _)| of == account);
-        own.map(|((_, kind), at)| LastWebhook {
-            kind: (*kind).to_owned(),
-            at: *at,
-        })
-        .collect()
-    }
 }
 
 /// How often messages of one endpoint differed in one way.
@@ -233,7 +212,7 @@ impl Gateway {
             drift: drift(entry.provider.as_ref()),
             health: entry.provider.health().into(),
             last_webhooks: match owned {
-                true => self.last_webhooks.of(&entry.config.name),
+                true => self.received.last(&entry.config.name),
                 false => Vec::new(),
             },
         }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::future::try_join;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use url::Url;
 
 use super::records::{decode, encode};
 use crate::config::Retention;
@@ -17,6 +18,7 @@ use crate::domain::error::Error;
 use crate::domain::event::Event;
 use crate::domain::ids::EventId;
 use crate::domain::time::Timestamp;
+use crate::seal::plain_name;
 use crate::store::{Expect, Key, Order, Position, Put, Range, Scored, SharedStore, Version, keys};
 
 /// How many members are read at once where all are counted.
@@ -125,6 +127,29 @@ impl DeliveryLedger {
             (Put::Conflict(Some(theirs)), None) => self.enlist(&decode(&theirs)?, now).await,
             (Put::Conflict(_), _) => Ok(()),
         }
+    }
+
+    /// Notes that the receiver at `url` wants no more, until it is asked to go on or another one takes its place.
+    ///
+    /// # Errors
+    /// As [`DeliveryLedger::read`], and so are those of the next two.
+    pub async fn end(&self, subscription: &str, url: &Url) -> Result<(), Error> {
+        let key = keys::ended_subscription(subscription);
+        self.store.put(&key, end_mark(url).into(), None, Expect::Any).await?;
+        Ok(())
+    }
+
+    /// Whether the receiver at `url` wants no more.
+    pub async fn is_ended(&self, subscription: &str, url: &Url) -> Result<bool, Error> {
+        let mark = self.store.get(&keys::ended_subscription(subscription)).await?;
+        Ok(mark.is_some_and(|mark| mark.value == end_mark(url)))
+    }
+
+    /// Lets a subscription go on, whoever ended it.
+    pub(super) async fn go_on(&self, subscription: &str) -> Result<(), Error> {
+        let key = keys::ended_subscription(subscription);
+        self.store.remove(&key, Expect::Any).await?;
+        Ok(())
     }
 
     async fn put(&self, record: &Record, since: Option<Version>, now: Timestamp) -> Result<Put, Error> {
@@ -290,6 +315,11 @@ pub fn name(event: EventId, subscription: &str) -> String {
 /// An entry of the log as the body of a delivery, byte for byte.
 pub fn body(entry: &Bytes) -> Option<Box<RawValue>> {
     serde_json::from_slice(entry).ok()
+}
+
+/// What is noted of a receiver that ended its subscription.
+fn end_mark(url: &Url) -> String {
+    plain_name(&[url.as_str()])
 }
 
 fn ago(now: Timestamp, time: Duration) -> i64 {

@@ -77,12 +77,14 @@ impl Gateway {
     pub async fn follow_inbox(self: Arc<Self>, stop: CancellationToken) {
         let work = || {
             let work = async {
+                let mut place = self.inbox_position().await?;
                 // Whoever led before may have died before it noted how far it had come.
-                let mut told = self.told_already().await?;
+                let mut told = self.told_since(place).await?;
                 loop {
-                    let applied = self.apply_batch(&told).await?;
+                    let (until, count) = self.apply_batch(place, &told).await?;
+                    place = until;
                     told.clear();
-                    if (BUSY..BATCH).contains(&applied) {
+                    if (BUSY..BATCH).contains(&count) {
                         tokio::time::sleep(GATHERING).await;
                     }
                 }
@@ -92,9 +94,8 @@ impl Gateway {
         self.lead(READER, &stop, work).await;
     }
 
-    /// The events in the log since the first webhook that may not have been applied was taken.
-    async fn told_already(&self) -> Result<HashSet<EventId>, Error> {
-        let position = self.inbox_position().await?;
+    /// The events in the log since the first webhook after `position` was taken.
+    async fn told_since(&self, position: Position) -> Result<HashSet<EventId>, Error> {
         let waiting = self.store.read(&keys::inbox(), position, 1).await?;
         match waiting.first() {
             Some((first, _)) => self.events_since(first.ms()).await,
@@ -102,13 +103,16 @@ impl Gateway {
         }
     }
 
-    /// Applies what waits, or waits for something; tells how many webhooks that were.
-    pub(super) async fn apply_batch(&self, told: &HashSet<EventId>) -> Result<usize, Error> {
-        let after = self.inbox_position().await?;
+    /// Applies what waits after a place, or waits for something; tells the place it came to, and past how many webhooks.
+    pub(super) async fn apply_batch(
+        &self,
+        after: Position,
+        told: &HashSet<EventId>,
+    ) -> Result<(Position, usize), Error> {
         let batch = self.store.read(&keys::inbox(), after, BATCH).await?;
         let Some((last, _)) = batch.last() else {
             self.store.wait(&keys::inbox(), after, LOOK).await?;
-            return Ok(0);
+            return Ok((after, 0));
         };
         let (last, count) = (*last, batch.len());
         let subjects = self.with_their_calls(by_subject(batch)).await?;
@@ -118,7 +122,7 @@ impl Gateway {
         self.store
             .put(&keys::position(READER), last.to_string().into(), None, Expect::Any)
             .await?;
-        Ok(count)
+        Ok((last, count))
     }
 
     /// Up to where webhooks are applied.
@@ -200,7 +204,8 @@ impl Gateway {
         match message.told {
             Told::Call(facts, raw) => {
                 let Some(id) = call else { return Ok(None) };
-                self.learn(id, *facts, SettledBy::Webhook, message.at).await?;
+                // Boxed, as it is many times larger than what most webhooks need, and moved with them.
+                Box::pin(self.learn(id, *facts, SettledBy::Webhook, message.at)).await?;
                 if let Some(raw) = raw {
                     self.keep_raw(id, raw, message.at).await?;
                 }

@@ -9,7 +9,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::accounts::{Balances, LastWebhooks};
+use super::accounts::Balances;
 use super::delivery_ledger::DeliveryLedger;
 use super::history_source::campaigns::KnownCampaigns;
 use super::history_source::prefetch::Prefetched;
@@ -17,6 +17,7 @@ use super::history_source::stretch::Checks;
 use super::permissions::Permissions;
 use super::publish::Publisher;
 use super::read_events::Tail;
+use super::received::Received;
 use super::take_webhook::PassOn;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -47,7 +48,7 @@ pub struct Gateway {
     pub(super) known_campaigns: Arc<KnownCampaigns>,
     pub(super) prefetched: Arc<Prefetched>,
     pub(super) permissions: Arc<Permissions>,
-    pub(super) last_webhooks: Arc<LastWebhooks>,
+    pub(super) received: Arc<Received>,
     unfinished: TaskTracker,
 }
 
@@ -76,7 +77,7 @@ impl Gateway {
             known_campaigns: Arc::default(),
             prefetched: Arc::default(),
             permissions: Arc::default(),
-            last_webhooks: Arc::default(),
+            received: Arc::default(),
             unfinished: TaskTracker::new(),
         }
     }
@@ -100,7 +101,7 @@ impl Gateway {
             known_campaigns: Arc::clone(&self.known_campaigns),
             prefetched: Arc::clone(&self.prefetched),
             permissions: Arc::clone(&self.permissions),
-            last_webhooks: Arc::clone(&self.last_webhooks),
+            received: Arc::clone(&self.received),
             unfinished: self.unfinished.clone(),
         }
     }

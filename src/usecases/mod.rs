@@ -38,6 +38,7 @@ mod publish;
 mod raw;
 mod read_events;
 mod read_history;
+mod received;
 mod record_id;
 mod records;
 mod redact;

@@ -9,7 +9,7 @@ use super::requests::{DeliveryQuery, Page, Paging, Redeliver};
 use crate::domain::caller::Caller;
 use crate::domain::delivery::{Delivery, DeliveryStatus};
 use crate::domain::error::Error;
-use crate::store::{Expect, Order, Range, Set, keys};
+use crate::store::{Order, Range, Set, keys};
 
 /// How many deliveries are looked at together.
 const BATCH: usize = 200;
@@ -55,9 +55,7 @@ impl Gateway {
     pub async fn redeliver(&self, caller: &Caller, wanted: &Redeliver) -> Result<usize, Error> {
         let subscription = &wanted.subscription;
         self.see_subscription(caller, subscription, "/subscription")?;
-        self.store
-            .remove(&keys::ended_subscription(subscription), Expect::Any)
-            .await?;
+        self.deliveries_kept().go_on(subscription).await?;
         if let Some(event) = wanted.event_id {
             return self.begin_again(wanted, vec![name(event, subscription)]).await;
         }

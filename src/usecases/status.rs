@@ -10,8 +10,6 @@ use crate::config::Mode;
 use crate::domain::error::Error;
 use crate::domain::time::Timestamp;
 use crate::providers::port::HealthStatus;
-use crate::seal::plain_name;
-use crate::store::keys;
 
 /// For how long a webhook may wait to be applied before a person should look, in seconds.
 const WAITS_SECONDS: u64 = 60;
@@ -152,12 +150,10 @@ impl Gateway {
     async fn work_under_way(&self) -> Result<Work, Error> {
         let (ledger, mut subscriptions) = (self.deliveries_kept(), Vec::new());
         for (name, subscription) in &self.config.subscriptions {
-            let mark = self.store.get(&keys::ended_subscription(name)).await?;
-            let url = plain_name(&[subscription.url.as_str()]);
             subscriptions.push(SubscriptionStatus {
                 subscription: name.clone(),
                 dead: ledger.count_dead(name, self.now()).await?,
-                ended: mark.is_some_and(|mark| mark.value == url.as_bytes()),
+                ended: ledger.is_ended(name, &subscription.url).await?,
             });
         }
         Ok(Work {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use metrics::SharedString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -20,7 +19,6 @@ use crate::providers::port::{Authentic, News, Notice, Proof, Unreadable, Webhook
 use crate::providers::registry::Entry;
 use crate::spans;
 use crate::store::keys;
-use crate::telemetry::metric;
 
 /// A webhook as it waits to be applied.
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,22 +67,44 @@ pub trait PassOn: Send + Sync + 'static {
     async fn pass_on(&self, url: &Url, body: Bytes, now: Timestamp) -> bool;
 }
 
-/// An address that webhooks are sent to, and its secret.
-struct Target<'a> {
+/// A webhook that was sent to the right address, before its body is read.
+pub struct Expected<'a> {
     entry: &'a Entry,
     webhooks: &'a dyn Webhooks,
-    /// The kind as metrics show it.
-    shown: &'static str,
+    /// The kind named in its URL.
+    kind: Option<&'static str>,
     proof: Proof,
 }
 
 impl Gateway {
-    /// Whether a webhook sent to this address would be taken, so that the bodies of strangers need not be read.
+    /// The webhook that is sent to this address, so that the bodies of strangers need not be read.
     ///
     /// # Errors
     /// `not-found` for a wrong secret, account or kind, all alike.
-    pub fn expects_webhook(&self, account: &str, kind: Option<&str>, secret: &str) -> Result<(), Error> {
-        self.target(account, kind, secret).map(drop)
+    pub fn expect_webhook(&self, account: &str, kind: Option<&str>, secret: &str) -> Result<Expected<'_>, Error> {
+        let name: AccountName = account.parse().map_err(|_| Error::not_found())?;
+        let entry = self
+            .accounts
+            .get(&name)
+            .filter(|entry| entry.config.mode != Mode::Off)
+            .ok_or_else(Error::not_found)?;
+        let (Some(webhooks), Some(ring)) = (entry.provider.webhooks(), &entry.config.webhook_keys) else {
+            return Err(Error::not_found());
+        };
+        let proof = Proof::check(ring, secret, self.now()).ok_or_else(Error::not_found)?;
+        let kinds = webhooks.kinds();
+        let known = |kind: &str| kinds.iter().copied().find(|known| *known == kind);
+        let kind = match kind {
+            Some(kind) => Some(known(kind).ok_or_else(Error::not_found)?),
+            None if kinds.is_empty() => None,
+            None => return Err(Error::not_found()),
+        };
+        Ok(Expected {
+            entry,
+            webhooks,
+            kind,
+            proof,
+        })
     }
 
     /// Takes a webhook; what it says is durable when this returns.
@@ -92,22 +112,15 @@ impl Gateway {
     /// A body that cannot be read is kept as a dead letter and taken all the same: sending it again would not help.
     ///
     /// # Errors
-    /// `not-found` for a wrong secret, account or kind, all alike; `store-unavailable`; `overloaded` where a body of
-    /// another application could not be passed on.
-    pub async fn take_webhook(
-        &self,
-        account: &str,
-        kind: Option<&str>,
-        secret: &str,
-        body: Bytes,
-    ) -> Result<(), Error> {
+    /// `store-unavailable`; `overloaded` where a body of another application could not be passed on.
+    pub async fn take_webhook(&self, expected: Expected<'_>, body: Bytes) -> Result<(), Error> {
         let now = self.now();
-        let Target {
+        let Expected {
             entry,
             webhooks,
-            shown,
+            kind,
             proof,
-        } = self.target(account, kind, secret)?;
+        } = expected;
         let name = &entry.config.name;
         let (content, outcome) = match webhooks.parse(&Authentic::new(proof, kind, &body)) {
             Ok(notices) => {
@@ -134,37 +147,8 @@ impl Gateway {
             };
             self.store.append(&keys::inbox(), encode(&taken)?).await?;
         }
-        self.last_webhooks.note(name, shown, now);
-        let account = SharedString::from_shared(name.shared());
-        metrics::counter!(metric::WEBHOOKS, "account" => account.clone(), "outcome" => outcome).increment(1);
-        let stamp = metrics::gauge!(metric::WEBHOOK_LAST_RECEIVED, "account" => account, "kind" => shown);
-        #[allow(clippy::cast_precision_loss)]
-        stamp.set(now.as_millis() as f64 / 1000.0);
+        self.received.note(name, (kind.unwrap_or("all"), outcome), now);
         Ok(())
-    }
-
-    fn target(&self, account: &str, kind: Option<&str>, secret: &str) -> Result<Target<'_>, Error> {
-        let name: AccountName = account.parse().map_err(|_| Error::not_found())?;
-        let entry = self
-            .accounts
-            .get(&name)
-            .filter(|entry| entry.config.mode != Mode::Off)
-            .ok_or_else(Error::not_found)?;
-        let (Some(webhooks), Some(ring)) = (entry.provider.webhooks(), &entry.config.webhook_keys) else {
-            return Err(Error::not_found());
-        };
-        let proof = Proof::check(ring, secret, self.now()).ok_or_else(Error::not_found)?;
-        let kinds = webhooks.kinds();
-        let shown = match kind {
-            Some(kind) => kinds.iter().copied().find(|known| *known == kind),
-            None => kinds.is_empty().then_some("all"),
-        };
-        Ok(Target {
-            entry,
-            webhooks,
-            shown: shown.ok_or_else(Error::not_found)?,
-            proof,
-        })
     }
 
     /// A body that is not passed on is not taken, so that the provider sends it again: nothing of it is kept here.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::gateway::Gateway;
+use super::look_through::LAST;
 use super::records;
 use crate::domain::call::CallStatus;
 use crate::domain::call_file::CallFile;
@@ -24,8 +25,6 @@ const PAGE: usize = 500;
 const MOST_READ: usize = 100_000;
 /// The name of the one who counts.
 const COUNTER: &str = "unsettled";
-/// After every time at which something is due.
-const LAST: i64 = 1 << 52;
 
 /// Calls whose outcome is not known though it might be: neither those that go on nor those whose time has not come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

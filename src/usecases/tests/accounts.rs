@@ -199,7 +199,7 @@ async fn the_owner_is_told_how_an_account_fares_and_when_it_last_had_news() {
     let bed = bed(&[&one], "");
     *one.health.lock().unwrap() = ailing(HealthStatus::Probing);
     let body = bytes::Bytes::from_static(b"{}");
-    bed.gateway.take_webhook("one", None, "hook", body).await.unwrap();
+    bed.gateway.take("one", None, "hook", body).await.unwrap();
     for (who, webhooks) in [("owner", 1), ("acme", 0)] {
         let account = bed.gateway.accounts(Some(&caller(who))).await.unwrap().remove(0);
         assert_eq!(account.health.status, HealthStatus::Probing);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::clock::{Clock, ManualClock};
 use crate::config::{Account, Config};
@@ -13,7 +14,7 @@ use crate::domain::account::AccountName;
 use crate::domain::address::Address;
 use crate::domain::call::{CallKind, LegSide, ProviderRef};
 use crate::domain::caller::{Caller, Scope};
-use crate::domain::error::{Failure, FailureKind, Refusal};
+use crate::domain::error::{Error, Failure, FailureKind, Refusal};
 use crate::domain::facts::CallFacts;
 use crate::domain::history::{Row, Window};
 use crate::domain::ids::CallId;
@@ -620,4 +621,12 @@ pub fn say(to: &str) -> NewCall {
 /// The number most tests use.
 pub fn number() -> PhoneNumber {
     PhoneNumber::parse("+5511988887777", Region::BR).unwrap()
+}
+
+impl Gateway {
+    /// Takes a webhook whose head and body come together.
+    pub async fn take(&self, account: &str, kind: Option<&str>, secret: &str, body: Bytes) -> Result<(), Error> {
+        self.take_webhook(self.expect_webhook(account, kind, secret)?, body)
+            .await
+    }
 }

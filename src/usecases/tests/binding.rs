@@ -85,7 +85,7 @@ async fn calls_to_one_number_take_names_in_the_order_their_news_came() {
     let calls = waiting(&bed).await;
     for id in 0..CALLS {
         one.will_tell(vec![News::Call(Box::new(news(id)))]);
-        let taken = bed.gateway.take_webhook("one", None, "hook", Bytes::from_static(b"{}"));
+        let taken = bed.gateway.take("one", None, "hook", Bytes::from_static(b"{}"));
         taken.await.unwrap();
     }
     let stop = CancellationToken::new();

@@ -72,7 +72,7 @@ async fn start(bed: &Bed) -> VerificationId {
 async fn tell(bed: &Bed, provider: &Scripted, news: Vec<News>) {
     provider.will_tell(news);
     let body = Bytes::from_static(b"{}");
-    bed.gateway.take_webhook("one", None, "hook", body).await.unwrap();
+    bed.gateway.take("one", None, "hook", body).await.unwrap();
 }
 
 fn news(id: &str, status: CallStatus) -> News {
@@ -276,7 +276,7 @@ async fn what_is_not_of_a_call_is_told_to_the_account_s_owner() {
     };
     tell(&bed, &one, vec![News::Signal(reply), News::Signal(voicemail)]).await;
     let garbage = Bytes::from_static(b"garbage");
-    bed.gateway.take_webhook("one", None, "hook", garbage).await.unwrap();
+    bed.gateway.take("one", None, "hook", garbage).await.unwrap();
     kinds(&bed, "owner", 3).await;
     let mut events = told(&bed, "owner", &EventQuery::default()).await;
     events.sort_by_key(|event| event.kind);
@@ -512,7 +512,7 @@ async fn logs_forget_what_is_older_than_it_is_kept_but_not_what_waits() {
     tell(&bed, &one, vec![news("7", CallStatus::Busy)]).await;
     bed.clock.set(NOON + 1_000);
     let garbage = Bytes::from_static(b"garbage");
-    bed.gateway.take_webhook("one", None, "hook", garbage).await.unwrap();
+    bed.gateway.take("one", None, "hook", garbage).await.unwrap();
     bed.clock.set(NOON + 2 * 86_400_000);
     bed.gateway.trim_logs().await.unwrap();
     assert_eq!(entries(keys::inbox()).await, 2, "they wait to be applied");

@@ -100,7 +100,7 @@ impl Scene {
         };
         self.one.will_tell(vec![News::Call(Box::new(facts))]);
         let body = Bytes::from_static(b"{}");
-        self.bed.gateway.take_webhook("one", None, "hook", body).await.unwrap();
+        self.bed.gateway.take("one", None, "hook", body).await.unwrap();
     }
 
     /// Applies what was taken until a call is over, the store failing after so many operations and mended then.

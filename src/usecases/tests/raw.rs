@@ -58,7 +58,7 @@ fn gateway(store_url: &str) -> Arc<Gateway> {
 
 async fn take(gateway: &Gateway, account: &str, kind: Option<&str>, body: &str) {
     let body = Bytes::copy_from_slice(body.as_bytes());
-    gateway.take_webhook(account, kind, "hook", body).await.unwrap();
+    gateway.take(account, kind, "hook", body).await.unwrap();
 }
 
 /// Applies what was taken and publishes its events, until `done`.
@@ -213,7 +213,7 @@ async fn the_last_twenty_messages_are_kept_and_a_repeat_is_none() {
         one.will_tell(vec![News::Call(Box::new(facts))]);
         for _ in 0..2 {
             let body = Bytes::from(format!(r#"{{"n":{n}}}"#));
-            bed.gateway.take_webhook("one", None, "hook", body).await.unwrap();
+            bed.gateway.take("one", None, "hook", body).await.unwrap();
         }
     };
     for n in 1..=30 {
@@ -245,7 +245,7 @@ async fn a_number_that_only_a_webhook_told_is_erased_with_it_and_the_call_stays(
     for (reference, number) in [("7", "11988887777"), ("8", "11977776666")] {
         one.will_tell(vec![News::Call(Box::new(facts(reference)))]);
         let body = Bytes::from(format!(r#"{{"desvio":"{number}"}}"#));
-        bed.gateway.take_webhook("one", None, "hook", body).await.unwrap();
+        bed.gateway.take("one", None, "hook", body).await.unwrap();
     }
     let kept = async || {
         let query = CallQuery::default();

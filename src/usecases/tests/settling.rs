@@ -1,5 +1,6 @@
 //! Calls come to their true end, whatever is lost on the way.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,16 +81,11 @@ impl Scene {
 
     async fn tell(&self, provider: &Scripted, facts: CallFacts) {
         provider.will_tell(vec![News::Call(Box::new(facts))]);
-        let taken = self
-            .bed
-            .gateway
-            .take_webhook("one", None, "hook", Bytes::from_static(b"{}"));
+        let taken = self.bed.gateway.take("one", None, "hook", Bytes::from_static(b"{}"));
         taken.await.unwrap();
-        self.bed
-            .gateway
-            .apply_batch(&std::collections::HashSet::new())
-            .await
-            .unwrap();
+        let gateway = &self.bed.gateway;
+        let place = gateway.inbox_position().await.unwrap();
+        gateway.apply_batch(place, &HashSet::new()).await.unwrap();
     }
 }
 

@@ -41,7 +41,7 @@ fn facts(id: &str, status: CallStatus) -> CallFacts {
 async fn tell(bed: &Bed, provider: &Scripted, facts: CallFacts) {
     provider.will_tell(vec![News::Call(Box::new(facts))]);
     bed.gateway
-        .take_webhook("one", None, "hook", Bytes::from_static(b"{}"))
+        .take("one", None, "hook", Bytes::from_static(b"{}"))
         .await
         .unwrap();
 }
@@ -162,11 +162,7 @@ async fn a_wrong_secret_is_like_an_unknown_account() {
         ("one", Some("x"), "hook"),
         ("ONE", None, "hook"),
     ] {
-        let error = bed
-            .gateway
-            .take_webhook(account, kind, secret, body())
-            .await
-            .unwrap_err();
+        let error = bed.gateway.take(account, kind, secret, body()).await.unwrap_err();
         assert_eq!(error.problem, Problem::NotFound);
     }
 }
@@ -177,7 +173,7 @@ async fn what_cannot_be_read_is_taken_all_the_same() {
     let bed = bed(&[&one], "");
     assert!(
         bed.gateway
-            .take_webhook("one", None, "hook", Bytes::from_static(b"garbage"))
+            .take("one", None, "hook", Bytes::from_static(b"garbage"))
             .await
             .is_ok()
     );
@@ -260,7 +256,7 @@ async fn what_every_tenant_owns_is_read_and_listed_by_all() {
     };
     everyones.will_tell(vec![News::Call(Box::new(inbound))]);
     let body = Bytes::from_static(b"{}");
-    bed.gateway.take_webhook(EVERYONES, None, "hook", body).await.unwrap();
+    bed.gateway.take(EVERYONES, None, "hook", body).await.unwrap();
     apply(&bed, async || !listed(&bed, "*").await.is_empty()).await;
     bed.clock.advance(Duration::from_secs(1));
     let own = place(&bed).await;

@@ -9,6 +9,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value, cmd};
+use futures_util::FutureExt as _;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -59,8 +60,10 @@ impl Links {
     }
 
     /// Sends a command and returns its answer.
-    pub(super) async fn send(&self, command: &Cmd, again: Again) -> Result<Value, Trouble> {
-        within_deadline(self.attempts(command, again)).await
+    ///
+    /// No `async fn`, as is what it calls: each would hold the future it is given twice.
+    pub(super) fn send(&self, command: &Cmd, again: Again) -> impl Future<Output = Result<Value, Trouble>> {
+        within_deadline(self.attempts(command, again))
     }
 
     /// Takes a connection for the caller alone.
@@ -152,10 +155,12 @@ pub(super) fn thread() -> usize {
     THREAD.with(|thread| *thread)
 }
 
-async fn within_deadline<T>(work: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
-    timeout(DEADLINE, work).await.unwrap_or_else(|_| {
-        let late = StoreError::Unavailable("Redis did not answer in time".to_owned());
-        Err(Trouble::Store(late))
+fn within_deadline<T>(work: impl Future<Output = Result<T, Trouble>>) -> impl Future<Output = Result<T, Trouble>> {
+    timeout(DEADLINE, work).map(|done| {
+        done.unwrap_or_else(|_| {
+            let late = StoreError::Unavailable("Redis did not answer in time".to_owned());
+            Err(Trouble::Store(late))
+        })
     })
 }
 

@@ -113,7 +113,10 @@ async fn every_webhook_that_was_taken_is_told_whatever_is_killed(
     let (mut told, mut after) = (BTreeSet::new(), None);
     while !acked.is_subset(&told) {
         // As long as there is more, there is hope.
-        let (events, last) = eventually("more of what was taken is told", async || {
+        let missing: Vec<_> = acked.difference(&told).collect();
+        let (count, first, last) = (missing.len(), missing.first(), missing.last());
+        let what = format!("{count} webhooks, {first:?} to {last:?} of {}, are told", acked.len());
+        let (events, last) = eventually(&what, async || {
             Some(from(&owner, after.as_deref()).await).filter(|(events, _)| !events.is_empty())
         })
         .await;

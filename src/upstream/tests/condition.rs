@@ -131,6 +131,32 @@ async fn callers_who_give_up_say_nothing_of_the_provider() {
 }
 
 #[tokio::test]
+async fn a_provider_that_falls_silent_is_left_alone_before_its_first_answer_is_given_up() {
+    let provider = Provider::start([Act::Hang]).await;
+    let upstream = start(Settings {
+        timeout: Duration::from_millis(1_500),
+        ..settings(&provider.url)
+    });
+    let lost = join_all((0..5).map(|_| failure(&upstream, act())));
+    let left_alone = async {
+        while upstream.obstacle("POST /x", Urgency::Usual).is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        withheld(&upstream, act()).await
+    };
+    tokio::pin!(lost);
+    tokio::select! {
+        biased;
+        _ = &mut lost => panic!("it was known to be silent only when its time was over"),
+        withheld = left_alone => assert_eq!(withheld, Some(Withheld::Failing)),
+    }
+    for lost in lost.await {
+        assert_eq!((lost.kind, lost.withheld), (FailureKind::Interrupted, None), "it had all of its time");
+    }
+    assert_eq!(provider.requests().len(), 5);
+}
+
+#[tokio::test]
 async fn a_probe_whose_caller_gives_up_is_followed_by_another() {
     let broken = std::iter::repeat_n(answer(BROKEN, ""), 5);
     let provider = Provider::start(broken.chain([Act::Hang, answer(OK, "")])).await;

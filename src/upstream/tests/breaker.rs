@@ -201,7 +201,11 @@ fn a_provider_that_is_slow_but_answers_is_not_silent() {
     for _ in 0..1_000 {
         bench.wait(100 * MS);
         under_way.pop_front().unwrap().end(true, bench.now);
-        under_way.push_back(bench.pass().expect("each takes five seconds, and one is answered all the time"));
+        under_way.push_back(
+            bench
+                .pass()
+                .expect("each takes five seconds, and one is answered all the time"),
+        );
     }
 }
 

@@ -220,6 +220,29 @@ mod tests {
         assert_eq!((waiting.len(), fill(&load, Class::Usual).len()), (750, 250));
     }
 
+    #[actix_web::test]
+    async fn a_worker_that_does_not_keep_up_turns_away_whoever_may_come_again() {
+        let load = Load::default();
+        let _under_way: Vec<_> = (0..FEW).map(|_| load.begin(Class::Usual).unwrap()).collect();
+        let slow = actix_web::rt::spawn(async {
+            loop {
+                std::thread::sleep(Duration::from_millis(12));
+                tokio::task::yield_now().await;
+            }
+        });
+        let refused = loop {
+            if let Err(refused) = load.enter(Class::Usual).await {
+                break refused;
+            }
+        };
+        assert_eq!(refused.problem, Problem::Overloaded);
+        for class in [Class::First, Class::Webhook] {
+            assert!(load.enter(class).await.is_ok(), "{class:?}");
+        }
+        slow.abort();
+        while load.enter(Class::Usual).await.is_err() {}
+    }
+
     #[test]
     fn whoever_is_done_makes_room() {
         let load = Load::default();

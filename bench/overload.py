@@ -11,11 +11,14 @@ until it is left alone, and how soon all is well after it speaks again.
 
 Overload: a provider that takes its time and an account with few places make a capacity that is known. It is asked for
 half, all, twice and five times of it, and then for half again.
+
+Flood: the same where nothing but the gateway's own core sets the limit, with wrk in place of the load above.
 """
 
 import argparse
 import asyncio
 import contextlib
+import http.client
 import json
 import os
 import signal
@@ -25,7 +28,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from measure import MEASURED, REST, Process, filled, free_port, make_keys, GATEWAY, start_redis, token
+from measure import MEASURED, REST, Bench, Process, filled, free_port, make_keys, GATEWAY, load, start_nginx, start_redis
+from measure import token
 
 # What one account is asked for in a second, and the one beside it.
 STEADY, BESIDE = 150, 150
@@ -33,6 +37,8 @@ STEADY, BESIDE = 150, 150
 PLACES, SLOW_MS = 32, 100
 CAPACITY = PLACES * 1000 / SLOW_MS
 TIMES = [0.5, 1, 2, 5]
+# The callers that find the most that one core can do, and the milliseconds that those of a flood pause.
+CALLERS, PAUSE_MS = 128, 100
 # A refusal or an answer slower than this many times the usual is not yet well.
 WELL = 2
 
@@ -162,7 +168,8 @@ class Scene:
         self.directory, port = directory, free_port()
         redis, ports = free_port(), {name: free_port() for name in ["steady", "beside", "slow"]}
         make_keys(directory)
-        values = {"PORT": port, "MANAGEMENT": free_port(), "STORE": f"redis://127.0.0.1:{redis}"}
+        self.management = free_port()
+        values = {"PORT": port, "MANAGEMENT": self.management, "STORE": f"redis://127.0.0.1:{redis}"}
         config = Path(filled("gateway.toml", directory, UPSTREAM=ports["steady"], **values))
         config.write_text(config.read_text() + "".join(self.account(name, ports[name]) for name in ports))
         running.enter_context(start_redis(directory, redis, "everysec"))
@@ -189,6 +196,18 @@ class Scene:
         provider.wait_for(port)
         return provider
 
+    def health(self, name):
+        connection = http.client.HTTPConnection("127.0.0.1", self.management, timeout=5)
+        connection.request("GET", "/accounts")
+        accounts = json.loads(connection.getresponse().read())["data"]
+        return next(account["health"]["status"] for account in accounts if account["account"] == name)
+
+    async def left_alone(self, name):
+        """Waits until a provider is left alone; returns when that was."""
+        while await asyncio.to_thread(self.health, name) == "healthy":
+            await asyncio.sleep(0.01)
+        return time.perf_counter()
+
     def silence(self, name, silent):
         """Silences a provider or lets it speak; returns how many requests it had taken since it was silenced."""
         log = self.directory / f"{name}.log"
@@ -203,6 +222,7 @@ async def isolation(scene, rounds, seconds):
     """The steady account's times while the other's provider answers, and while it is silent."""
     seen = {False: [], True: []}
     failed = refused = 0
+    memory = scene.gateway.megabytes("VmRSS")
     for turn in range(2 * rounds):
         silent = turn % 2 == 1
         if silent:
@@ -223,26 +243,29 @@ async def isolation(scene, rounds, seconds):
         print(f"  the other {'is silent' if silent else 'answers'}: p50 {p50:.2f} ms, p99 {p99:.2f} ms"
               f" (of each turn: {', '.join(f'{turn[1]:.2f}' for turn in turns)})")
     medians = [statistics.median(turn[1] for turn in seen[silent]) for silent in (False, True)]
+    memory = scene.gateway.megabytes("VmHWM") - memory
     print(f"  p99 changes by {100 * (medians[1] / medians[0] - 1):+.1f} % (wanted: at most 5); {failed} of the steady"
-          f" account's requests failed (wanted: 0); {refused} to the silent one were refused")
+          f" account's requests failed (wanted: 0); {refused} to the silent one were refused;"
+          f" memory grew by {memory:.1f} MB at most (wanted: 20)")
 
 
 async def breaker(scene, seconds):
     """How a silent provider is left alone, and found again."""
     scene.silence("beside", True)
     began = time.perf_counter()
-    answers = await scene.caller.load("beside", BESIDE, seconds)
+    answers, left_alone = await asyncio.gather(scene.caller.load("beside", BESIDE, seconds), scene.left_alone("beside"))
     asked = scene.silence("beside", False)
     lost = sorted(due + took - began for due, took, status, _ in answers if status == 202)
-    late = sum(1 for due, *_, status, _ in answers if status == 202 and lost and due - began > lost[0])
+    late = sum(1 for due, *_, status, _ in answers if status == 202 and due > left_alone)
     again, back = time.perf_counter(), None
     while back is None:
         if (await scene.caller.ask("beside", time.perf_counter()))[2] == 201:
             back = time.perf_counter() - again
         await asyncio.sleep(0.02)
     after = await scene.caller.load("beside", BESIDE, 2)
-    print(f"  {len(answers)} requests in {seconds} s: the silent provider got {asked}, {len(lost)} were lost; the first was"
-          f" known to be lost after {lost[0] if lost else float('nan'):.2f} s, and {late} were sent after that and lost too")
+    print(f"  {len(answers)} requests in {seconds} s: the silent provider got {asked}, {len(lost)} were lost, the"
+          f" first of them given up after {lost[0] if lost else float('nan'):.2f} s; it was left alone after"
+          f" {left_alone - began:.2f} s (wanted: 2 s), and got {late} probes after that")
     print(f"  it is found again {back:.2f} s after it speaks (wanted: 10 s); of the {len(after)} requests after that"
           f" {sum(status != 201 for *_, status, _ in after)} failed")
 
@@ -271,6 +294,31 @@ async def overload(scene, seconds):
     print(f"  goodput at 5 x: {100 * goodput[5] / peak:.1f} % of the peak of {peak:.0f}/s (wanted: 95)")
 
 
+def flood(directory, seconds):
+    """What is left of a core's peak when five times of it are asked for, and right afterwards."""
+    bench, runs = Bench(directory, seconds), iter(range(1, 9))
+
+    def ask(port, bearer, callers, pause):
+        env = {"TOKEN": bearer, "RUN": str(next(runs)), "PAUSE": str(pause)}
+        seen = load("flood", port, seconds, env, connections=callers)
+        seconds_taken = seen["micros"] / 1e6
+        good, refused = (seen["requests"] - seen["refused"]) / seconds_taken, seen["refused"] / seconds_taken
+        print(f"  {callers:>5} callers who pause {pause:>3} ms: {good:6.0f}/s taken, {refused:6.0f}/s refused, p50"
+              f" {seen['p50'] / 1000:5.1f} p99 {seen['p99'] / 1000:6.1f} ms, {seen['broken']} connections broken")
+        return good
+
+    with start_nginx("upstream.conf", bench.fresh(), REST, bench.upstream, UPSTREAM=bench.upstream):
+        with bench.gateway("Redis", "everysec") as (server, port, directory, _):
+            server.wait_for(port, "/health/ready")
+            bearer = token(directory / "gateway.toml")
+            peak = ask(port, bearer, CALLERS, 0)
+            for times in (1, 2, 5):
+                good = ask(port, bearer, int(times * peak * PAUSE_MS / 1000), PAUSE_MS)
+                print(f"  goodput at {times} x: {100 * good / peak:.1f} % of the peak of {peak:.0f}/s")
+            after = ask(port, bearer, CALLERS, 0)
+            print(f"  right after it: {100 * after / peak:.1f} % of the peak")
+
+
 async def measure(options):
     with tempfile.TemporaryDirectory(prefix="bench-") as directory, contextlib.ExitStack() as running:
         scene = Scene(Path(directory), running)
@@ -282,6 +330,9 @@ async def measure(options):
         await breaker(scene, max(12, options.seconds))
         print(f"Overload: {PLACES} places, {SLOW_MS} ms each")
         await overload(scene, options.seconds)
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        print("Flood: as much as one core can do, and more")
+        flood(Path(directory), options.seconds)
 
 
 def main():

@@ -17,6 +17,8 @@ use crate::domain::words::words;
 const CONNECT: &str = "connect";
 /// How long an account that said it has no credit is thought to have none.
 const NO_CREDIT: Duration = Duration::from_secs(60);
+/// The part of an exchange's time after which it is slow: a third.
+const SLOW: u32 = 3;
 
 words! {
     /// Whether an account works.
@@ -73,6 +75,7 @@ pub enum Obstacle {
 /// operation alone. Whatever gets an answer shows that connecting works.
 pub(super) struct Condition {
     rule: Rule,
+    patience: Duration,
     connecting: Breaker,
     state: Mutex<State>,
 }
@@ -94,7 +97,8 @@ pub(super) struct Try<'a> {
 }
 
 impl Condition {
-    pub(super) fn new(rule: Rule) -> Self {
+    /// That of an account whose exchanges have `timeout` each.
+    pub(super) fn new(rule: Rule, timeout: Duration) -> Self {
         let state = State {
             operations: HashMap::new(),
             tally: Tally::new(rule.window),
@@ -103,7 +107,9 @@ impl Condition {
         };
         Self {
             rule,
-            connecting: Breaker::new(rule),
+            patience: timeout / SLOW,
+            // How long a connection may take is bounded by itself; what follows concerns the operation.
+            connecting: Breaker::new(rule, Duration::MAX),
             state: Mutex::new(state),
         }
     }
@@ -167,7 +173,7 @@ impl Condition {
         let breaker = state
             .operations
             .entry(operation)
-            .or_insert_with(|| Breaker::new(self.rule));
+            .or_insert_with(|| Breaker::new(self.rule, self.patience));
         breaker.clone()
     }
 

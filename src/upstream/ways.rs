@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use metrics::SharedString;
 use tower::retry::budget::TpsBudget;
@@ -32,6 +33,7 @@ pub(super) struct Known {
     concurrent: u32,
     per_second: u32,
     breaker: Breaker,
+    timeout: Duration,
     pub(super) places: Arc<Bulkhead>,
     pub(super) pace: Arc<Pace>,
     pub(super) condition: Arc<Condition>,
@@ -61,9 +63,10 @@ impl Known {
             concurrent: settings.concurrent,
             per_second: settings.per_second,
             breaker: settings.breaker,
+            timeout: settings.timeout,
             places: Arc::new(Bulkhead::new(settings.concurrent)),
             pace: Arc::new(Pace::new(settings.per_second)),
-            condition: Arc::new(Condition::new(settings.breaker)),
+            condition: Arc::new(Condition::new(settings.breaker, settings.timeout)),
             repetitions: Arc::new(repetitions()),
             drifts: Arc::new(Drifts::new(SharedString::from_shared(settings.account.shared()))),
         }
@@ -76,7 +79,7 @@ impl Known {
         if self.per_second == before.per_second {
             self.pace = Arc::clone(&before.pace);
         }
-        if self.breaker == before.breaker {
+        if (self.breaker, self.timeout) == (before.breaker, before.timeout) {
             self.condition = Arc::clone(&before.condition);
         }
         self.repetitions = Arc::clone(&before.repetitions);

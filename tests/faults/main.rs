@@ -24,6 +24,7 @@ mod feed;
 mod idempotency;
 mod lost;
 mod naive;
+mod overload;
 mod races;
 mod settle;
 mod site;

@@ -1,6 +1,7 @@
 //! What surrounds every request: its id, its bounds, its deadline, its note in log and metrics, and the last resort.
 
 mod bounds;
+mod delay;
 mod load;
 mod report;
 #[cfg(test)]
@@ -87,7 +88,10 @@ async fn answer<B: MessageBody + 'static>(
     next: Next<B>,
     visit: &Visit,
 ) -> Result<ServiceResponse<BoxBody>, HttpResponse> {
-    let begun = bounds::check(&request).and_then(|()| Load::here().begin(class));
+    let begun = match bounds::check(&request) {
+        Ok(()) => Load::here().enter(class).await,
+        Err(error) => Err(error),
+    };
     let _under_way = match begun {
         Ok(under_way) => under_way,
         Err(error) => return Ok(request.into_response(problem::response(&error, &visit.request_id))),

@@ -8,6 +8,8 @@ use crate::upstream::breaker::{Breaker, Pass, Standing};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
+/// After which a request is slow.
+const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// A breaker and a time of its own.
 struct Bench {
@@ -18,7 +20,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         Self {
-            breaker: Breaker::new(settings("http://x").breaker),
+            breaker: Breaker::new(settings("http://x").breaker, PATIENCE),
             now: Instant::now(),
         }
     }
@@ -160,6 +162,89 @@ fn what_was_begun_before_it_opened_says_nothing_afterwards() {
         bench.end(false);
     }
     assert!(bench.is(Standing::Closed), "an old failure is none of the five");
+}
+
+#[test]
+fn silence_opens_it_before_anything_has_failed() {
+    let mut bench = Bench::new();
+    bench.end(true);
+    let _slow: Vec<_> = (0..5).map(|_| bench.pass()).collect();
+    bench.wait(PATIENCE - MS);
+    assert!(bench.is(Standing::Closed));
+    bench.wait(MS);
+    assert!(bench.pass().is_none());
+    assert!(bench.is(Standing::Open));
+}
+
+#[test]
+fn slow_calls_count_with_those_that_failed_and_only_while_they_last() {
+    let mut bench = Bench::new();
+    let slow: Vec<_> = (0..3).map(|_| bench.pass().unwrap()).collect();
+    bench.end(false);
+    bench.wait(PATIENCE);
+    assert!(bench.is(Standing::Closed), "four in a row");
+    drop(slow);
+    bench.end(false);
+    bench.end(false);
+    let _slow = bench.pass();
+    assert!(bench.is(Standing::Closed), "three, and one that is not slow yet");
+    bench.end(false);
+    bench.wait(PATIENCE);
+    assert!(bench.is(Standing::Open));
+}
+
+#[test]
+fn a_provider_that_is_slow_but_answers_is_not_silent() {
+    const IN_FLIGHT: usize = 50;
+    let mut bench = Bench::new();
+    let mut under_way: std::collections::VecDeque<_> = (0..IN_FLIGHT).map(|_| bench.pass().unwrap()).collect();
+    for _ in 0..1_000 {
+        bench.wait(100 * MS);
+        under_way.pop_front().unwrap().end(true, bench.now);
+        under_way.push_back(
+            bench
+                .pass()
+                .expect("each takes five seconds, and one is answered all the time"),
+        );
+    }
+}
+
+#[test]
+fn a_slow_call_that_succeeds_after_all_closes_what_silence_opened() {
+    let mut bench = Bench::new();
+    let mut slow: Vec<_> = (0..6).map(|_| bench.pass().unwrap()).collect();
+    bench.wait(PATIENCE);
+    assert!(bench.is(Standing::Open));
+    slow.pop().unwrap().end(false, bench.now);
+    assert_eq!(bench.breaker.wait(bench.now), Some(SECOND), "a timeout is no more news");
+    slow.pop().unwrap().end(true, bench.now);
+    assert!(bench.is(Standing::Closed));
+    for slow in slow {
+        slow.end(false, bench.now);
+    }
+    for _ in 0..4 {
+        bench.end(false);
+    }
+    assert!(bench.is(Standing::Closed), "those begun before are none of the five");
+}
+
+#[test]
+fn a_silent_provider_that_works_again_is_found_within_ten_seconds() {
+    let mut bench = Bench::new();
+    let mut silence: Vec<_> = (0..5).map(|_| bench.pass().unwrap()).collect();
+    let mut latest = None;
+    for _ in 0..60_000 {
+        bench.wait(MS);
+        if let Some(probe) = bench.pass() {
+            let between = latest.map_or(Duration::ZERO, |latest| bench.now - latest);
+            assert!(between <= Duration::from_secs(10), "{between:?}");
+            latest = Some(bench.now);
+            silence.push(probe);
+        }
+    }
+    assert!(silence.len() > 10);
+    silence.pop().unwrap().end(true, bench.now);
+    assert!(bench.is(Standing::Closed));
 }
 
 /// What may happen next.

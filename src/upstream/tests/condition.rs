@@ -9,51 +9,10 @@ use crate::domain::error::Withheld;
 const OK: &str = "200 OK";
 const BROKEN: &str = "500 Oops";
 
-/// A client whose breaker never opens.
-fn without_breaker(url: &str) -> Upstream {
-    let settings = settings(url);
-    let breaker = Breaker {
-        min_requests: 1_000_000,
-        ..settings.breaker
-    };
-    start(Settings { breaker, ..settings })
-}
-
-/// A provider that answers every other request, in no order that helps.
-async fn half_broken(answers: usize) -> Provider {
-    let mut random = 0x2545_f491_u32;
-    let acts = (0..answers).map(|_| {
-        random ^= random << 13;
-        random ^= random >> 17;
-        random ^= random << 5;
-        answer(if random & 1 == 0 { OK } else { BROKEN }, "")
-    });
-    Provider::start(acts.collect::<Vec<_>>()).await
-}
-
 async fn withheld(upstream: &Upstream, exchange: Exchange) -> Option<Withheld> {
     let failure = failure(upstream, exchange).await;
     assert!(failure.withheld.is_none() || failure.kind == FailureKind::NotSent);
     failure.withheld
-}
-
-#[tokio::test]
-async fn a_provider_that_fails_half_the_time_gets_a_tenth_more_requests_at_most_and_no_act_twice() {
-    const ASKED: usize = 2_000;
-    for (exchange, most) in [(read(), ASKED * 11 / 10), (act(), ASKED)] {
-        let provider = half_broken(4 * ASKED).await;
-        let upstream = without_breaker(&provider.url);
-        for _ in 0..ASKED / 8 {
-            join_all((0..8).map(|_| upstream.exchange(exchange.clone(), judge))).await;
-        }
-        let sent = provider.requests().len();
-        println!("{}: {sent} sent for {ASKED} asked", exchange.operation);
-        assert!(
-            (ASKED..=most).contains(&sent),
-            "{}: {sent} of {most}",
-            exchange.operation
-        );
-    }
 }
 
 #[tokio::test]
@@ -128,6 +87,36 @@ async fn callers_who_give_up_say_nothing_of_the_provider() {
         }
     }
     assert_eq!(upstream.health(), Health::default());
+}
+
+#[tokio::test]
+async fn a_provider_that_falls_silent_is_left_alone_before_its_first_answer_is_given_up() {
+    let provider = Provider::start([Act::Hang]).await;
+    let upstream = start(Settings {
+        timeout: Duration::from_millis(1_500),
+        ..settings(&provider.url)
+    });
+    let lost = join_all((0..5).map(|_| failure(&upstream, act())));
+    let left_alone = async {
+        while upstream.obstacle("POST /x", Urgency::Usual).is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        withheld(&upstream, act()).await
+    };
+    tokio::pin!(lost);
+    tokio::select! {
+        biased;
+        _ = &mut lost => panic!("it was known to be silent only when its time was over"),
+        withheld = left_alone => assert_eq!(withheld, Some(Withheld::Failing)),
+    }
+    for lost in lost.await {
+        assert_eq!(
+            (lost.kind, lost.withheld),
+            (FailureKind::Interrupted, None),
+            "it had all of its time"
+        );
+    }
+    assert_eq!(provider.requests().len(), 5);
 }
 
 #[tokio::test]
@@ -217,49 +206,6 @@ async fn an_account_without_credit_is_known_for_it_until_it_does_the_same_thing(
     assert_eq!(upstream.obstacle("POST /x", Urgency::Usual), Some(Obstacle::NoCredit));
     upstream.exchange(act(), judge).await.unwrap();
     assert_eq!(upstream.obstacle("POST /x", Urgency::Usual), None);
-}
-
-#[tokio::test]
-async fn an_exchange_has_no_longer_than_whoever_asks_for_it_waits() {
-    let provider = Provider::start([Act::Hang]).await;
-    let upstream = upstream(&provider.url);
-    let within = async |time: Duration| {
-        let deadline = tokio::time::Instant::now() + time;
-        let failure = crate::timing::until(Some(deadline), failure(&upstream, read())).await;
-        (failure.kind, failure.withheld)
-    };
-    let asked = within(Duration::from_secs(1)).await;
-    assert_eq!(asked, (FailureKind::Interrupted, None), "long before its own 30 s");
-    assert_eq!(provider.requests().len(), 1);
-    let expired = within(Duration::ZERO).await;
-    assert_eq!(expired, (FailureKind::NotSent, Some(Withheld::TooLate)));
-    assert_eq!(provider.requests().len(), 1, "nobody waits for the answer");
-}
-
-/// What becomes of an exchange that somebody waits for so long.
-async fn within(time: Duration, upstream: &Upstream, exchange: Exchange) -> Failure {
-    let deadline = tokio::time::Instant::now() + time;
-    crate::timing::until(Some(deadline), failure(upstream, exchange)).await
-}
-
-#[tokio::test]
-async fn an_act_is_not_begun_with_less_than_half_of_its_time() {
-    let provider = Provider::start([Act::Hang]).await;
-    let upstream = upstream(&provider.url);
-    let refused = within(Duration::from_secs(14), &upstream, act()).await;
-    assert_eq!(refused.withheld, Some(Withheld::TooLate));
-    assert_eq!(provider.requests().len(), 0);
-}
-
-#[tokio::test]
-async fn who_has_too_little_time_for_an_answer_says_nothing_of_the_provider() {
-    let provider = Provider::start([Act::Hang]).await;
-    let upstream = upstream(&provider.url);
-    for _ in 0..10 {
-        let cut_off = within(Duration::from_millis(60), &upstream, read()).await;
-        assert_eq!(cut_off.withheld, None);
-    }
-    assert_eq!(upstream.health(), Health::default());
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
 //! What a client promises, proven on real sockets.
 
+mod amplification;
 mod breaker;
 mod bulkhead;
 mod condition;
 mod credentials;
+mod deadline;
 mod document;
 mod fate;
 mod limits;

@@ -65,9 +65,9 @@ impl Ledger {
             *count += 1;
             *slowest = entry.took.max(*slowest);
         }
-        let kinds = kinds.iter().map(|(what, (count, slowest))| {
-            format!("{what} {count} (slowest {:.2} s)", slowest.as_secs_f64())
-        });
+        let kinds = kinds
+            .iter()
+            .map(|(what, (count, slowest))| format!("{what} {count} (slowest {:.2} s)", slowest.as_secs_f64()));
         kinds.collect::<Vec<_>>().join(", ")
     }
 
@@ -76,7 +76,11 @@ impl Ledger {
     pub fn recovery(&self, broken: Instant, within: Duration) -> Duration {
         let concerned = |entry: &&Entry| entry.began >= broken && entry.began < broken + within;
         let ends = |entry: &Entry| entry.began + entry.took;
-        let failed = self.entries.iter().filter(concerned).filter(|entry| entry.outcome != Outcome::Served);
+        let failed = self
+            .entries
+            .iter()
+            .filter(concerned)
+            .filter(|entry| entry.outcome != Outcome::Served);
         let last = failed.map(ends).max().unwrap_or(broken);
         let served = self.entries.iter().filter(|entry| entry.outcome == Outcome::Served);
         let first = served.map(ends).filter(|end| *end >= last).min();

@@ -41,7 +41,10 @@ impl Nginx {
             directory,
             address,
         };
-        eventually("nginx listens", async || TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()).await;
+        eventually("nginx listens", async || {
+            TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()
+        })
+        .await;
         nginx
     }
 

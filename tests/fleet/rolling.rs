@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::bed::redis::Server;
+use crate::dial;
 use crate::nginx::Nginx;
 use crate::site::{DRAIN, Site, Station};
 use crate::traffic::{Traffic, lost};
-use crate::dial;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn gateways_restarted_in_turn_behind_nginx_fail_no_request_and_lose_no_event() {
@@ -16,7 +16,7 @@ async fn gateways_restarted_in_turn_behind_nginx_fail_no_request_and_lose_no_eve
     let mut stations = [Station::open(&site.home), Station::open(&site.home)];
     let nginx = Nginx::before(stations.each_ref().map(|station| station.address)).await;
     site.providers.tell(&site.home, nginx.address).await;
-    let traffic = Traffic::to(nginx.address, &site);
+    let traffic = Traffic::to(nginx.address, &site).await;
     let mut slowest = Duration::ZERO;
     for restart in 0..2 * restarts {
         traffic.go_round(3).await;
@@ -44,9 +44,17 @@ async fn gateways_restarted_in_turn_behind_nginx_fail_no_request_and_lose_no_eve
         slowest.as_secs_f64(),
         ledger.summary(),
     );
-    assert_eq!(ledger.failures(), Vec::<String>::new(), "{}", nginx.log());
+    assert_eq!(
+        ledger.failures().iter().take(9).collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "{}",
+        nginx.log()
+    );
     assert_eq!(ledger.wrong, Vec::<String>::new());
-    assert!(untold.is_empty() && undelivered.is_empty(), "{untold:?} {undelivered:?}");
+    assert!(
+        untold.is_empty() && undelivered.is_empty(),
+        "{untold:?} {undelivered:?}"
+    );
     assert!(ledger.taken.is_subset(&ledger.followed));
     assert!(slowest <= DRAIN, "{slowest:?}");
 }

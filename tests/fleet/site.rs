@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::block_in_place;
 
-use crate::bed::{Home, Process, Providers, Receiver, Reaction};
+use crate::bed::{Home, Process, Providers, Reaction, Receiver};
 
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
 /// How long a gateway may take to end, in the sample configuration and everywhere.

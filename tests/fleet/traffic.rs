@@ -41,17 +41,22 @@ struct Shared {
 }
 
 impl Traffic {
-    /// Sends everything to `address`.
-    pub fn to(address: SocketAddr, site: &Site) -> Self {
+    /// Sends everything to `address`, where nothing has happened yet.
+    pub async fn to(address: SocketAddr, site: &Site) -> Self {
         let hook = site.home.hook(address, ZENVIA, Some("sms-reply"));
         let shared = Arc::new(Shared {
             client: site.home.client(address, "acme"),
-            hook: hook.split_once("/webhooks").map(|(_, path)| format!("/webhooks{path}")).unwrap(),
+            hook: hook
+                .split_once("/webhooks")
+                .map(|(_, path)| format!("/webhooks{path}"))
+                .unwrap(),
             provider: site.providers.zenvia.url(),
             ledger: Mutex::default(),
             stopped: AtomicBool::new(false),
             rounds: AtomicU64::new(0),
         });
+        let feed = shared.client.get("/events?limit=1").await;
+        let beginning = feed.expect(200).body["next_cursor"].as_str().unwrap().to_owned();
         let mut tasks = JoinSet::new();
         for _ in 0..CALLERS {
             let shared = Arc::clone(&shared);
@@ -64,7 +69,7 @@ impl Traffic {
         for sender in 0..SENDERS {
             tasks.spawn(Arc::clone(&shared).send_webhooks(sender));
         }
-        tasks.spawn(Arc::clone(&shared).follow());
+        tasks.spawn(Arc::clone(&shared).follow(beginning));
         Self { shared, tasks }
     }
 
@@ -121,7 +126,8 @@ impl Shared {
         let placed = self.ask("POST /calls", 201, || self.post("/calls", &say)).await;
         if let Some(placed) = placed {
             let path = format!("/calls/{}", placed.id());
-            self.ask("GET /calls/{id}", 200, || self.client.ask(Method::GET, &path)).await;
+            self.ask("GET /calls/{id}", 200, || self.client.ask(Method::GET, &path))
+                .await;
             let waiting = || self.client.ask(Method::GET, &path).header("prefer", "wait=20");
             self.ask("GET /calls/{id} waiting", 200, waiting).await;
         }
@@ -190,7 +196,8 @@ impl Shared {
                 return;
             }
             tokio::time::sleep(PACE).await;
-            let reply = json!({ "id": id, "sms_id": id, "resposta": "ok", "data_resposta": "2019-09-06T17:05:18.000Z" });
+            let reply =
+                json!({ "id": id, "sms_id": id, "resposta": "ok", "data_resposta": "2019-09-06T17:05:18.000Z" });
             let sent = || self.post(&self.hook, &reply);
             if self.ask("POST /webhooks", 200, sent).await.is_some() {
                 self.ledger.lock().unwrap().taken.insert(id);
@@ -239,15 +246,14 @@ impl Shared {
         });
     }
 
-    /// Follows the live feed, and takes it up again wherever it ends.
-    async fn follow(self: Arc<Self>) {
-        let mut last: Option<String> = None;
+    /// Follows the live feed behind an event, and takes it up again wherever it ends.
+    async fn follow(self: Arc<Self>, mut last: String) {
         loop {
             let began = Instant::now();
-            let mut asked = self.client.ask(Method::GET, "/events").header("accept", "text/event-stream");
-            if let Some(last) = &last {
-                asked = asked.header("last-event-id", last);
-            }
+            let asked = self.client.ask(Method::GET, "/events");
+            let asked = asked
+                .header("accept", "text/event-stream")
+                .header("last-event-id", &last);
             match asked.try_stream().await {
                 Ok(stream) if stream.status() == 200 => {
                     let ended = self.listen(stream, &mut last).await;
@@ -270,7 +276,7 @@ impl Shared {
     }
 
     /// Reads a live feed to its end; tells how that was.
-    async fn listen(&self, mut stream: reqwest::Response, last: &mut Option<String>) -> Outcome {
+    async fn listen(&self, mut stream: reqwest::Response, last: &mut String) -> Outcome {
         let mut text = String::new();
         loop {
             match stream.chunk().await {
@@ -281,7 +287,7 @@ impl Shared {
             while let Some((block, rest)) = text.split_once("\n\n") {
                 let data = block.lines().find_map(|line| line.strip_prefix("data: "));
                 if let Some(event) = data.map(|data| serde_json::from_str::<Value>(data).unwrap()) {
-                    *last = event["id"].as_str().map(str::to_owned);
+                    *last = event["id"].as_str().unwrap().to_owned();
                     if let Some(id) = reply_of(&event) {
                         self.ledger.lock().unwrap().followed.insert(id);
                     }
@@ -325,8 +331,12 @@ pub async fn lost(taken: &BTreeSet<u64>, client: &Client, site: &Site) -> (BTree
     let until = Instant::now() + CATCHING_UP;
     loop {
         let told = told(client).await;
-        let delivered: BTreeSet<u64> =
-            site.receiver.taken("sms.reply").iter().map(|subject| subject.parse().unwrap()).collect();
+        let delivered: BTreeSet<u64> = site
+            .receiver
+            .taken("sms.reply")
+            .iter()
+            .map(|subject| subject.parse().unwrap())
+            .collect();
         let (untold, undelivered) = (taken - &told, taken - &delivered);
         if (untold.is_empty() && undelivered.is_empty()) || Instant::now() > until {
             return (untold, undelivered);

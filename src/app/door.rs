@@ -7,11 +7,17 @@ use std::io;
 #[cfg(target_os = "linux")]
 use std::net::Shutdown;
 use std::net::TcpListener;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 #[cfg(target_os = "linux")]
 use socket2::{SockFilter, SockRef};
+#[cfg(target_os = "linux")]
+use tokio::io::{Interest, unix::AsyncFd};
+#[cfg(target_os = "linux")]
+use tokio::time::sleep;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
@@ -59,9 +65,21 @@ impl Door {
         let listener = SockRef::from(&self.listener);
         // No handshake begins any more; those that have begun end, and the server takes what they bring.
         listener.attach_filter(&NO_SYN)?;
-        tokio::time::sleep(HANDSHAKE).await;
+        while self.is_waited_at().await? {
+            sleep(HANDSHAKE / 20).await;
+        }
         server.pause().await;
-        listener.shutdown(Shutdown::Both)
+        listener.shutdown(Shutdown::Both)?;
+        // The server's threads may not have begun to serve what it took last, and drop that when they are told to stop.
+        sleep(HANDSHAKE).await;
+        Ok(())
+    }
+
+    /// Whether there is a connection that the server has not taken yet, or comes to be one.
+    #[cfg(target_os = "linux")]
+    async fn is_waited_at(&self) -> io::Result<bool> {
+        let listener = AsyncFd::register_with_interest(self.listener.as_fd(), Interest::READABLE)?;
+        Ok(timeout(HANDSHAKE, listener.readable()).await.is_ok())
     }
 }
 

@@ -15,10 +15,12 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 mod drain;
+mod failover;
 mod ledger;
 mod nginx;
 mod rolling;
 mod site;
+mod slots;
 mod traffic;
 
 /// How often something is done, as the environment says.

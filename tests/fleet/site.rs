@@ -1,5 +1,6 @@
 //! Gateways that come back at the same address, over a store that they share.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitStatus;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -7,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio::task::block_in_place;
 
-use crate::bed::{Home, Process, Providers, Reaction, Receiver};
+use crate::bed::{Client, Home, Process, Providers, Reaction, Receiver};
+use crate::ledger::Ledger;
+use crate::nginx::Nginx;
+use crate::traffic::{self, Traffic};
 
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
 /// How long a gateway may take to end, in the sample configuration and everywhere.
@@ -93,5 +97,33 @@ impl Site {
             providers,
             receiver,
         }
+    }
+}
+
+/// Two gateways over one store, behind nginx.
+pub struct Fleet {
+    pub site: Site,
+    pub stations: [Station; 2],
+    pub nginx: Nginx,
+}
+
+impl Fleet {
+    pub async fn over(store: &str) -> Self {
+        let site = Site::on(store).await;
+        let stations = [Station::open(&site.home), Station::open(&site.home)];
+        let nginx = Nginx::before(stations.each_ref().map(|station| station.address)).await;
+        site.providers.tell(&site.home, nginx.address).await;
+        Self { site, stations, nginx }
+    }
+
+    /// Clients that begin now.
+    pub async fn traffic(&self) -> Traffic {
+        Traffic::to(self.nginx.address, &self.site).await
+    }
+
+    /// Which of the webhooks taken were not told, or not delivered, though there was time.
+    pub async fn lost(&self, ledger: &Ledger) -> BTreeSet<u64> {
+        let client: Client = self.site.home.client(self.nginx.address, "acme");
+        traffic::lost(ledger, &client, &self.site).await
     }
 }

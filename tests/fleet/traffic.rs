@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::bed::{Answer, Asked, Client, EVOLUX, PROVIDER_TOKEN, ZENVIA, eventually, http};
-use crate::ledger::{Entry, Ledger, Outcome};
+use crate::ledger::{Approved, Entry, Ledger, Outcome};
 use crate::site::Site;
 
 /// How many place calls and check codes at the same time.
@@ -22,8 +22,8 @@ const SENDERS: u64 = 4;
 const PACE: Duration = Duration::from_millis(10);
 /// How long a client rests whose request did not reach anybody.
 const REST: Duration = Duration::from_millis(20);
-/// How long everything that was taken may take to be told and delivered once nothing is broken any more.
-const CATCHING_UP: Duration = Duration::from_secs(60);
+/// How long nothing more of what was taken is told or delivered when the rest is thought to be lost.
+const GIVEN_UP: Duration = Duration::from_secs(15);
 
 /// Clients under way.
 pub struct Traffic {
@@ -73,14 +73,25 @@ impl Traffic {
         Self { shared, tasks }
     }
 
-    /// Waits until so many rounds more were gone.
-    pub async fn go_round(&self, rounds: u64) {
-        let before = self.shared.rounds.load(Ordering::SeqCst);
-        eventually("clients go round", async || {
-            let now = self.shared.rounds.load(Ordering::SeqCst);
-            (now >= before + rounds).then_some(())
-        })
-        .await;
+    /// Waits until so many rounds more are done.
+    pub async fn go_round(&self, rounds: usize) {
+        let done = || self.ledger().rounds;
+        let before = done();
+        eventually("clients go round", async || (done() >= before + rounds).then_some(())).await;
+    }
+
+    /// Tells the codes of the verifications that were approved since `since` again; notes each that is approved twice.
+    pub async fn check_again(&self, since: Instant) -> usize {
+        let approved = self.ledger().approved.clone();
+        let approved = approved.into_iter().filter(|approved| approved.at >= since);
+        let mut checked = 0;
+        for Approved { path, code, .. } in approved {
+            checked += 1;
+            if self.shared.is_approved(&path, &code).await {
+                self.shared.wrong(format!("{path}: approved again"));
+            }
+        }
+        checked
     }
 
     /// What was written down up to now.
@@ -89,27 +100,16 @@ impl Traffic {
     }
 
     /// Stops the clients once the live feed has told of everything; gives what they wrote down.
-    pub async fn end(mut self) -> Ledger {
+    pub async fn end(self) -> Ledger {
         self.shared.stopped.store(true, Ordering::SeqCst);
-        let heard = async {
-            loop {
-                let missing = self.ledger().missing_in_the_feed();
-                if missing.is_empty() {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        // Whoever judges finds what is missing.
-        let _ = tokio::time::timeout(CATCHING_UP, heard).await;
+        still(async || self.ledger().unheard()).await;
+        self.stop().await
+    }
+
+    /// Stops the clients; gives what they wrote down.
+    pub async fn stop(mut self) -> Ledger {
         self.tasks.shutdown().await;
         std::mem::take(&mut self.shared.ledger.lock().unwrap())
-    }
-}
-
-impl Ledger {
-    fn missing_in_the_feed(&self) -> BTreeSet<u64> {
-        self.taken.difference(&self.followed).copied().collect()
     }
 }
 
@@ -138,6 +138,7 @@ impl Shared {
         ] {
             self.ask(what, 200, || self.client.ask(Method::GET, &path)).await;
         }
+        self.ledger.lock().unwrap().rounds += 1;
     }
 
     fn post(&self, path: &str, body: &Value) -> Asked {
@@ -164,7 +165,12 @@ impl Shared {
             self.wrong(format!("{path}: approved twice at once"));
         }
         if one || other {
-            self.ledger.lock().unwrap().approved.push((path, right));
+            let at = Instant::now();
+            self.ledger
+                .lock()
+                .unwrap()
+                .approved
+                .push(Approved { path, code: right, at });
         }
     }
 
@@ -200,7 +206,7 @@ impl Shared {
                 json!({ "id": id, "sms_id": id, "resposta": "ok", "data_resposta": "2019-09-06T17:05:18.000Z" });
             let sent = || self.post(&self.hook, &reply);
             if self.ask("POST /webhooks", 200, sent).await.is_some() {
-                self.ledger.lock().unwrap().taken.insert(id);
+                self.ledger.lock().unwrap().taken.insert(id, Instant::now());
             }
         }
     }
@@ -223,6 +229,7 @@ impl Shared {
             Ok(answer) if answer.body["type"] == "/problems/store-unavailable" => {
                 Outcome::Refused(answer.body.to_string())
             }
+            Ok(answer) if answer.status == 202 => Outcome::Unsure,
             Ok(answer) if !statuses.contains(&answer.status) || answer.body["status"] == "unknown" => {
                 Outcome::Failed(format!("{} {}", answer.status, answer.body))
             }
@@ -326,10 +333,10 @@ pub async fn told(client: &Client) -> BTreeSet<u64> {
     }
 }
 
-/// What of `taken` the feed does not tell of, and what of it the receiver did not get, once they have had time for it.
-pub async fn lost(taken: &BTreeSet<u64>, client: &Client, site: &Site) -> (BTreeSet<u64>, BTreeSet<u64>) {
-    let until = Instant::now() + CATCHING_UP;
-    loop {
+/// Which of the webhooks taken the feed does not tell of, or the receiver did not get, once they have had time for it.
+pub async fn lost(ledger: &Ledger, client: &Client, site: &Site) -> BTreeSet<u64> {
+    let taken: BTreeSet<u64> = ledger.taken.keys().copied().collect();
+    still(async || {
         let told = told(client).await;
         let delivered: BTreeSet<u64> = site
             .receiver
@@ -337,10 +344,22 @@ pub async fn lost(taken: &BTreeSet<u64>, client: &Client, site: &Site) -> (BTree
             .iter()
             .map(|subject| subject.parse().unwrap())
             .collect();
-        let (untold, undelivered) = (taken - &told, taken - &delivered);
-        if (untold.is_empty() && undelivered.is_empty()) || Instant::now() > until {
-            return (untold, undelivered);
+        &(&taken - &told) | &(&taken - &delivered)
+    })
+    .await
+}
+
+/// What is missing once nothing is, or when it has not become less for a while.
+async fn still(mut missing: impl AsyncFnMut() -> BTreeSet<u64>) -> BTreeSet<u64> {
+    let (mut least, mut since) = (usize::MAX, Instant::now());
+    loop {
+        let missing = missing().await;
+        if missing.len() < least {
+            (least, since) = (missing.len(), Instant::now());
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        if missing.is_empty() || since.elapsed() > GIVEN_UP {
+            return missing;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

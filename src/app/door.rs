@@ -8,14 +8,14 @@ use std::io;
 use std::net::Shutdown;
 use std::net::TcpListener;
 #[cfg(target_os = "linux")]
-use std::os::fd::AsFd as _;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 #[cfg(target_os = "linux")]
 use socket2::{SockFilter, SockRef};
 #[cfg(target_os = "linux")]
-use tokio::io::{Interest, unix::AsyncFd};
+use tokio::net::TcpStream;
 #[cfg(target_os = "linux")]
 use tokio::time::sleep;
 use tokio::time::timeout;
@@ -78,7 +78,9 @@ impl Door {
     /// Whether there is a connection that the server has not taken yet, or comes to be one.
     #[cfg(target_os = "linux")]
     async fn is_waited_at(&self) -> io::Result<bool> {
-        let listener = AsyncFd::register_with_interest(self.listener.as_fd(), Interest::READABLE)?;
+        // A stream in name only: a listener can be read from when somebody waits, and only a stream may be asked for that.
+        let listener = std::net::TcpStream::from(OwnedFd::from(self.listener.try_clone()?));
+        let listener = TcpStream::from_std(listener)?;
         Ok(timeout(HANDSHAKE, listener.readable()).await.is_ok())
     }
 }

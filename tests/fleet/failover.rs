@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use tokio::task::block_in_place;
 
-use crate::bed::eventually;
 use crate::bed::redis::{Sentinel, Server, until};
 use crate::dial;
 use crate::ledger::spread;
@@ -78,16 +77,23 @@ impl Guarded {
         for (_, replica) in self.nodes.iter().enumerate().filter(|(node, _)| *node != before) {
             replica.freeze(false);
         }
-        let next = eventually("a replica takes over", async || {
-            Some(self.primary()).filter(|primary| *primary != before)
-        })
-        .await;
+        patiently("a replica takes over", || self.primary() != before).await;
+        let next = self.primary();
         let port = self.nodes[next].port().to_string();
         self.nodes[before].restart_with(&["--replicaof", "127.0.0.1", &port]);
-        eventually("both others follow the new primary", async || {
-            (is_whole(&self.nodes[next]) && self.sentinels.iter().all(knows_everybody)).then_some(())
+        patiently("both others follow the new primary", || {
+            is_whole(&self.nodes[next]) && self.sentinels.iter().all(knows_everybody)
         })
         .await;
+    }
+}
+
+/// Waits for what sentinels agree on, who ask each node every ten seconds how it fares.
+async fn patiently(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(90), "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The composition root: from a configuration to a running gateway. Opens nothing until it is started.
 
+mod door;
 mod generation;
 mod reload;
 
@@ -13,6 +14,7 @@ use futures_util::FutureExt as _;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -27,12 +29,16 @@ use crate::store::{self, SharedStore};
 use crate::telemetry;
 use crate::upstream;
 use crate::usecases::{Current, Gateway};
+use door::Door;
 use generation::Generation;
 use reload::Reloader;
 
 /// How long the other side of a connection may take nothing of what is sent to it before the connection is closed.
 #[cfg(target_os = "linux")]
 const SLOWEST_READER: Duration = Duration::from_secs(30);
+
+/// Which part of the time to stop requests may take; the rest is for work between them to be handed over.
+const REQUESTS: f64 = 0.75;
 
 /// Says why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +83,7 @@ pub struct App {
     /// Where operators look.
     pub management_address: SocketAddr,
     current: Arc<Current>,
+    door: Door,
     servers: Vec<(ServerHandle, JoinHandle<std::io::Result<()>>)>,
     workers: JoinHandle<()>,
     stop: CancellationToken,
@@ -126,8 +133,10 @@ impl App {
         let management = listen(config.server.management_bind)?;
         let (address, management_address) = (local(&public)?, local(&management)?);
         let api = || Api::new(Arc::clone(&current), Arc::clone(&auth));
+        let public_api = api();
+        let door = Door::of(&public, public_api.connections()).map_err(StartError::Server)?;
         let servers = [
-            api::server(api(), public),
+            api::server(public_api, public),
             api::management(api(), metrics.clone(), management),
         ];
         let mut running = Vec::new();
@@ -161,6 +170,7 @@ impl App {
             address,
             management_address,
             current,
+            door,
             servers: running,
             workers,
             stop,
@@ -168,11 +178,16 @@ impl App {
         })
     }
 
-    /// Stops taking requests, sees through what has begun, for at most the configured time, and ends.
+    /// Stops taking requests, sees through what has begun, hands over what goes on between requests, and ends: all within
+    /// `[server] drain_seconds`.
     pub async fn stop(self) {
         let gateway = self.current.load();
+        let began = Instant::now();
         gateway.close_feeds();
         let drained = async {
+            if let [(public, _), ..] = self.servers.as_slice() {
+                self.door.close(public, self.drain.mul_f64(door::PARTING)).await;
+            }
             for (handle, server) in self.servers {
                 handle.stop(true).await;
                 if let Err(error) = server.await {
@@ -181,12 +196,14 @@ impl App {
             }
             gateway.finish().await;
         };
-        if tokio::time::timeout(self.drain, drained).await.is_err() {
+        if timeout(self.drain.mul_f64(REQUESTS), drained).await.is_err() {
             tracing::warn!("not everything was seen through in time");
         }
         self.stop.cancel();
-        if let Err(error) = self.workers.await {
-            tracing::error!(%error, "the workers did not end well");
+        match timeout_at(began + self.drain, self.workers).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the workers did not end well"),
+            Err(_) => tracing::warn!("not everything was handed over in time"),
         }
     }
 }

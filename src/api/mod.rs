@@ -37,6 +37,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::task::TaskTracker;
 
 use crate::usecases::{Current, Gateway};
 
@@ -59,12 +60,23 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Api {
     current: Arc<Current>,
     auth: Arc<Authenticator>,
+    connections: TaskTracker,
 }
 
 impl Api {
     /// The rules, and who may ask them.
     pub fn new(current: Arc<Current>, auth: Arc<Authenticator>) -> Self {
-        Self { current, auth }
+        Self {
+            current,
+            auth,
+            connections: TaskTracker::new(),
+        }
+    }
+
+    /// The open connections of the API. Once this is closed, each answer is the last of its connection: who asks learns of
+    /// the end before it comes, and sends nothing into a connection that is being closed.
+    pub fn connections(&self) -> TaskTracker {
+        self.connections.clone()
     }
 
     fn gateway(&self) -> Arc<Gateway> {
@@ -82,6 +94,7 @@ pub fn server(api: Api, listener: TcpListener) -> io::Result<Server> {
     let gateway = api.gateway();
     let settings = &gateway.config().server;
     let (workers, drain) = (settings.workers, settings.drain);
+    let connections = api.connections();
     let api = Data::new(api);
     let server = HttpServer::new(move || {
         App::new()
@@ -89,6 +102,9 @@ pub fn server(api: Api, listener: TcpListener) -> io::Result<Server> {
             .wrap(from_fn(limits::hold))
             .wrap(from_fn(middleware::around))
             .configure(routes)
+    })
+    .on_connect(move |_, extensions| {
+        extensions.insert(connections.token());
     });
     let server = if workers > 0 { server.workers(workers) } else { server };
     let server = server

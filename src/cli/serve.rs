@@ -13,8 +13,10 @@ pub(super) fn run(files: &ConfigFiles) -> anyhow::Result<()> {
         let app = App::start_following(config, sources).await?;
         tracing::info!(address = %app.address, management = %app.management_address, "ready");
         asked_to_end().await?;
-        app.stop().await;
-        spans::stop().await;
-        Ok(())
+        tokio::select! {
+            () = async { app.stop().await; spans::stop().await } => Ok(()),
+            // Whoever asks again does not want to wait.
+            asked = asked_to_end() => Ok(asked?),
+        }
     })
 }

@@ -52,14 +52,14 @@ impl Gateway {
         self.learn(call.id, facts, SettledBy::Poll, self.now()).await
     }
 
-    /// Waits until `call` has news (a new status, a session) or the time is up.
+    /// Waits until `call` has news (a new status, a session), the time is up, or the gateway stops.
     ///
     /// # Errors
     /// As [`Gateway::call`].
     pub async fn wait_for_news(&self, caller: &Caller, call: Call, at_most: Duration) -> Result<Call, Error> {
         let end = Instant::now() + at_most;
         loop {
-            if call.status.is_final() || Instant::now() >= end {
+            if call.status.is_final() || Instant::now() >= end || self.is_stopping() {
                 return Ok(call);
             }
             let slept_from = Instant::now();

@@ -183,6 +183,15 @@ impl Gateway {
             .await?;
         Ok(())
     }
+
+    /// Has nobody wait any more for what this instance has begun.
+    ///
+    /// # Errors
+    /// `store-unavailable`: the sign of life then ends by itself.
+    pub(super) async fn last_heartbeat(&self) -> Result<(), Error> {
+        self.store.remove(&instance_lease(&self.instance), Expect::Any).await?;
+        Ok(())
+    }
 }
 
 fn object_key(object: &str) -> Key {

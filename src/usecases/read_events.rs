@@ -178,9 +178,15 @@ impl Gateway {
         }
     }
 
-    /// Ends every live feed, so that a gateway that stops is not held up by those who listen.
+    /// Ends every live feed, and all waiting for news of calls, so that a gateway that stops is not held up by those who
+    /// listen.
     pub fn close_feeds(&self) {
         self.tail.closed.cancel();
+    }
+
+    /// Whether nobody is to be held back for news any more.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.tail.closed.is_cancelled()
     }
 
     /// Sends what follows `position`; without one, sends everything from the end of the log on.

@@ -47,5 +47,8 @@ impl Gateway {
                 () = stop.cancelled() => {}
             }
         }
+        if let Err(error) = self.last_heartbeat().await {
+            tracing::warn!(%error, "this instance is thought to live for a while yet");
+        }
     }
 }

@@ -122,6 +122,11 @@ impl Asked {
         self.0.send().await.unwrap()
     }
 
+    /// The answer before its body, if the server lives to give one.
+    pub async fn try_stream(self) -> reqwest::Result<reqwest::Response> {
+        self.0.send().await
+    }
+
     /// The answer, if the server lives to give one.
     pub async fn try_answer(self) -> reqwest::Result<Answer> {
         let response = self.0.send().await?;

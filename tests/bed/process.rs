@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,8 @@ impl Process {
 
     fn launch(command: &[&str], home: &Home, alter: impl FnOnce(&mut Command)) -> Self {
         let log = home.path().join(format!("{}.log", uuid::Uuid::now_v7().simple()));
-        let words = [command, &[env!("CARGO_BIN_EXE_switchboard"), "serve"]].concat();
+        let binary = binary();
+        let words = [command, &[&binary, "serve"]].concat();
         let mut command = Command::new(words[0]);
         command
             .args(&words[1..])
@@ -69,8 +70,22 @@ impl Process {
 
     /// Asks it with SIGHUP to take over its configuration.
     pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    /// Asks it with SIGTERM to end.
+    pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     /// The identifier of the process.
@@ -109,6 +124,11 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program under test: the one that cargo built, or the one that the environment names, such as a release build.
+fn binary() -> String {
+    std::env::var("SWITCHBOARD_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_switchboard").to_owned())
 }
 
 /// Waits for the line that tells where it listens.

@@ -87,7 +87,7 @@ fn nginx_and_prometheus_know_every_gateway() {
     let targets = strings(&prometheus["scrape_configs"][0]["static_configs"][0]["targets"]);
     assert_eq!(targets, GATEWAYS.map(|name| format!("{name}:{management}")));
     for name in GATEWAYS {
-        assert!(nginx.contains(&format!("server {name}:{port};")), "{name}");
+        assert!(nginx.contains(&format!("server {name}:{port} ")), "{name}");
     }
     assert_eq!(nginx.matches("server gateway-").count(), GATEWAYS.len());
     let subnet = compose()["networks"]["gateways"]["ipam"]["config"][0]["subnet"]

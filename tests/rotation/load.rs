@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::Method;
@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::bed::{Answer, Client, Tokens, eventually};
+use crate::dial;
 
-/// How many ask at the same time.
-const CALLERS: usize = 6;
+/// How many ask at the same time, unless the environment says otherwise.
+const CALLERS: u64 = 6;
 
 /// What callers and the provider know of the gateway's secrets.
 #[derive(Debug, Clone)]
@@ -46,7 +47,7 @@ struct Shared {
     stopped: AtomicBool,
     asked: AtomicUsize,
     /// How many rounds each caller has done.
-    rounds: [AtomicUsize; CALLERS],
+    rounds: Vec<AtomicUsize>,
     failed: Mutex<Vec<String>>,
     client: Client,
     run: u128,
@@ -54,16 +55,17 @@ struct Shared {
 
 impl Load {
     pub fn start(client: &Client, known: Known) -> Self {
+        let count = usize::try_from(dial("SWITCHBOARD_ROTATION_CALLERS", CALLERS)).unwrap();
         let shared = Arc::new(Shared {
             known: Mutex::new(known),
             stopped: AtomicBool::new(false),
             asked: AtomicUsize::new(0),
-            rounds: Default::default(),
+            rounds: (0..count).map(|_| AtomicUsize::new(0)).collect(),
             failed: Mutex::default(),
             client: client.clone(),
             run: SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis(),
         });
-        let callers = (0..CALLERS).map(|caller| {
+        let callers = (0..count).map(|caller| {
             let shared = Arc::clone(&shared);
             tokio::spawn(async move {
                 while !shared.stopped.load(Ordering::SeqCst) {
@@ -86,10 +88,13 @@ impl Load {
 
     /// Waits until every caller has done whole rounds.
     pub async fn go_round(&self) {
-        let rounds = || self.shared.rounds.each_ref().map(|done| done.load(Ordering::SeqCst));
+        let rounds = || -> Vec<_> {
+            let rounds = self.shared.rounds.iter();
+            rounds.map(|done| done.load(Ordering::SeqCst)).collect()
+        };
         let before = rounds();
         eventually("every caller goes round", async || {
-            let done = rounds().iter().zip(before).all(|(now, before)| *now >= before + 2);
+            let done = rounds().iter().zip(&before).all(|(now, before)| *now >= before + 2);
             done.then_some(())
         })
         .await;
@@ -152,11 +157,12 @@ impl Shared {
     }
 }
 
-/// Says what was counted.
-pub fn report(what: &str, asked: usize, failed: &[String]) {
-    let bound = 3.0 / asked as f64;
+/// Says what was counted since `began`.
+pub fn report(what: &str, began: Instant, (asked, failed): (usize, &[String])) {
+    let (bound, seconds) = (3.0 / asked as f64, began.elapsed().as_secs_f64());
     println!(
-        "{what}: {} of {asked} requests failed; 95 % bound {bound:.1e}",
-        failed.len()
+        "{what}: {} of {asked} requests failed in {seconds:.0} s ({:.0}/s); 95 % bound {bound:.1e}",
+        failed.len(),
+        asked as f64 / seconds,
     );
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::time::Instant;
 
 use crate::bed::ZENVIA;
 use crate::dial;
@@ -81,6 +82,7 @@ async fn reloads_of_every_kind_fail_no_request_and_tell_no_secret() {
         jwt: ("k".to_owned(), JWT.to_owned()),
         hook: HOOKS[0].to_owned(),
     };
+    let began = Instant::now();
     let load = Load::start(&site.acme(), known);
     let mut volume = 0;
     for n in 1..=reloads {
@@ -125,7 +127,7 @@ async fn reloads_of_every_kind_fail_no_request_and_tell_no_secret() {
         load.go_round().await;
     }
     let (asked, failed) = load.end().await;
-    report(&format!("{reloads} reloads"), asked, &failed);
+    report(&format!("{reloads} reloads"), began, (asked, &failed));
     assert_eq!(failed, Vec::<String>::new());
     let log = site.gateway.log();
     assert!(log.contains("is not taken over") && log.contains("is taken over"));

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -104,6 +104,7 @@ async fn every_ring_is_rotated_twice_and_no_request_fails() {
     let receiver = Receiver::start(|_| Reaction::Status(200)).await;
     let site = start(&receiver.url).await;
     let directory = site.home.path().to_owned();
+    let began = Instant::now();
     let load = Load::start(&site.acme(), known(0));
     let rest = Duration::from_secs(dial("SWITCHBOARD_ROTATION_SECONDS", 0)) / 6;
     for n in [1, 2] {
@@ -124,7 +125,7 @@ async fn every_ring_is_rotated_twice_and_no_request_fails() {
         load.go_round().await;
     }
     let (asked, failed) = load.end().await;
-    report("every ring rotated twice", asked, &failed);
+    report("every ring rotated twice", began, (asked, &failed));
     assert_eq!(failed, Vec::<String>::new());
     told_of_each_rotation(&site).await;
     shown_to_be_in_use(&site).await;

@@ -68,7 +68,14 @@ impl Server {
 
     /// Starts it again, in the same directory and on the same port.
     pub fn restart(&mut self) {
-        self.child = spawn(self.directory.path(), &self.options, self.port);
+        self.restart_with(&[]);
+    }
+
+    /// The same, this time with more options.
+    pub fn restart_with(&mut self, more: &[&str]) {
+        let more = more.iter().map(|option| (*option).to_owned());
+        let options: Vec<_> = self.options.iter().cloned().chain(more).collect();
+        self.child = spawn(self.directory.path(), &options, self.port);
         assert!(answers(&mut self.child, self.port), "it starts again");
     }
 
@@ -81,6 +88,56 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // It may have been killed already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One who watches over a master named `main`, and has a replica take over with the others of its kind.
+pub struct Sentinel {
+    child: Child,
+    port: u16,
+    _directory: TempDir,
+}
+
+impl Sentinel {
+    /// Watches the master on this port; `quorum` must agree that it is gone.
+    pub fn watching(master: u16, quorum: usize) -> Self {
+        let directory = TempDir::new().unwrap();
+        let port = free_port();
+        let file = directory.path().join("sentinel.conf");
+        let settings = format!(
+            "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {master} {quorum}\n\
+             sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 3000\n"
+        );
+        std::fs::write(&file, settings).unwrap();
+        let child = Command::new("redis-server")
+            .arg(&file)
+            .arg("--sentinel")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        until(|| cli(port, &["PING"]).trim() == "PONG");
+        Self {
+            child,
+            port,
+            _directory: directory,
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Runs a command through `redis-cli` and returns what it prints.
+    pub fn ask(&self, command: &[&str]) -> String {
+        cli(self.port, command)
+    }
+}
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

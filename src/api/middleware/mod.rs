@@ -13,6 +13,7 @@ use std::rc::Rc;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -46,12 +47,16 @@ pub async fn around<B: MessageBody + 'static>(
     let trace = trace(&request);
     let class = class_of(&request);
     let deadline = deadline(&request, &visit, class);
+    let connections = request.app_data::<Data<Api>>().map(|api| api.connections());
     let work = timing::scope(async { (answer((request, class), next, &visit).await, timing::read()) });
     let work = timing::until(deadline, work);
     let (mut answer, timing) = trace.within(work.instrument(span)).await;
     let response = answer
         .as_mut()
         .map_or_else(|response| response, ServiceResponse::response_mut);
+    if connections.is_some_and(|connections| connections.is_closed()) {
+        response.head_mut().set_connection_type(ConnectionType::Close);
+    }
     let status = response.status();
     sign(response.headers_mut(), &visit, report.server_timing(timing));
     report.trace(&trace, &visit, status);

@@ -1,0 +1,172 @@
+//! The primary of a Redis under sentinels is killed under load, and a replica takes over.
+
+use std::time::{Duration, Instant};
+
+use tokio::task::block_in_place;
+
+use crate::bed::redis::{Sentinel, Server, until};
+use crate::dial;
+use crate::ledger::spread;
+use crate::site::Fleet;
+
+/// How old what a failover loses may be: replication is asynchronous, so it is what was not on its way yet.
+const UNREPLICATED: Duration = Duration::from_secs(1);
+/// What was approved so long before the primary died is told again afterwards.
+const RECENT: Duration = Duration::from_secs(5);
+
+/// A primary, two replicas, and three sentinels.
+struct Guarded {
+    nodes: Vec<Server>,
+    sentinels: Vec<Sentinel>,
+}
+
+impl Guarded {
+    fn start() -> Self {
+        let options = [
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            "--repl-diskless-sync-delay",
+            "0",
+            // A primary without a replica takes no writes: they would be lost with it.
+            "--min-replicas-to-write",
+            "1",
+            "--min-replicas-max-lag",
+            "10",
+        ];
+        let primary = Server::with(&options);
+        let port = primary.port().to_string();
+        let following = [&options[..], &["--replicaof", "127.0.0.1", &port]].concat();
+        let nodes = vec![primary, Server::with(&following), Server::with(&following)];
+        until(|| is_whole(&nodes[0]));
+        let sentinels: Vec<_> = (0..3).map(|_| Sentinel::watching(nodes[0].port(), 2)).collect();
+        until(|| sentinels.iter().all(knows_everybody));
+        Self { nodes, sentinels }
+    }
+
+    fn url(&self) -> String {
+        let hosts = self
+            .sentinels
+            .iter()
+            .map(|sentinel| format!("127.0.0.1:{}", sentinel.port()));
+        format!("redis+sentinel://{}/main", hosts.collect::<Vec<_>>().join(","))
+    }
+
+    /// Which node the sentinels say is the primary.
+    fn primary(&self) -> usize {
+        let told = self.sentinels[0].ask(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"]);
+        let port: u16 = told.lines().last().unwrap().trim().parse().unwrap();
+        self.nodes.iter().position(|node| node.port() == port).unwrap()
+    }
+
+    /// Has the primary go on without replicas, which hear nothing of it any more.
+    fn leave_replicas_behind(&self) {
+        let primary = self.primary();
+        for (node, server) in self.nodes.iter().enumerate() {
+            server.freeze(node != primary);
+        }
+        self.nodes[primary].ask(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
+        self.nodes[primary].ask(&["CLIENT", "KILL", "TYPE", "replica"]);
+    }
+
+    /// Kills the primary, waits for the next one, and has the one before follow it.
+    async fn fail_over(&mut self) {
+        let before = self.primary();
+        self.nodes[before].kill();
+        for (_, replica) in self.nodes.iter().enumerate().filter(|(node, _)| *node != before) {
+            replica.freeze(false);
+        }
+        patiently("a replica takes over", || self.primary() != before).await;
+        let next = self.primary();
+        let port = self.nodes[next].port().to_string();
+        self.nodes[before].restart_with(&["--replicaof", "127.0.0.1", &port]);
+        patiently("both others follow the new primary", || {
+            is_whole(&self.nodes[next]) && self.sentinels.iter().all(knows_everybody)
+        })
+        .await;
+    }
+}
+
+/// Waits for what sentinels agree on, who ask each node every ten seconds how it fares.
+async fn patiently(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(90), "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether a primary has both others behind it.
+fn is_whole(primary: &Server) -> bool {
+    primary.ask(&["INFO", "replication"]).matches("state=online").count() == 2
+}
+
+/// Whether a sentinel could have any replica take over.
+fn knows_everybody(sentinel: &Sentinel) -> bool {
+    let replicas = sentinel.ask(&["SENTINEL", "REPLICAS", "main"]);
+    let others = sentinel.ask(&["SENTINEL", "SENTINELS", "main"]);
+    replicas.matches("master-link-status\nok").count() == 2 && others.matches("\nflags\nsentinel\n").count() == 2
+}
+
+async fn start() -> (Guarded, Fleet) {
+    let redis = block_in_place(Guarded::start);
+    let fleet = Fleet::over(&redis.url()).await;
+    (redis, fleet)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_primary_killed_under_load_approves_nothing_twice_and_loses_only_what_was_not_replicated() {
+    let failovers = dial("SWITCHBOARD_FAILOVERS", 1);
+    let (mut redis, fleet) = start().await;
+    let traffic = fleet.traffic().await;
+    let (mut kills, mut away, mut again) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..failovers {
+        traffic.go_round(6).await;
+        let killed = Instant::now();
+        kills.push(killed);
+        redis.fail_over().await;
+        traffic.go_round(6).await;
+        away.extend(traffic.ledger().away(killed, Instant::now()));
+        again += traffic.check_again(killed - RECENT).await;
+    }
+    let ledger = traffic.end().await;
+    let lost = fleet.lost(&ledger).await;
+    println!(
+        "{failovers} failovers: {} events lost; {again} approved codes told again; served again after {}; {}",
+        lost.len(),
+        spread(&mut away),
+        ledger.summary(),
+    );
+    assert_eq!(ledger.failures(), Vec::<String>::new());
+    assert_eq!(ledger.wrong, Vec::<String>::new());
+    let unreplicated = |id: &u64| {
+        let taken = ledger.taken[id];
+        kills.iter().any(|kill| (taken..taken + UNREPLICATED).contains(kill))
+    };
+    let early: Vec<_> = lost.iter().filter(|id| !unreplicated(id)).collect();
+    assert!(early.is_empty(), "lost though there was time to replicate: {early:?}");
+}
+
+/// What the test above would see if a primary took writes that no replica has: nobody can keep those.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn red_control_what_no_replica_had_is_missed() {
+    let (mut redis, fleet) = start().await;
+    let traffic = fleet.traffic().await;
+    traffic.go_round(3).await;
+    redis.leave_replicas_behind();
+    let behind = Instant::now();
+    traffic.go_round(9).await;
+    redis.fail_over().await;
+    traffic.go_round(3).await;
+    traffic.check_again(behind).await;
+    let ledger = traffic.stop().await;
+    let lost = fleet.lost(&ledger).await;
+    println!(
+        "nothing replicated: {} webhooks lost, of {} approvals {} given again",
+        lost.len(),
+        ledger.approved.len(),
+        ledger.wrong.len()
+    );
+    assert!(!lost.is_empty());
+}

@@ -1,0 +1,365 @@
+//! Clients that never stop: calls, codes, history, webhooks, and a live feed. They write down what they were answered.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::bed::{Answer, Asked, Client, EVOLUX, PROVIDER_TOKEN, ZENVIA, eventually, http};
+use crate::ledger::{Approved, Entry, Ledger, Outcome};
+use crate::site::Site;
+
+/// How many place calls and check codes at the same time.
+const CALLERS: u64 = 3;
+/// How many send webhooks at the same time, and how long each waits between two.
+const SENDERS: u64 = 4;
+const PACE: Duration = Duration::from_millis(10);
+/// How long a client rests whose request did not reach anybody.
+const REST: Duration = Duration::from_millis(20);
+/// How long nothing more of what was taken is told or delivered when the rest is thought to be lost.
+const GIVEN_UP: Duration = Duration::from_secs(15);
+
+/// Clients under way.
+pub struct Traffic {
+    shared: Arc<Shared>,
+    tasks: JoinSet<()>,
+}
+
+struct Shared {
+    client: Client,
+    hook: String,
+    provider: String,
+    ledger: Mutex<Ledger>,
+    stopped: AtomicBool,
+    rounds: AtomicU64,
+}
+
+impl Traffic {
+    /// Sends everything to `address`, where nothing has happened yet.
+    pub async fn to(address: SocketAddr, site: &Site) -> Self {
+        let hook = site.home.hook(address, ZENVIA, Some("sms-reply"));
+        let shared = Arc::new(Shared {
+            client: site.home.client(address, "acme"),
+            hook: hook
+                .split_once("/webhooks")
+                .map(|(_, path)| format!("/webhooks{path}"))
+                .unwrap(),
+            provider: site.providers.zenvia.url(),
+            ledger: Mutex::default(),
+            stopped: AtomicBool::new(false),
+            rounds: AtomicU64::new(0),
+        });
+        let feed = shared.client.get("/events?limit=1").await;
+        let beginning = feed.expect(200).body["next_cursor"].as_str().unwrap().to_owned();
+        let mut tasks = JoinSet::new();
+        for _ in 0..CALLERS {
+            let shared = Arc::clone(&shared);
+            tasks.spawn(async move {
+                while shared.goes_on() {
+                    shared.round().await;
+                }
+            });
+        }
+        for sender in 0..SENDERS {
+            tasks.spawn(Arc::clone(&shared).send_webhooks(sender));
+        }
+        tasks.spawn(Arc::clone(&shared).follow(beginning));
+        Self { shared, tasks }
+    }
+
+    /// Waits until so many rounds more are done.
+    pub async fn go_round(&self, rounds: usize) {
+        let done = || self.ledger().rounds;
+        let before = done();
+        eventually("clients go round", async || (done() >= before + rounds).then_some(())).await;
+    }
+
+    /// Tells the codes of the verifications that were approved since `since` again; notes each that is approved twice.
+    pub async fn check_again(&self, since: Instant) -> usize {
+        let approved = self.ledger().approved.clone();
+        let approved = approved.into_iter().filter(|approved| approved.at >= since);
+        let mut checked = 0;
+        for Approved { path, code, .. } in approved {
+            checked += 1;
+            if self.shared.is_approved(&path, &code).await {
+                self.shared.wrong(format!("{path}: approved again"));
+            }
+        }
+        checked
+    }
+
+    /// What was written down up to now.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.shared.ledger.lock().unwrap()
+    }
+
+    /// Stops the clients once the live feed has told of everything; gives what they wrote down.
+    pub async fn end(self) -> Ledger {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        still(async || self.ledger().unheard()).await;
+        self.stop().await
+    }
+
+    /// Stops the clients; gives what they wrote down.
+    pub async fn stop(mut self) -> Ledger {
+        self.tasks.shutdown().await;
+        std::mem::take(&mut self.shared.ledger.lock().unwrap())
+    }
+}
+
+impl Shared {
+    fn goes_on(&self) -> bool {
+        !self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// Places a call, waits for its news, has a code spoken and checked, and walks lists.
+    async fn round(&self) {
+        let round = self.rounds.fetch_add(1, Ordering::SeqCst);
+        let number = format!("+55119{:08}", 10_000_000 + round * 10 + 8);
+        let say = json!({ "to": number, "actions": [{ "type": "say", "text": "Oi" }] });
+        let placed = self.ask("POST /calls", 201, || self.post("/calls", &say)).await;
+        if let Some(placed) = placed {
+            let path = format!("/calls/{}", placed.id());
+            self.ask("GET /calls/{id}", 200, || self.client.ask(Method::GET, &path))
+                .await;
+            let waiting = || self.client.ask(Method::GET, &path).header("prefer", "wait=20");
+            self.ask("GET /calls/{id} waiting", 200, waiting).await;
+        }
+        self.verify(&number).await;
+        for (what, path) in [
+            ("GET /calls", "/calls?limit=5".to_owned()),
+            ("GET /history", format!("/history?account={EVOLUX}&since=today&limit=5")),
+        ] {
+            self.ask(what, 200, || self.client.ask(Method::GET, &path)).await;
+        }
+        self.ledger.lock().unwrap().rounds += 1;
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Asked {
+        self.client.ask(Method::POST, path).json(body)
+    }
+
+    /// Has a code spoken, tells a wrong one, then the right one twice at once, then again.
+    async fn verify(&self, number: &str) {
+        let code = json!({ "to": number, "channel": "voice" });
+        let started = || self.post("/verifications", &code);
+        let Some(started) = self.ask("POST /verifications", 201, started).await else {
+            return;
+        };
+        let Some(order) = started.body["sends"][0]["provider_ref"]["id"].as_str() else {
+            return;
+        };
+        let right = self.spoken(order).await;
+        let path = format!("/verifications/{}/check", started.id());
+        if self.is_approved(&path, &other_than(&right)).await {
+            self.wrong(format!("{path}: a wrong code was approved"));
+        }
+        let (one, other) = join(self.is_approved(&path, &right), self.is_approved(&path, &right)).await;
+        if one && other {
+            self.wrong(format!("{path}: approved twice at once"));
+        }
+        if one || other {
+            let at = Instant::now();
+            self.ledger
+                .lock()
+                .unwrap()
+                .approved
+                .push(Approved { path, code: right, at });
+        }
+    }
+
+    /// Tells a code; a verification that is closed is an answer like any other.
+    async fn is_approved(&self, path: &str, code: &str) -> bool {
+        let code = json!({ "code": code });
+        let asked = || self.post(path, &code);
+        let answer = self.answer_of("POST check", &[200, 409], asked).await;
+        answer.is_some_and(|answer| answer.body["valid"] == true)
+    }
+
+    fn wrong(&self, told: String) {
+        self.ledger.lock().unwrap().wrong.push(told);
+    }
+
+    /// The code that an order has spoken, from the provider's own books.
+    async fn spoken(&self, order: &str) -> String {
+        let url = format!("{}/tts/{order}", self.provider);
+        let asked = http().get(url).header("access-token", PROVIDER_TOKEN).send().await;
+        let order: Value = asked.unwrap().json().await.unwrap();
+        let text = order["dados"]["mensagem"].as_str().unwrap();
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        digits[..digits.len() / 2].to_owned()
+    }
+
+    async fn send_webhooks(self: Arc<Self>, sender: u64) {
+        for id in (sender..).step_by(usize::try_from(SENDERS).unwrap()) {
+            if !self.goes_on() {
+                return;
+            }
+            tokio::time::sleep(PACE).await;
+            let reply =
+                json!({ "id": id, "sms_id": id, "resposta": "ok", "data_resposta": "2019-09-06T17:05:18.000Z" });
+            let sent = || self.post(&self.hook, &reply);
+            if self.ask("POST /webhooks", 200, sent).await.is_some() {
+                self.ledger.lock().unwrap().taken.insert(id, Instant::now());
+            }
+        }
+    }
+
+    async fn ask(&self, what: &'static str, status: u16, asked: impl Fn() -> Asked) -> Option<Answer> {
+        self.answer_of(what, &[status], asked).await
+    }
+
+    /// The answer, if it has one of these statuses. Who finds nobody there tries again: nothing was sent.
+    async fn answer_of(&self, what: &'static str, statuses: &[u16], asked: impl Fn() -> Asked) -> Option<Answer> {
+        let began = Instant::now();
+        let answer = loop {
+            match asked().try_answer().await {
+                Err(error) if error.is_connect() => tokio::time::sleep(REST).await,
+                answer => break answer,
+            }
+        };
+        let outcome = match &answer {
+            Err(error) => Outcome::Failed(format!("{error:?}")),
+            Ok(answer) if answer.body["type"] == "/problems/store-unavailable" => {
+                Outcome::Refused(answer.body.to_string())
+            }
+            Ok(answer) if answer.status == 202 => Outcome::Unsure,
+            Ok(answer) if !statuses.contains(&answer.status) || answer.body["status"] == "unknown" => {
+                Outcome::Failed(format!("{} {}", answer.status, answer.body))
+            }
+            Ok(_) => Outcome::Served,
+        };
+        let served = outcome == Outcome::Served;
+        self.note(what, began, outcome);
+        if !served {
+            tokio::time::sleep(REST).await;
+        }
+        answer.ok().filter(|_| served)
+    }
+
+    fn note(&self, what: &'static str, began: Instant, outcome: Outcome) {
+        let took = began.elapsed();
+        self.ledger.lock().unwrap().entries.push(Entry {
+            what,
+            began,
+            took,
+            outcome,
+        });
+    }
+
+    /// Follows the live feed behind an event, and takes it up again wherever it ends.
+    async fn follow(self: Arc<Self>, mut last: String) {
+        loop {
+            let began = Instant::now();
+            let asked = self.client.ask(Method::GET, "/events");
+            let asked = asked
+                .header("accept", "text/event-stream")
+                .header("last-event-id", &last);
+            match asked.try_stream().await {
+                Ok(stream) if stream.status() == 200 => {
+                    let ended = self.listen(stream, &mut last).await;
+                    self.note("GET /events live", began, ended);
+                    self.ledger.lock().unwrap().resumed += 1;
+                }
+                Ok(stream) => {
+                    let (status, text) = (stream.status(), stream.text().await.unwrap_or_default());
+                    let outcome = match text.contains("/problems/store-unavailable") {
+                        true => Outcome::Refused(text),
+                        false => Outcome::Failed(format!("{status} {text}")),
+                    };
+                    self.note("GET /events live", began, outcome);
+                }
+                Err(error) if error.is_connect() => {}
+                Err(error) => self.note("GET /events live", began, Outcome::Failed(format!("{error:?}"))),
+            }
+            tokio::time::sleep(REST).await;
+        }
+    }
+
+    /// Reads a live feed to its end; tells how that was.
+    async fn listen(&self, mut stream: reqwest::Response, last: &mut String) -> Outcome {
+        let mut text = String::new();
+        loop {
+            match stream.chunk().await {
+                Ok(Some(chunk)) => text.push_str(std::str::from_utf8(&chunk).unwrap()),
+                Ok(None) => return Outcome::Served,
+                Err(error) => return Outcome::Failed(format!("{error:?}")),
+            }
+            while let Some((block, rest)) = text.split_once("\n\n") {
+                let data = block.lines().find_map(|line| line.strip_prefix("data: "));
+                if let Some(event) = data.map(|data| serde_json::from_str::<Value>(data).unwrap()) {
+                    *last = event["id"].as_str().unwrap().to_owned();
+                    if let Some(id) = reply_of(&event) {
+                        self.ledger.lock().unwrap().followed.insert(id);
+                    }
+                }
+                text = rest.to_owned();
+            }
+        }
+    }
+}
+
+/// The webhook that an event tells of.
+pub fn reply_of(event: &Value) -> Option<u64> {
+    let is_reply = event["type"] == "sms.reply";
+    event["subject"].as_str().filter(|_| is_reply)?.parse().ok()
+}
+
+fn other_than(code: &str) -> String {
+    let first = if code.starts_with('1') { '2' } else { '1' };
+    format!("{first}{}", &code[1..])
+}
+
+/// The webhooks that the feed tells of, read from its beginning at `client`.
+pub async fn told(client: &Client) -> BTreeSet<u64> {
+    let (mut told, mut after) = (BTreeSet::new(), String::new());
+    loop {
+        let page = eventually("the feed is read", async || {
+            Some(client.get(&format!("/events?limit=500{after}")).await).filter(|page| page.status == 200)
+        })
+        .await;
+        let data = page.body["data"].as_array().unwrap();
+        if data.is_empty() {
+            return told;
+        }
+        told.extend(data.iter().filter_map(reply_of));
+        after = format!("&after={}", page.body["next_cursor"].as_str().unwrap());
+    }
+}
+
+/// Which of the webhooks taken the feed does not tell of, or the receiver did not get, once they have had time for it.
+pub async fn lost(ledger: &Ledger, client: &Client, site: &Site) -> BTreeSet<u64> {
+    let taken: BTreeSet<u64> = ledger.taken.keys().copied().collect();
+    still(async || {
+        let told = told(client).await;
+        let delivered: BTreeSet<u64> = site
+            .receiver
+            .taken("sms.reply")
+            .iter()
+            .map(|subject| subject.parse().unwrap())
+            .collect();
+        &(&taken - &told) | &(&taken - &delivered)
+    })
+    .await
+}
+
+/// What is missing once nothing is, or when it has not become less for a while.
+async fn still(mut missing: impl AsyncFnMut() -> BTreeSet<u64>) -> BTreeSet<u64> {
+    let (mut least, mut since) = (usize::MAX, Instant::now());
+    loop {
+        let missing = missing().await;
+        if missing.len() < least {
+            (least, since) = (missing.len(), Instant::now());
+        }
+        if missing.is_empty() || since.elapsed() > GIVEN_UP {
+            return missing;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::accounts::{Balances, LastWebhooks};
 use super::delivery_ledger::DeliveryLedger;
+use super::history_kept::leaving::Leaving;
 use super::history_source::campaigns::KnownCampaigns;
 use super::history_source::prefetch::Prefetched;
 use super::history_source::stretch::Checks;
@@ -46,6 +47,7 @@ pub struct Gateway {
     pub(super) history_checks: Checks,
     pub(super) known_campaigns: Arc<KnownCampaigns>,
     pub(super) prefetched: Arc<Prefetched>,
+    pub(super) leaving: Arc<Leaving>,
     pub(super) permissions: Arc<Permissions>,
     pub(super) last_webhooks: Arc<LastWebhooks>,
     unfinished: TaskTracker,
@@ -75,6 +77,7 @@ impl Gateway {
             history_checks: Checks::ALL,
             known_campaigns: Arc::default(),
             prefetched: Arc::default(),
+            leaving: Arc::default(),
             permissions: Arc::default(),
             last_webhooks: Arc::default(),
             unfinished: TaskTracker::new(),
@@ -99,6 +102,7 @@ impl Gateway {
             history_checks: self.history_checks,
             known_campaigns: Arc::clone(&self.known_campaigns),
             prefetched: Arc::clone(&self.prefetched),
+            leaving: Arc::clone(&self.leaving),
             permissions: Arc::clone(&self.permissions),
             last_webhooks: Arc::clone(&self.last_webhooks),
             unfinished: self.unfinished.clone(),

@@ -24,6 +24,8 @@ const REPORTS: [&str; 3] = ["chamada", "tts", "audio"];
 /// How many rows come in whenever a page is asked for: far more than 500 a second where nothing else keeps the machine busy,
 /// and no fewer to a walk where something does.
 const COMING_IN: i64 = 2;
+/// How many keys a ring may hold.
+const RING: u64 = 5;
 /// How often a page is asked for while the store is away.
 const AGAIN: usize = 50;
 
@@ -134,11 +136,16 @@ impl Site {
         self.redis.ask(&["FLUSHALL"]);
     }
 
-    /// Puts a new key first in the ring, before the ones that were there, and starts both gateways with it.
+    /// Puts a new key first in the ring, before the ones that were there, and starts both gateways with it; nothing where
+    /// the ring is full.
     pub async fn rotate(&self) {
-        self.tell("rotations");
         let mut gateways = self.gateways.write().await;
-        let newest = self.rotated.fetch_add(1, Ordering::Relaxed) + 1;
+        let newest = self.rotated.load(Ordering::Relaxed) + 1;
+        if newest == RING {
+            return;
+        }
+        self.tell("rotations");
+        self.rotated.store(newest, Ordering::Relaxed);
         fs::write(self.home.files().last().unwrap(), ring(self.home.path(), newest)).unwrap();
         for held in gateways.iter_mut() {
             held.0.kill();

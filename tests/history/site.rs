@@ -198,6 +198,8 @@ impl Site {
 
     /// What the simulators list now since an instant, by the account's identifiers.
     pub async fn listed(&self, since: jiff::Timestamp) -> BTreeSet<String> {
+        // No report fails meanwhile.
+        let _gateways = self.gateways.read().await;
         let mut ids = BTreeSet::new();
         for report in REPORTS {
             ids.extend(self.listed_in(report, since).await);

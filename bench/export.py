@@ -1,18 +1,21 @@
 """Exports 1,000,000 rows over three accounts through the gateway, and checks and measures the stream.
 
-    bench/run export [--rows N] [--concurrency N] [--keep FILE]
+    bench/run export [--rows N] [--concurrency N] [--kills N] [--keep FILE]
 
 Three simulated providers compute their rows when they are asked for. The gateway runs alone on the first core and streams
 them as NDJSON, merged; curl takes them on the second, beside the simulators. Then the very same pages are fetched straight
 from the simulators, `--concurrency` at a time (3: one for each account), which is what no gateway can be faster than.
 
+At last `switchboard export` writes the same rows to a file, and is killed with SIGKILL `--kills` times on the way.
+
 What is printed: whether count, checksums and order are those of the simulators; both throughputs and their ratio; how many
-pages were asked for, and how many were needed; and the gateway's resident memory over time. It ends with 1 if a row is
-lost, doubled or out of place.
+pages were asked for, and how many were needed; the gateway's resident memory over time; and whether the file of the export
+that was killed is the same, byte for byte. It ends with 1 if a row is lost, doubled or out of place, or a byte differs.
 """
 
 import argparse
 import contextlib
+import filecmp
 import http.client
 import json
 import os
@@ -138,6 +141,34 @@ def fetch_plainly(directory, simulators, asked, concurrency):
     return curl("--parallel", "--parallel-max", str(concurrency), "-H", header, "--config", str(pages))
 
 
+def export_killed(kills, whole, url, environment):
+    """Exports to a file with so many kills on the way, evenly over its bytes; what is wrong with the file."""
+    address, window = url
+    output = whole.with_name("killed.ndjson")
+    part = output.with_name("killed.ndjson.part")
+    command = [str(GATEWAY), "export", "--url", address, "--output", str(output)]
+    command += ["--since", window["since"], "--until", window["until"]]
+    pin = lambda: os.sched_setaffinity(0, REST)
+    start = lambda: subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, preexec_fn=pin, env={**os.environ, **environment}
+    )
+    size, killed_at = whole.stat().st_size, []
+    for kill in range(1, kills + 1):
+        child = start()
+        while child.poll() is None and not (part.exists() and part.stat().st_size >= size * kill / (kills + 1)):
+            time.sleep(0.001)
+        child.kill()
+        child.wait()
+        if output.exists():
+            return ["the export was over before it was killed"]
+        killed_at.append(part.stat().st_size / size)
+    if start().wait():
+        return ["the export that went on failed"]
+    shares = ", ".join(f"{share:.0%}" for share in killed_at)
+    print(f"Exported to a file of {output.stat().st_size:,} bytes, killed when {shares} of it was there")
+    return [] if filecmp.cmp(whole, output, shallow=False) else ["the file differs from the stream"]
+
+
 def over_time(samples, points=12):
     step = max(1, len(samples) // points)
     return ", ".join(f"{sample:.0f}" for sample in samples[::step])
@@ -164,10 +195,13 @@ def run(options, directory):
         wrong = list(faults(simulators, output))
         needed = {name: list(dict.fromkeys(targets)) for name, targets in asked.items()}
         plain = fetch_plainly(directory, simulators, needed, options.concurrency)
+        wrong += export_killed(
+            options.kills, output, (f"http://127.0.0.1:{port}", window), {"SWITCHBOARD_TOKEN": token(config)}
+        )
         report(options, (through, cpu, plain), (asked, needed), memory.samples, output.stat().st_size)
     for what in wrong:
         print(f"WRONG: {what}")
-    print("Count, checksums and order are those of the simulators." if not wrong else "")
+    print("Count, checksums and order are those of the simulators, and so is every byte after the kills." if not wrong else "")
     return 1 if wrong else 0
 
 
@@ -186,6 +220,7 @@ def main():
     parser = argparse.ArgumentParser(prog="bench/run export", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--concurrency", type=int, default=3)
+    parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--keep", metavar="FILE", help="where the export stays")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:

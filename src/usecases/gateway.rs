@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::accounts::Balances;
 use super::delivery_ledger::DeliveryLedger;
+use super::history_kept::leaving::Leaving;
 use super::history_source::campaigns::KnownCampaigns;
 use super::history_source::prefetch::Prefetched;
 use super::history_source::stretch::Checks;
@@ -47,6 +48,7 @@ pub struct Gateway {
     pub(super) history_checks: Checks,
     pub(super) known_campaigns: Arc<KnownCampaigns>,
     pub(super) prefetched: Arc<Prefetched>,
+    pub(super) leaving: Arc<Leaving>,
     pub(super) permissions: Arc<Permissions>,
     pub(super) received: Arc<Received>,
     unfinished: TaskTracker,
@@ -76,6 +78,7 @@ impl Gateway {
             history_checks: Checks::ALL,
             known_campaigns: Arc::default(),
             prefetched: Arc::default(),
+            leaving: Arc::default(),
             permissions: Arc::default(),
             received: Arc::default(),
             unfinished: TaskTracker::new(),
@@ -100,6 +103,7 @@ impl Gateway {
             history_checks: self.history_checks,
             known_campaigns: Arc::clone(&self.known_campaigns),
             prefetched: Arc::clone(&self.prefetched),
+            leaving: Arc::clone(&self.leaving),
             permissions: Arc::clone(&self.permissions),
             received: Arc::clone(&self.received),
             unfinished: self.unfinished.clone(),

@@ -6,9 +6,8 @@ mod later;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use super::gateway::Gateway;
 use super::history_cursor::{Aside, Place, SourceKey, Walk};
-use super::history_kept::{KeptWalk, Owner, new_name, written};
+use super::history_kept::{KeptWalk, Leftovers, written};
 use super::history_source::reading::{Reader, too_slow};
 use super::history_source::shelf::Shelf;
 use super::history_source::{Kept, Source, lowest};
@@ -16,6 +15,7 @@ use super::requests::HistoryPage;
 use crate::domain::error::{Error, Problem};
 use crate::domain::history::{Record, Window};
 use crate::domain::time::Timestamp;
+use crate::store::StoreError;
 
 pub(super) use deadline::Deadline;
 
@@ -82,7 +82,7 @@ impl Merge {
     pub(super) async fn page(
         &mut self,
         reader: Reader<'_>,
-        owner: Owner<'_>,
+        leftovers: &Leftovers,
         (limit, deadline): (usize, Deadline),
     ) -> Result<HistoryPage, Error> {
         for source in &mut self.sources {
@@ -92,8 +92,8 @@ impl Merge {
         let mut exhausted = false;
         while data.len() < limit && !exhausted {
             let next = match self.walk.aside {
-                Aside::Giving => self.newest_aside(reader, owner).await?,
-                _ => self.newest(reader, owner, deadline).await,
+                Aside::Giving => self.newest_aside(leftovers).await?,
+                _ => self.newest(reader, leftovers, deadline).await,
             };
             match next {
                 Ok(Next::Record(index)) => {
@@ -132,47 +132,33 @@ impl Merge {
         self.walk.active.is_empty() && self.walk.aside != Aside::Giving
     }
 
-    /// Leaves in the store what was read and not given; nothing where the store does not take it, unless it cannot be read
-    /// again.
-    pub(super) async fn keep(
+    /// Leaves in the store what was read and not given, and what the page `before` left to be forgotten with the next one.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub(super) async fn leave(
         &mut self,
-        gateway: &Gateway,
-        owner: Owner<'_>,
-        before: Option<[u8; 16]>,
-    ) -> Result<Option<[u8; 16]>, Error> {
-        match self.try_keep(gateway, owner, before).await {
-            Ok(name) => Ok(Some(name)),
-            Err(error) if self.walk.aside == Aside::None => {
-                tracing::warn!(%error, "what a walk has read could not be kept and is read again");
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn try_keep(
-        &mut self,
-        gateway: &Gateway,
-        owner: Owner<'_>,
-        before: Option<[u8; 16]>,
-    ) -> Result<[u8; 16], crate::store::StoreError> {
+        leftovers: &Leftovers,
+        (name, before): ([u8; 16], Option<[u8; 16]>),
+    ) -> Result<(), StoreError> {
         let mut kept = KeptWalk::default();
+        let mut new = Vec::new();
         kept.spent.extend(before.map(written));
         kept.sources.append(&mut self.suspended);
         for (index, _) in self.walk.active.iter().chain(&self.walk.late) {
             let source = &self.sources[*index];
             if source.is_kept() && source.is_walked() {
-                let (chunks, spent) = gateway.keep_shelf(owner, &source.shelf).await?;
-                kept.spent.extend(spent);
-                kept.sources.push((*index, source.kept(chunks)));
+                let left = source.shelf.left();
+                kept.spent.extend(left.spent);
+                new.extend(left.new);
+                kept.sources.push((*index, source.kept(left.chunks)));
             }
         }
-        let (aside, spent) = gateway.keep_shelf(owner, &self.aside).await?;
-        kept.aside = aside;
-        kept.spent.extend(spent);
-        let name = new_name();
-        gateway.keep_walk(owner, name, &kept).await?;
-        Ok(name)
+        let aside = self.aside.left();
+        kept.spent.extend(aside.spent);
+        new.extend(aside.new);
+        kept.aside = aside.chunks;
+        leftovers.write((&written(name), &kept), &new).await
     }
 
     fn window(&self) -> Window {
@@ -197,9 +183,9 @@ impl Merge {
     }
 
     /// What comes next: the newest record of all. Reads on wherever a newer one could still hide.
-    async fn newest(&mut self, reader: Reader<'_>, owner: Owner<'_>, deadline: Deadline) -> Result<Next, Error> {
+    async fn newest(&mut self, reader: Reader<'_>, leftovers: &Leftovers, deadline: Deadline) -> Result<Next, Error> {
         loop {
-            self.open_chunks(reader, owner).await?;
+            self.open_chunks(leftovers).await?;
             let heads = self.sources.iter().enumerate();
             let best = heads
                 .filter_map(|(index, source)| Some((source.head()?, index)))
@@ -255,7 +241,7 @@ impl Merge {
     }
 
     /// Opens the chunks that may hold the next record. A source of which one is gone is read again.
-    async fn open_chunks(&mut self, reader: Reader<'_>, owner: Owner<'_>) -> Result<(), Error> {
+    async fn open_chunks(&mut self, leftovers: &Leftovers) -> Result<(), Error> {
         loop {
             let wanted: Vec<(usize, String)> = self
                 .sources
@@ -270,7 +256,7 @@ impl Merge {
                 return Ok(());
             }
             let names: Vec<_> = wanted.iter().map(|(_, name)| name.clone()).collect();
-            let read = reader.gateway.kept_records(owner, &names).await?;
+            let read = leftovers.records(&names).await?;
             let last = self.walk.last.clone();
             for ((index, name), records) in wanted.into_iter().zip(read) {
                 let source = &mut self.sources[index];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::gateway::Gateway;
-use super::history_kept::Owner;
+use super::history_kept::Leftovers;
 use super::history_merge::{Deadline, Merge};
 use super::history_source::reading::Reader;
 use super::requests::{HistoryPage, HistoryQuery};
@@ -22,7 +22,7 @@ pub struct HistoryWalk {
     gateway: Arc<Gateway>,
     caller: Caller,
     query: HistoryQuery,
-    name: String,
+    leftovers: Leftovers,
     merge: Merge,
 }
 
@@ -32,12 +32,12 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::history`].
     pub async fn walk_history(self: &Arc<Self>, caller: &Caller, query: HistoryQuery) -> Result<HistoryWalk, Error> {
-        let (merge, name) = self.open_walk(caller, &query, None).await?;
+        let (merge, leftovers) = self.open_walk(caller, &query, None).await?;
         Ok(HistoryWalk {
             gateway: Arc::clone(self),
             caller: caller.clone(),
             query,
-            name,
+            leftovers,
             merge,
         })
     }
@@ -61,13 +61,9 @@ impl HistoryWalk {
             checks: self.gateway.history_checks,
             ahead: true,
         };
-        let owner = Owner {
-            caller: &self.caller,
-            walk: &self.name,
-        };
         let page = self
             .merge
-            .page(reader, owner, (limit, Deadline::about(PATIENCE)))
+            .page(reader, &self.leftovers, (limit, Deadline::about(PATIENCE)))
             .await?;
         Ok(Some(page))
     }

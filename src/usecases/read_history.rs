@@ -7,8 +7,8 @@
 use super::accounts::sees;
 use super::follow_call::{allows, named, recording_failed};
 use super::gateway::Gateway;
-use super::history_cursor::{MAX_LENGTH, SourceKey, Walk};
-use super::history_kept::Owner;
+use super::history_cursor::{Aside, MAX_LENGTH, SourceKey, Walk};
+use super::history_kept::{Leftovers, new_name};
 use super::history_merge::{Deadline, Merge, begin};
 use super::history_source::Source;
 use super::history_source::reading::Reader;
@@ -31,7 +31,7 @@ impl Gateway {
     /// `not-supported` for a filter that no chosen source has.
     pub async fn history(&self, caller: &Caller, query: HistoryQuery, paging: Paging) -> Result<HistoryPage, Error> {
         let deadline = Deadline::within(self.config.server.request_timeout);
-        let (mut merge, name) = self.open_walk(caller, &query, paging.cursor.as_deref()).await?;
+        let (mut merge, leftovers) = self.open_walk(caller, &query, paging.cursor.as_deref()).await?;
         let reader = Reader {
             gateway: self,
             caller,
@@ -39,16 +39,35 @@ impl Gateway {
             checks: self.history_checks,
             ahead: false,
         };
-        let owner = Owner { caller, walk: &name };
-        let mut page = merge.page(reader, owner, (paging.limit, deadline)).await?;
-        let (before, spent) = (merge.walk.kept, std::mem::take(&mut merge.spent));
-        if !merge.is_over() {
-            merge.walk.kept = merge.keep(self, owner, before).await?;
-            page.next_cursor = Some(self.walk_cursor(caller, &name, &merge)?);
-            self.prefetch(reader, &mut merge, paging.limit);
+        let mut page = merge.page(reader, &leftovers, (paging.limit, deadline)).await?;
+        if merge.is_over() {
+            let spent = merge.spent;
+            self.start_aside(async move { leftovers.forget(&spent).await }).detach();
+            return Ok(page);
         }
-        self.forget_spent(&spent).await;
+        let name = new_name();
+        let before = merge.walk.kept.replace(name);
+        page.next_cursor = Some(self.walk_cursor(caller, &leftovers.walk, &merge)?);
+        if merge.walk.aside != Aside::None {
+            // What came to light too late cannot be read again.
+            merge.leave(&leftovers, (name, before)).await?;
+        }
+        self.prefetch(reader, &mut merge, paging.limit);
+        self.leave_behind(merge, leftovers, (name, before)).await;
         Ok(page)
+    }
+
+    /// Leaves in the store what was read and not given, while the caller reads the page: what is lost on the way is read again.
+    async fn leave_behind(&self, mut merge: Merge, leftovers: Leftovers, names: ([u8; 16], Option<[u8; 16]>)) {
+        let work = async move {
+            if merge.walk.aside == Aside::None
+                && let Err(error) = merge.leave(&leftovers, names).await
+            {
+                tracing::warn!(%error, "what a walk has read could not be kept and is read again");
+            }
+            leftovers.forget(&merge.spent).await;
+        };
+        self.leaving.leave(names.0, self.start_aside(work).detach()).await;
     }
 
     /// Asks for the pages that the next page of a walk needs, while its caller reads this one.
@@ -67,7 +86,7 @@ impl Gateway {
         caller: &Caller,
         query: &HistoryQuery,
         cursor: Option<&str>,
-    ) -> Result<(Merge, String), Error> {
+    ) -> Result<(Merge, Leftovers), Error> {
         let mut sources = self.sources(caller, query)?;
         if cursor.is_none() {
             check_filters(&sources, query)?;
@@ -76,12 +95,14 @@ impl Gateway {
         let name = named(query);
         let window = query.window.meant.unwrap_or_else(|| self.today());
         let mut merge = begin(window, self.now(), sources);
+        let leftovers = self.leftovers(caller, &name);
         let mut kept = None;
         if let Some(cursor) = cursor {
             merge.walk = self.open_walk_cursor(caller, (&name, cursor), &merge.keys)?;
             merge.leave_out_switched_off();
             if let Some(left) = merge.walk.kept {
-                kept = self.kept_walk(Owner { caller, walk: &name }, left).await?;
+                self.leaving.written(left).await;
+                kept = leftovers.walk(left).await?;
             }
         }
         merge.start(kept)?;
@@ -90,7 +111,7 @@ impl Gateway {
                 merge.sources[*index].take_up(self.prefetched.take((left, *index)));
             }
         }
-        Ok((merge, name))
+        Ok((merge, leftovers))
     }
 
     /// The walk that a cursor goes on with.

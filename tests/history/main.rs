@@ -11,4 +11,5 @@
 #[path = "../bed/mod.rs"]
 mod bed;
 mod economy;
+mod site;
 mod walks;

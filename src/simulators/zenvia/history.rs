@@ -143,6 +143,16 @@ impl Zenvia {
         Some(id)
     }
 
+    /// Changes the tags of a row as an edit at the provider does: its place in every list stays.
+    pub fn retag(&self, id: u64, tags: &str) {
+        let mut state = self.state();
+        if let Some(call) = state.calls.get_mut(id) {
+            call.tags = Some(tags.to_owned());
+        } else if let Some(torpedo) = state.torpedoes.get_mut(id) {
+            torpedo.tags = Some(tags.to_owned());
+        }
+    }
+
     /// Adds generated rows, oldest first so that ids rise with time.
     pub fn seed(&self, seeding: Seeding) {
         let random = Random::new(seeding.seed);

@@ -3,24 +3,19 @@
 use super::{Merge, Next};
 use crate::domain::error::{Error, Problem};
 use crate::usecases::history_cursor::Aside;
-use crate::usecases::history_kept::Owner;
+use crate::usecases::history_kept::Leftovers;
 use crate::usecases::history_source::Source;
-use crate::usecases::history_source::reading::Reader;
 use crate::usecases::requests::SourceState;
 
 impl Merge {
-    pub(super) async fn newest_aside(
-        &mut self,
-        reader: Reader<'_>,
-        owner: Owner<'_>,
-    ) -> Result<Result<Next, Error>, Error> {
+    pub(super) async fn newest_aside(&mut self, leftovers: &Leftovers) -> Result<Result<Next, Error>, Error> {
         loop {
             let names = self.aside.wanted(false);
             if names.is_empty() {
                 let next = self.aside.head().map_or(Next::None, |_| Next::Record(0));
                 return Ok(Ok(next));
             }
-            let read = reader.gateway.kept_records(owner, &names).await?;
+            let read = leftovers.records(&names).await?;
             for (name, records) in names.iter().zip(read) {
                 let records = records.ok_or_else(|| {
                     Error::new(

@@ -6,9 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::history::Record;
 use crate::usecases::history_cursor::Place;
+use crate::usecases::history_kept::{new_name, written};
 
 /// The most records of one source that memory holds.
 pub(in crate::usecases) const CAPACITY: usize = 2_500;
+
+/// How many records stand in one chunk.
+const CHUNK: usize = 32;
 
 /// A chunk of records in the store.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,7 +20,20 @@ pub(in crate::usecases) struct Chunk {
     /// The end of its key.
     pub(in crate::usecases) name: String,
     /// Its newest record that was not given when it was last written of.
-    pub(in crate::usecases) newest: Place,
+    newest: Place,
+    /// How many of its records were not given then.
+    records: usize,
+}
+
+/// What becomes of a shelf between two pages.
+#[derive(Debug, Default)]
+pub(in crate::usecases) struct Left<'a> {
+    /// The chunks that hold something.
+    pub(in crate::usecases) chunks: Vec<Chunk>,
+    /// The names of those that do not any more.
+    pub(in crate::usecases) spent: Vec<String>,
+    /// The records of the chunks that are not in the store yet, by their names.
+    pub(in crate::usecases) new: Vec<(String, Vec<&'a Record>)>,
 }
 
 /// What of a chunk is in memory.
@@ -95,10 +112,12 @@ impl Shelf {
         Some(*record)
     }
 
-    /// Whether so many records may be given from `frontier` on without reading more.
+    /// Whether more than so many records may be given from `frontier` on without reading more.
     pub(in crate::usecases) fn has(&self, count: usize, frontier: &Place) -> bool {
-        let unopened = self.chunks.iter().any(|opened| opened.here.is_none());
-        unopened || self.records.range(frontier.clone()..).nth(count).is_some()
+        let unopened = self.chunks.iter().filter(|opened| opened.here.is_none());
+        let stored: usize = unopened.map(|opened| opened.chunk.records).sum();
+        let here = self.records.range(frontier.clone()..).take(count + 1).count();
+        here + stored > count
     }
 
     /// How many records are in memory.
@@ -133,20 +152,31 @@ impl Shelf {
         }
     }
 
-    /// The records that stand in no chunk, newest first, and the number of those that do.
-    pub(in crate::usecases) fn loose(&self) -> Vec<&Record> {
-        let loose = self.records.values().rev().filter(|(_, chunk)| chunk.is_none());
-        loose.map(|(record, _)| record.as_ref()).collect()
-    }
-
-    /// The chunks that still hold something, and the names of those that do not.
-    pub(in crate::usecases) fn chunks(&self) -> (Vec<Chunk>, Vec<String>) {
-        let (kept, spent): (Vec<_>, Vec<_>) = self.chunks.iter().partition(|opened| opened.here != Some(0));
-        let name = |opened: &Opened| opened.chunk.name.clone();
-        (
-            kept.into_iter().map(|opened| opened.chunk.clone()).collect(),
-            spent.into_iter().map(name).collect(),
-        )
+    /// What becomes of it until the next page: records that stand in no chunk are put into new ones.
+    pub(in crate::usecases) fn left(&self) -> Left<'_> {
+        let mut left = Left::default();
+        for Opened { chunk, here } in &self.chunks {
+            match here {
+                Some(0) => left.spent.push(chunk.name.clone()),
+                here => left.chunks.push(Chunk {
+                    records: here.unwrap_or(chunk.records),
+                    ..chunk.clone()
+                }),
+            }
+        }
+        let loose = self.records.iter().rev().filter(|(_, (_, chunk))| chunk.is_none());
+        let loose: Vec<_> = loose.map(|(place, (record, _))| (place, record.as_ref())).collect();
+        for records in loose.chunks(CHUNK) {
+            let name = written(new_name());
+            left.chunks.push(Chunk {
+                name: name.clone(),
+                newest: records[0].0.clone(),
+                records: records.len(),
+            });
+            left.new
+                .push((name, records.iter().map(|(_, record)| *record).collect()));
+        }
+        left
     }
 
     /// Whether older records were left out.

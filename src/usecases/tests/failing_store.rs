@@ -1,7 +1,7 @@
 //! A store that fails when told to.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,6 +30,8 @@ pub struct Failing {
     pub inner: SharedStore,
     pub failure: Failure,
     left: AtomicUsize,
+    /// How long each put takes.
+    pub slow: Mutex<Duration>,
 }
 
 enum Fate {
@@ -43,7 +45,12 @@ impl Failing {
 
     pub fn new(inner: SharedStore, failure: Failure) -> Self {
         let left = AtomicUsize::new(Self::MENDED);
-        Self { inner, failure, left }
+        Self {
+            inner,
+            failure,
+            left,
+            slow: Mutex::default(),
+        }
     }
 
     pub fn fail_after(&self, operations: usize) {
@@ -110,6 +117,10 @@ impl Store for Failing {
 
     async fn put(&self, key: &Key, value: Bytes, ttl: Option<Duration>, expect: Expect) -> Result<Put, StoreError> {
         let (inner, key) = (Arc::clone(&self.inner), key.clone());
+        let slow = *self.slow.lock().unwrap();
+        if !slow.is_zero() {
+            tokio::time::sleep(slow).await;
+        }
         fated!(self, sent(async move { inner.put(&key, value, ttl, expect).await }))
     }
 

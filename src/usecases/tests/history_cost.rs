@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::bed::{Bed, DAYS_REPORT, NOON, SAY, Scripted, bed, caller};
+use super::bed::{Bed, DAYS_REPORT, NOON, SAY, Scripted, bed, bed_over, caller};
+use super::failing_store::{Failing, Failure};
 use super::history::{query, row};
 use crate::domain::history::{Named, Record, Row};
 use crate::domain::time::Timestamp;
@@ -31,7 +32,11 @@ fn busy_day(rows: usize) -> Arc<Scripted> {
 }
 
 async fn page(bed: &Bed, cursor: Option<String>) -> HistoryPage {
-    let paging = Paging { limit: LIMIT, cursor };
+    page_of(bed, LIMIT, cursor).await
+}
+
+async fn page_of(bed: &Bed, limit: usize, cursor: Option<String>) -> HistoryPage {
+    let paging = Paging { limit, cursor };
     bed.gateway.history(&caller("owner"), query(), paging).await.unwrap()
 }
 
@@ -226,4 +231,84 @@ async fn the_next_page_is_read_while_its_caller_reads_the_one_before() {
         .map(|record| record.id)
         .collect();
     assert_eq!(ids.len(), 2 * LIMIT, "and nobody noticed");
+}
+
+#[tokio::test]
+async fn the_next_page_is_read_ahead_though_some_of_it_waits_in_the_store() {
+    const FIFTY: &[Report] = &[Report {
+        page_size: 50,
+        instants: true,
+        ..DAYS_REPORT[0]
+    }];
+    let one = busy_day(200);
+    *one.reports.lock().unwrap() = FIFTY;
+    let bed = bed(&[&one], "");
+    // 45 records are left in two chunks, of which the second page opens one.
+    let first = page_of(&bed, 5, None).await;
+    let second = page_of(&bed, 30, first.next_cursor).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(one.pages(), 2, "one for the caller, one ahead");
+    let third = page_of(&bed, 30, second.next_cursor).await;
+    assert_eq!(third.data.len(), 30);
+}
+
+/// A gateway over a store of which each put takes a second; time stands still but for that.
+fn bed_over_a_slow_store(one: &Arc<Scripted>) -> Bed {
+    bed_over(&[one], "", |inner| {
+        let store = Failing::new(inner, Failure::Once);
+        *store.slow.lock().unwrap() = Duration::from_secs(1);
+        Arc::new(store)
+    })
+}
+
+/// A page and the whole seconds it took.
+async fn timed_page(bed: &Bed, cursor: Option<String>) -> (HistoryPage, u64) {
+    let began = tokio::time::Instant::now();
+    let page = page(bed, cursor).await;
+    (page, began.elapsed().as_secs())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_is_given_before_what_was_read_beyond_it_is_written() {
+    let one = busy_day(300);
+    let bed = bed_over_a_slow_store(&one);
+    let (first, took) = timed_page(&bed, None).await;
+    assert_eq!(took, 0);
+    let (second, took) = timed_page(&bed, first.next_cursor.clone()).await;
+    assert_eq!(took, 1, "all of it is written at the same time");
+    assert!(
+        one.pages() <= 3,
+        "{} pages: what is being written was read again",
+        one.pages()
+    );
+    // Wherever it is not known yet, the walk goes on without it.
+    let other = bed.another(&[&one], true);
+    let paging = Paging {
+        limit: LIMIT,
+        cursor: first.next_cursor,
+    };
+    let elsewhere = other.history(&caller("owner"), query(), paging).await.unwrap();
+    assert_eq!(elsewhere.data, second.data);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_waits_for_what_cannot_be_read_again_to_be_written() {
+    let one = busy_day(60);
+    // The newest row is listed last, when others have been given.
+    one.rows.lock().unwrap().rotate_left(1);
+    let bed = bed_over_a_slow_store(&one);
+    let (mut given, mut waited, mut cursor) = (0, 0, None);
+    loop {
+        let (page, took) = timed_page(&bed, cursor).await;
+        (given, waited) = (given + page.data.len(), waited + took);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    assert_eq!(given, 60);
+    assert!(waited > 0, "no page waited");
 }

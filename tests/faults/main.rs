@@ -22,6 +22,7 @@ mod dials;
 mod exhaustion;
 mod feed;
 mod idempotency;
+mod limits;
 mod lost;
 mod naive;
 mod races;

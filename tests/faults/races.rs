@@ -253,7 +253,11 @@ pub async fn check(gateway: Arc<Gateway>, id: VerificationId, code: String) -> R
             Ok(checked) => return Ok(checked.valid),
             Err(error) if error.problem == Problem::Overloaded => {}
             Err(error) => {
-                let known = [Problem::VerificationClosed, Problem::RateLimited, Problem::StoreUnavailable];
+                let known = [
+                    Problem::VerificationClosed,
+                    Problem::RateLimited,
+                    Problem::StoreUnavailable,
+                ];
                 assert!(known.contains(&error.problem), "{error}");
                 return Err(error.problem);
             }

@@ -14,6 +14,7 @@ use super::delivery_ledger::DeliveryLedger;
 use super::history_source::campaigns::KnownCampaigns;
 use super::history_source::prefetch::Prefetched;
 use super::history_source::stretch::Checks;
+use super::memory::Memory;
 use super::permissions::Permissions;
 use super::publish::Publisher;
 use super::read_events::Tail;
@@ -48,6 +49,7 @@ pub struct Gateway {
     pub(super) prefetched: Arc<Prefetched>,
     pub(super) permissions: Arc<Permissions>,
     pub(super) last_webhooks: Arc<LastWebhooks>,
+    pub(super) memory: Arc<Memory>,
     unfinished: TaskTracker,
 }
 
@@ -77,6 +79,7 @@ impl Gateway {
             prefetched: Arc::default(),
             permissions: Arc::default(),
             last_webhooks: Arc::default(),
+            memory: Arc::default(),
             unfinished: TaskTracker::new(),
         }
     }
@@ -101,6 +104,7 @@ impl Gateway {
             prefetched: Arc::clone(&self.prefetched),
             permissions: Arc::clone(&self.permissions),
             last_webhooks: Arc::clone(&self.last_webhooks),
+            memory: Arc::clone(&self.memory),
             unfinished: self.unfinished.clone(),
         }
     }
@@ -170,9 +174,10 @@ impl Gateway {
         Ok(self.store.ready().await?)
     }
 
-    /// The settings of the store that can lose acknowledged work, as the last [`Gateway::ready`] found them.
+    /// The settings of the store that can lose acknowledged work, as the last [`Gateway::ready`] found them, and whether
+    /// it was emptied since this instance began.
     pub fn warnings(&self) -> Vec<String> {
-        self.store.warnings()
+        self.store.warnings().into_iter().chain(self.memory.warning()).collect()
     }
 
     /// The account, if it exists.

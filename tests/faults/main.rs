@@ -13,6 +13,7 @@
 
 #[path = "../bed/mod.rs"]
 mod bed;
+mod approvals;
 mod bursts;
 mod checks;
 mod codes;

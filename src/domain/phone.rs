@@ -13,6 +13,9 @@ const AREA_CODES: [u8; 67] = [
     91, 92, 93, 94, 95, 96, 97, 98, 99,
 ];
 
+/// How many characters E.164 allows, the `+` included.
+const LONGEST: usize = 16;
+
 /// Says why a text is not a phone number; never repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAPhone {
@@ -44,10 +47,12 @@ impl PhoneNumber {
         let number = PHONE_NUMBER_UTIL
             .parse(text, Some(region))
             .map_err(|_| NotAPhone::Unreadable)?;
-        if !number.is_valid() {
+        let spelled = number.format_as(PhoneNumberFormat::E164);
+        // Some plans, Germany's among them, have numbers that are longer than E.164 allows.
+        if !number.is_valid() || spelled.len() > LONGEST {
             return Err(NotAPhone::Invalid);
         }
-        Ok(Self(number.format_as(PhoneNumberFormat::E164).into_owned()))
+        Ok(Self(spelled.into_owned()))
     }
 
     /// Reads a number a provider wrote, in any Brazilian or international spelling, without judging it.
@@ -186,6 +191,11 @@ mod tests {
     fn what_no_plan_has_is_refused() {
         assert_eq!(PhoneNumber::parse("hello", Region::BR), Err(NotAPhone::Unreadable));
         assert_eq!(PhoneNumber::parse("190", Region::BR), Err(NotAPhone::Invalid));
+        // A German plan has it, E.164 does not: it has 17 digits.
+        assert_eq!(
+            PhoneNumber::parse("+49444825260000806", Region::BR),
+            Err(NotAPhone::Invalid)
+        );
         assert_eq!(
             PhoneNumber::parse("+5511999990000 ext 3", Region::BR),
             Err(NotAPhone::Unreadable)

@@ -226,9 +226,14 @@ impl Ledger {
 }
 
 impl Verification {
+    /// Whether its time is over and it was open until then.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.status == VerificationStatus::Pending && now >= self.expires_at
+    }
+
     /// Closes the verification if its time is over; says whether that changed it.
     pub fn expire(&mut self, now: Timestamp) -> bool {
-        let over = self.status == VerificationStatus::Pending && now >= self.expires_at;
+        let over = self.is_over(now);
         if over {
             self.status = VerificationStatus::Expired;
         }

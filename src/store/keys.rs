@@ -101,6 +101,11 @@ pub fn lease(name: impl Display) -> Key {
     Key(format!("sb:lease:{name}"))
 }
 
+/// The mark of a store that was not emptied since: a random text; none; the first instance that finds none.
+pub fn mark() -> Key {
+    Key("sb:mark".to_owned())
+}
+
 /// What was told of how an account fares: JSON; none; whoever watches the accounts.
 pub fn account_told(account: impl Display) -> Key {
     Key(format!("sb:account-told:{account}"))

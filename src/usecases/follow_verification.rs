@@ -74,12 +74,23 @@ impl Gateway {
         .await
     }
 
+    /// A verification of the caller's. One whose time is over is closed in the store too: a clock that is set back later
+    /// does not open it again.
     pub(super) async fn own_ledger(&self, caller: &Caller, id: VerificationId) -> Result<Held<Ledger>, Error> {
         let held = self.hold_ledger(id).await?;
-        let mut held = held
+        let held = held
             .filter(|held| caller.reads(&held.object.verification.tenant))
             .ok_or_else(Error::not_found)?;
-        held.object.expire(self.now());
-        Ok(held)
+        let now = self.now();
+        if !held.object.verification.is_over(now) {
+            return Ok(held);
+        }
+        let expire = |ledger: &mut Ledger| {
+            Ok(match ledger.expire(now) {
+                true => Change::Write(()),
+                false => Change::Keep(()),
+            })
+        };
+        Ok(self.change(held, expire).await?.0)
     }
 }

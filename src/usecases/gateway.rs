@@ -15,6 +15,7 @@ use super::history_kept::leaving::Leaving;
 use super::history_source::campaigns::KnownCampaigns;
 use super::history_source::prefetch::Prefetched;
 use super::history_source::stretch::Checks;
+use super::memory::Memory;
 use super::permissions::Permissions;
 use super::publish::Publisher;
 use super::read_events::Tail;
@@ -51,6 +52,7 @@ pub struct Gateway {
     pub(super) leaving: Arc<Leaving>,
     pub(super) permissions: Arc<Permissions>,
     pub(super) received: Arc<Received>,
+    pub(super) memory: Arc<Memory>,
     unfinished: TaskTracker,
 }
 
@@ -81,6 +83,7 @@ impl Gateway {
             leaving: Arc::default(),
             permissions: Arc::default(),
             received: Arc::default(),
+            memory: Arc::default(),
             unfinished: TaskTracker::new(),
         }
     }
@@ -106,6 +109,7 @@ impl Gateway {
             leaving: Arc::clone(&self.leaving),
             permissions: Arc::clone(&self.permissions),
             received: Arc::clone(&self.received),
+            memory: Arc::clone(&self.memory),
             unfinished: self.unfinished.clone(),
         }
     }
@@ -175,9 +179,10 @@ impl Gateway {
         Ok(self.store.ready().await?)
     }
 
-    /// The settings of the store that can lose acknowledged work, as the last [`Gateway::ready`] found them.
+    /// The settings of the store that can lose acknowledged work, as the last [`Gateway::ready`] found them, and whether
+    /// it was emptied since this instance began.
     pub fn warnings(&self) -> Vec<String> {
-        self.store.warnings()
+        self.store.warnings().into_iter().chain(self.memory.warning()).collect()
     }
 
     /// The account, if it exists.

@@ -30,6 +30,7 @@ mod lease;
 mod limit;
 mod list;
 mod look_through;
+mod memory;
 mod own_code;
 mod permissions;
 mod place_call;

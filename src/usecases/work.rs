@@ -1,5 +1,6 @@
 //! What goes on between requests.
 
+use futures_util::future::try_join;
 use tokio_util::sync::CancellationToken;
 
 use super::current::Current;
@@ -39,7 +40,7 @@ impl Gateway {
 
     async fn live(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            if let Err(error) = self.heartbeat().await {
+            if let Err(error) = try_join(self.heartbeat(), self.look_for_mark()).await {
                 tracing::warn!(%error, "no sign of life could be given");
             }
             tokio::select! {

@@ -13,7 +13,8 @@ use super::client::Client;
 use super::providers::{EVOLUX, PROVIDER_TOKEN, Providers, WHATSAPP, ZENVIA};
 use super::tokens::Tokens;
 
-const HOOK: &str = "the-secret-part-of-webhook-urls-0001";
+/// The secret part of every URL that webhooks go to.
+pub const HOOK: &str = "the-secret-part-of-webhook-urls-0001";
 
 /// What a gateway is started from; several may share one.
 pub struct Home {
@@ -65,6 +66,12 @@ impl Home {
     /// Adds an account at a simulated Zenvia, used only by name.
     pub fn add_zenvia(&mut self, name: &str, url: &str) {
         let section = zenvia(self.path(), name, url);
+        self.lay_over(&section);
+    }
+
+    /// Adds an account at another simulated provider, used only by name.
+    pub fn add_account(&mut self, name: &str, provider: &str, url: &str) {
+        let section = account(self.path(), name, provider, url);
         self.lay_over(&section);
     }
 

@@ -29,11 +29,11 @@ mod tokens;
 mod wire;
 
 pub use client::{Answer, Asked, Client, http};
-pub use home::Home;
-pub use process::Process;
+pub use home::{HOOK, Home};
+pub use process::{OUTPUTS, Process};
 pub use providers::{EVOLUX, PROVIDER_TOKEN, Providers, WHATSAPP, ZENVIA};
 pub use receiver::{Letter, Reaction, Receiver};
-pub use tokens::Tokens;
+pub use tokens::{SECRET, Tokens};
 pub use wire::{Blow, Carried, Way, Wire};
 
 use std::time::Duration;

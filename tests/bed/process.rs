@@ -13,6 +13,14 @@ use serde_json::Value;
 use super::PATIENCE;
 use super::home::Home;
 
+/// Names a folder in which everything is kept that gateways write to their outputs.
+pub const OUTPUTS: &str = "SWITCHBOARD_OUTPUTS";
+
+/// Where the outputs of a gateway go.
+fn outputs(home: &Home) -> PathBuf {
+    std::env::var_os(OUTPUTS).map_or_else(|| home.path().to_owned(), PathBuf::from)
+}
+
 /// `switchboard serve`; it ends with this value.
 pub struct Process {
     child: Child,
@@ -40,7 +48,7 @@ impl Process {
     }
 
     fn launch(command: &[&str], home: &Home, alter: impl FnOnce(&mut Command)) -> Self {
-        let log = home.path().join(format!("{}.log", uuid::Uuid::now_v7().simple()));
+        let log = outputs(home).join(format!("{}.log", uuid::Uuid::now_v7().simple()));
         let binary = binary();
         let words = [command, &[&binary, "serve"]].concat();
         let mut command = Command::new(words[0]);
@@ -48,6 +56,9 @@ impl Process {
             .args(&words[1..])
             .stdin(Stdio::null())
             .stdout(File::create(&log).unwrap());
+        if std::env::var_os(OUTPUTS).is_some() {
+            command.stderr(File::create(log.with_extension("err")).unwrap());
+        }
         for file in home.files() {
             command.arg("--config").arg(file);
         }

@@ -12,7 +12,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use switchboard::domain::caller::Scope;
 
-const SECRET: &str = "a secret of callers, of 32 bytes and more";
+/// What the tokens of callers are signed with.
+pub const SECRET: &str = "a secret of callers, of 32 bytes and more";
 
 /// Two keys of an issuer: `hs` for HS256 and `ed` for EdDSA.
 pub struct Tokens {

@@ -11,8 +11,10 @@
     clippy::disallowed_methods
 )]
 
+mod approvals;
 #[path = "../bed/mod.rs"]
 mod bed;
+mod bursts;
 mod checks;
 mod codes;
 mod converge;
@@ -22,6 +24,7 @@ mod dials;
 mod exhaustion;
 mod feed;
 mod idempotency;
+mod limits;
 mod lost;
 mod naive;
 mod overload;

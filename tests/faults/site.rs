@@ -10,7 +10,7 @@ use crate::bed::redis::Server;
 use crate::bed::{Answer, Client, Home, Process, Providers, eventually};
 
 /// Where a gateway keeps its state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Store {
     Embedded,
     /// A real Redis that has every write on disk before it answers.

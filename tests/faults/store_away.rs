@@ -1,5 +1,6 @@
 //! Without its store the gateway sends nothing, approves nothing, and comes back by itself.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use switchboard::app::App;
 use switchboard::simulators::faults::{Delay, Effect, Rule};
@@ -48,6 +49,28 @@ impl Scene {
         self.assert_refuses(&check, &right).await;
         mend(self);
         self.assert_recovers(&check, &right).await;
+    }
+
+    /// A call whose key is always the same.
+    async fn keyed_call(&self) -> Answer {
+        let asked = self.acme.ask(reqwest::Method::POST, "/calls").key("order-7");
+        asked.json(&say(&number(2))).answer().await
+    }
+
+    async fn ready(&self) {
+        let is_ready = async || (self.acme.get("/health/ready").await.status == 200).then_some(());
+        eventually("it is ready", is_ready).await;
+    }
+
+    /// The warnings of the gateway, once there are so many, and once it has found the store's mark.
+    async fn told(&self, warnings: usize) -> String {
+        eventually("it is told", async || {
+            let health = self.health().await;
+            let told = health["warnings"].as_array()?;
+            let marked = self.redis.ask(&["EXISTS", "sb:mark"]) == "1\n";
+            (told.len() == warnings && marked).then(|| health["warnings"].to_string())
+        })
+        .await
     }
 
     /// What the provider was asked to do so far.
@@ -176,6 +199,38 @@ async fn a_store_that_forgets_is_told_of_and_approves_nothing() {
     let warnings = scene.health().await["warnings"].to_string();
     assert!(warnings.contains("maxmemory-policy allkeys-random"), "{warnings}");
     scene.acme.post("/calls", say(&number(2))).await.expect(201);
+}
+
+/// D5: emptied in the middle, or started anew with nothing in it.
+#[rstest]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_emptied_store_approves_nothing_of_before_and_is_told_of(#[values(false, true)] restarted: bool) {
+    let mut scene = Scene::set().await;
+    let started = scene.acme.post("/verifications", verification(&number(0))).await;
+    let check = format!("/verifications/{}/check", started.expect(201).id());
+    let right = json!({ "code": code(&scene.providers.zenvia, &number(0)) });
+    let first = scene.keyed_call().await;
+    let again = scene.keyed_call().await;
+    assert_eq!((first.expect(201).id(), again.header("idempotent-replayed")), (again.id(), Some("true")));
+    scene.told(0).await;
+    scene.redis.ask(&["FLUSHALL"]);
+    if restarted {
+        scene.redis.kill();
+        scene.redis.restart();
+        scene.ready().await;
+    }
+    let before = scene.asked();
+    scene.acme.post(&check, right).await.expect_problem(404, "not-found");
+    assert_eq!(scene.asked(), before, "nothing was compared");
+    let anew = scene.keyed_call().await;
+    assert_ne!(anew.expect(201).id(), first.id());
+    assert_eq!(anew.header("idempotent-replayed"), None, "no answer pretends to be of before");
+    let warnings = scene.told(1).await;
+    assert!(warnings.contains("emptied"), "{warnings}");
+    let started = scene.acme.post("/verifications", verification(&number(1))).await;
+    let check = format!("/verifications/{}/check", started.expect(201).id());
+    let right = json!({ "code": code(&scene.providers.zenvia, &number(1)) });
+    assert_eq!(scene.acme.post(&check, right).await.expect(200).body["valid"], true);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

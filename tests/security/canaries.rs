@@ -1,6 +1,6 @@
 //! Forty secrets of every kind go through a gateway that logs all it can, in good requests and bad ones; none comes out.
 
-mod search;
+pub mod search;
 
 use std::fs::{self, File};
 use std::path::Path;

@@ -13,4 +13,5 @@ mod bed;
 mod canaries;
 mod corpus;
 mod issuer;
+mod outputs;
 mod ssrf;

@@ -4,27 +4,83 @@ use serde_json::{Value, json};
 use switchboard::simulators::faults::{Answer, Delay, Effect};
 
 use crate::bed::Way;
-use crate::site::{connect, number, say, verification};
+use crate::site::{Store, connect, number, say, verification};
 
 /// The account at which nobody listens.
 pub const CLOSED: &str = "closed";
 
+/// The session description of a caller over WhatsApp.
+const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
+
+/// At which provider requests suffer, and where the gateway keeps its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Scene {
+    pub provider: Kind,
+    pub store: Store,
+}
+
+/// A kind of provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Zenvia,
+    Evolux,
+    Positus,
+}
+
+impl Scene {
+    /// Every provider over every store.
+    pub const ALL: [Self; 6] = {
+        use Kind::{Evolux, Positus, Zenvia};
+        use Store::{Embedded, Redis};
+        [
+            Self::of(Zenvia, Redis),
+            Self::of(Evolux, Redis),
+            Self::of(Positus, Redis),
+            Self::of(Zenvia, Embedded),
+            Self::of(Evolux, Embedded),
+            Self::of(Positus, Embedded),
+        ]
+    };
+
+    pub const fn of(provider: Kind, store: Store) -> Self {
+        Self { provider, store }
+    }
+}
+
+impl Kind {
+    /// What the provider is asked for.
+    pub const fn acts(self) -> &'static [Act] {
+        match self {
+            Self::Zenvia => &[Act::Say, Act::Connect, Act::Code],
+            Self::Evolux => &[Act::Agent],
+            Self::Positus => &[Act::Session],
+        }
+    }
+
+    /// Whether it tells what became of a call by itself.
+    pub fn tells(self) -> bool {
+        self != Self::Evolux
+    }
+}
+
 /// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Act {
     Say,
     Connect,
     /// A code that the provider makes.
     Code,
+    /// An agent is joined with a number.
+    Agent,
+    /// A call over WhatsApp.
+    Session,
 }
 
 impl Act {
-    pub const ALL: [Self; 3] = [Self::Say, Self::Connect, Self::Code];
-
     pub fn path(self) -> &'static str {
         match self {
-            Self::Say | Self::Connect => "/calls",
             Self::Code => "/verifications",
+            _ => "/calls",
         }
     }
 
@@ -33,6 +89,8 @@ impl Act {
             Self::Say => say(to),
             Self::Connect => connect(to),
             Self::Code => verification(to),
+            Self::Agent => json!({ "to": "agent:john.snow", "actions": [{ "type": "connect", "to": to }] }),
+            Self::Session => json!({ "to": format!("whatsapp:{to}"), "session": { "type": "offer", "sdp": OFFER } }),
         }
     }
 }
@@ -88,13 +146,21 @@ pub struct Case {
 }
 
 impl Case {
-    /// The nth case, which is the `within`th of its round.
-    pub fn nth(n: usize, within: usize) -> Self {
-        let (act, turn) = (Act::ALL[n % 3], n / 3);
+    /// The nth case of a scene, which is the `within`th of its round.
+    pub fn nth(scene: Scene, n: usize, within: usize) -> Self {
+        let acts = scene.provider.acts();
+        let (act, turn) = (acts[n % acts.len()], n / acts.len());
+        let fault = match fault(turn) {
+            // No wire leads to an embedded store.
+            Fault::Kill(Place::Store, way, part) if scene.store == Store::Embedded => {
+                Fault::Kill(Place::Caller, way, part)
+            }
+            fault => fault,
+        };
         Self {
             number: number(within),
             act,
-            fault: fault(turn),
+            fault,
             twice: turn % 5 == 4,
         }
     }

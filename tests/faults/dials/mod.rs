@@ -1,6 +1,7 @@
 //! At most one dial for a request, whatever breaks at whichever byte.
 //!
-//! `SWITCHBOARD_FAULTS=20000` has that many requests suffer; by default a few hundred do.
+//! Each provider over each store has its share. `SWITCHBOARD_FAULTS=20000` has that many requests suffer; by default a
+//! few hundred do.
 
 mod cases;
 mod judge;
@@ -12,15 +13,16 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use cases::{Case, Fault};
+use cases::{Act, Case, Fault, Kind, Scene};
+use crate::site::Store;
 use judge::Tried;
 use round::{Cut, Round};
 
 /// How many requests suffer, unless the environment says so.
 const FAULTS: usize = 288;
 /// How many of them there are in a round at most, and how many rounds are run side by side.
-const ROUND: usize = 480;
-const LANES: usize = 3;
+const ROUND: usize = 400;
+const LANES: usize = 6;
 /// How soon after it was told that nobody knows what became of a call its end is known.
 const SETTLED_WITHIN: Duration = Duration::from_secs(2);
 
@@ -28,13 +30,13 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Default)]
 struct Sum {
     suffered: usize,
-    kinds: BTreeMap<&'static str, usize>,
+    kinds: BTreeMap<(Scene, &'static str), usize>,
     answers: BTreeMap<String, usize>,
     /// The bytes at which a connection to the provider was cut.
     cut: BTreeSet<Cut>,
-    /// How many there are.
-    bytes: usize,
-    /// How long each call took to be settled whose answer was lost.
+    /// How many there are for each kind of request.
+    bytes: BTreeMap<Act, usize>,
+    /// How long each call took to be settled whose answer was lost, where the provider tells of its calls by itself.
     settled: Vec<Duration>,
     broken: Vec<String>,
 }
@@ -43,11 +45,15 @@ struct Sum {
 async fn whatever_breaks_a_request_dials_once_at_most() {
     let asked = std::env::var("SWITCHBOARD_FAULTS").ok();
     let faults = asked.as_ref().map_or(FAULTS, |faults| faults.parse().unwrap());
-    let size = faults.div_ceil(LANES).min(ROUND);
+    let share = faults.div_ceil(Scene::ALL.len());
     let mut sum = Sum::default();
-    for first in (0..faults).step_by(size * LANES) {
-        let rounds = (0..LANES).map(|lane| first + lane * size);
-        let rounds = rounds.map(|first| run(first..faults.min(first + size)));
+    let rounds = (0..share).step_by(ROUND).flat_map(|first| {
+        let cases = first..share.min(first + ROUND);
+        Scene::ALL.map(|scene| (scene, cases.clone()))
+    });
+    let rounds: Vec<_> = rounds.collect();
+    for side_by_side in rounds.chunks(LANES) {
+        let rounds = side_by_side.iter().map(|(scene, cases)| run(*scene, cases.clone()));
         join_all(rounds).await.into_iter().for_each(|round| sum.add(round));
         sum.print();
     }
@@ -61,45 +67,47 @@ async fn whatever_breaks_a_request_dials_once_at_most() {
 }
 
 /// Runs a round of these cases.
-async fn run(cases: Range<usize>) -> Sum {
+async fn run(scene: Scene, cases: Range<usize>) -> Sum {
     let mut sum = Sum::default();
-    if cases.is_empty() {
-        return sum;
-    }
-    let round = Round::begin().await;
-    let (mut open, mut closed) = (Vec::new(), Vec::new());
+    let round = Round::begin(scene).await;
+    let mut all = Vec::new();
     for (within, n) in cases.enumerate() {
         let key = format!("order-{n}");
-        let (mut tried, suffered) = round.suffer(Case::nth(n, within), Some(&key)).await;
-        sum.note(&tried, suffered);
+        let (mut tried, suffered) = round.suffer(Case::nth(scene, n, within), Some(&key)).await;
+        sum.note(scene, &tried, suffered);
         sum.cut.extend(round.cut(&tried.case).filter(|_| suffered));
+        if tried.told.is_some() {
+            round.repeat(&mut tried, Some(&key)).await;
+        }
+        if tried.told.is_some() && scene.provider.tells() {
+            let settled = round.settle(&mut tried).await;
+            println!("DBG {scene:?} {:?} told {:?} ended {:?} dialled {} {settled:?}", tried.case, tried.told.as_ref().map(|t|t.status), tried.ended, tried.dialled);
+            let lost = tried.told.as_ref().is_some_and(|told| told.status == 202);
+            sum.settled.extend(settled.filter(|_| lost));
+        }
+        all.push((tried, key));
+    }
+    // The dead are mourned for seconds, and who does not tell is asked after seconds; so all of those together.
+    for (tried, key) in &mut all {
         if tried.told.is_none() {
-            // The dead are mourned for seconds, so all of them together.
-            open.push((tried, key));
-            continue;
+            round.repeat(tried, Some(key)).await;
         }
-        round.repeat(&mut tried, Some(&key)).await;
-        let settled = round.settle(&mut tried).await;
-        if tried.told.as_ref().is_some_and(|told| told.status == 202) {
-            sum.settled.extend(settled);
+        if tried.told.is_none() || !scene.provider.tells() {
+            let t=std::time::Instant::now();
+            round.settle(tried).await;
+            println!("DBG late {scene:?} {:?} told {:?} ended {:?} dialled {} rep {:?} {:?}", tried.case, tried.told.as_ref().map(|t|t.status), tried.ended, tried.dialled, tried.repeated.as_ref().map(|r|(r.status,r.body["status"].clone())), t.elapsed());
         }
-        closed.push(tried);
     }
-    for (mut tried, key) in open {
-        round.repeat(&mut tried, Some(&key)).await;
-        round.settle(&mut tried).await;
-        closed.push(tried);
-    }
-    for tried in &mut closed {
+    for (tried, _) in &mut all {
         round.settle_again(tried).await;
-        sum.judge(tried);
+        sum.judge(scene, tried);
     }
     sum.bytes = round.bytes();
     sum
 }
 
 impl Sum {
-    fn note(&mut self, tried: &Tried, suffered: bool) {
+    fn note(&mut self, scene: Scene, tried: &Tried, suffered: bool) {
         self.suffered += usize::from(suffered);
         let kind = match tried.case.fault {
             _ if !suffered => "unharmed",
@@ -109,7 +117,7 @@ impl Sum {
             Fault::Unreachable => "unreachable",
             Fault::Kill(..) => "killed",
         };
-        *self.kinds.entry(kind).or_default() += 1;
+        *self.kinds.entry((scene, kind)).or_default() += 1;
         let answer = tried
             .told
             .as_ref()
@@ -117,9 +125,9 @@ impl Sum {
         *self.answers.entry(answer).or_default() += 1;
     }
 
-    fn judge(&mut self, tried: &Tried) {
+    fn judge(&mut self, scene: Scene, tried: &Tried) {
         for broken in tried.broken() {
-            println!("{broken}: {tried:?}");
+            println!("{broken}, {scene:?}: {tried:?}");
             self.broken.push(format!("{broken}: {:?}", tried.case));
         }
     }
@@ -129,7 +137,7 @@ impl Sum {
         self.settled.extend(other.settled);
         self.broken.extend(other.broken);
         self.cut.extend(other.cut);
-        self.bytes = self.bytes.max(other.bytes);
+        self.bytes.extend(other.bytes);
         for (kind, times) in other.kinds {
             *self.kinds.entry(kind).or_default() += times;
         }
@@ -141,16 +149,18 @@ impl Sum {
     fn print(&mut self) {
         self.settled.sort_unstable();
         let at = |part: usize| self.settled.get(self.settled.len() * part / 1000).copied();
+        for (Scene { provider, store }, kind, times) in self.kinds.iter().map(|((scene, kind), times)| (scene, kind, times)) {
+            println!("{provider:?} on {store:?}, {kind}: {times}");
+        }
         println!(
-            "{} requests suffered ({:?}; answers {:?}): {} promises broken (95 %: below {:.3} % of requests)\n\
+            "{} requests suffered (answers {:?}): {} promises broken (95 %: below {:.3} % of requests)\n\
              connections to the provider were cut at {} of {} bytes; {} calls whose answer was lost were settled: p50 {:?}, p99 {:?}, at most {:?} after the caller was told",
             self.suffered,
-            self.kinds,
             self.answers,
             self.broken.len(),
             300.0 / self.suffered as f64,
             self.cut.len(),
-            self.bytes,
+            self.bytes.values().sum::<usize>(),
             self.settled.len(),
             at(500),
             at(990),
@@ -163,10 +173,11 @@ impl Sum {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_who_repeats_without_a_key_would_be_found_out() {
     const CONTROLS: usize = 24;
-    let round = Round::begin().await;
+    let scene = Scene::of(Kind::Zenvia, Store::Redis);
+    let round = Round::begin(scene).await;
     let mut twice = 0;
     for n in 0..CONTROLS {
-        let (mut tried, _) = round.suffer(Case::nth(n, n), None).await;
+        let (mut tried, _) = round.suffer(Case::nth(scene, n, n), None).await;
         round.repeat(&mut tried, None).await;
         round.settle(&mut tried).await;
         twice += usize::from(tried.broken().contains(&"dialled more than once"));

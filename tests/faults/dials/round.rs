@@ -1,63 +1,76 @@
-//! Two gateways over one Redis, with a wire at every side of the first, and the provider behind one.
+//! A gateway with a wire at every side, its provider behind one, and another gateway where they can share a store.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
+use serde_json::{Value, json};
 use switchboard::simulators::faults::{Effect, Rule};
 use tokio::task::block_in_place;
 
-use super::cases::{Act, CLOSED, Case, Fault, Place};
+use super::cases::{Act, CLOSED, Case, Fault, Kind, Place, Scene};
 use super::judge::Tried;
 use crate::bed::redis::{Server, free_port};
-use crate::bed::{Answer, Blow, Carried, Client, Home, Process, Providers, Way, Wire, ZENVIA, eventually};
-use crate::site::dials;
+use crate::bed::{
+    Answer, Blow, Carried, Client, EVOLUX, Home, Process, Providers, WHATSAPP, Way, Wire, ZENVIA, eventually,
+};
+use crate::site::{Store, dials};
 
 /// How long the account waits for its provider, in milliseconds.
 const TIMEOUT: usize = 700;
 
-/// How long a repeat may have to wait: a claim whose answer a slow store did not take stands for a minute.
+/// How long a repeat may have to wait: a claim whose answer a slow store did not take stands for a minute; and the end of
+/// a call that has to be asked after: an intent whose owner died stands as long.
 const FORGOTTEN: Duration = Duration::from_secs(90);
 
 /// What is asked for, whether on the way back, and the byte.
-pub type Cut = (usize, bool, usize);
+pub type Cut = (Act, bool, usize);
 
 pub struct Round {
+    scene: Scene,
     providers: Providers,
     home: Home,
     /// The one that is killed.
     first: Arc<Mutex<Process>>,
-    _second: Process,
+    _second: Option<Process>,
     caller: Wire,
+    /// Nothing goes over it where the store is embedded.
     store: Wire,
     provider: Wire,
-    /// Through the first, and through the second.
+    /// To the gateway that answers repeats: the second if there is one.
+    other: Wire,
+    /// Through the first, and through the other.
     clients: (Client, Client),
+    /// The provider's own controls.
+    controls: Client,
     /// What a request of each kind carries when nothing happens: to the caller, to the store, to the provider.
-    usual: Vec<[Carried; 3]>,
-    _redis: Server,
+    usual: BTreeMap<Act, [Carried; 3]>,
+    _redis: Option<Server>,
 }
 
 impl Round {
-    pub async fn begin() -> Self {
+    pub async fn begin(scene: Scene) -> Self {
         let providers = Providers::start().await;
-        let redis = Server::start();
-        let provider = Wire::before_acts(local(&providers.zenvia.url())).await;
-        let store = Wire::before(local(&redis.url())).await;
-        let mut home = Home::on(&redis.url(), &providers);
-        home.add_zenvia(CLOSED, &format!("http://127.0.0.1:{}", free_port()));
-        home.lay_over(&format!(
-            "[accounts.{ZENVIA}]\nbase_url = \"http://{}\"\ntimeout_ms = {TIMEOUT}\n[calls]\nsettle_seconds = 4\n",
-            provider.address
-        ));
-        let second = block_in_place(|| Process::start(&home));
-        home.lay_over(&format!("[store]\nurl = \"redis://{}\"\n", store.address));
+        let url = url_of(&providers, scene.provider);
+        let provider = Wire::before_acts(local(&url)).await;
+        let (mut home, redis) = scene.store.home(&providers);
+        furnish(&mut home, scene.provider, provider.address);
+        let mut second = None;
+        let mut store = Wire::before(provider.address).await;
+        if let Some(redis) = &redis {
+            second = Some(block_in_place(|| Process::start(&home)));
+            store = Wire::before(local(&redis.url())).await;
+            home.lay_over(&format!("[store]\nurl = \"redis://{}\"\n", store.address));
+        }
         let first = block_in_place(|| Process::start(&home));
-        providers.tell(&home, second.address).await;
         let caller = Wire::before(first.address).await;
-        let clients = (home.client(caller.address, "acme"), home.client(second.address, "acme"));
+        let other = Wire::before(second.as_ref().map_or(first.address, |second| second.address)).await;
+        providers.tell(&home, other.address).await;
+        let clients = (home.client(caller.address, "acme"), home.client(other.address, "acme"));
         let mut round = Self {
+            scene,
             providers,
             home,
             first: Arc::new(Mutex::new(first)),
@@ -65,8 +78,10 @@ impl Round {
             caller,
             store,
             provider,
+            other,
             clients,
-            usual: Vec::new(),
+            controls: Providers::controls(&url),
+            usual: BTreeMap::new(),
             _redis: redis,
         };
         round.measure().await;
@@ -75,16 +90,16 @@ impl Round {
 
     /// How much a request of each kind carries.
     async fn measure(&mut self) {
-        for (n, act) in Act::ALL.into_iter().enumerate() {
-            let mut case = Case::nth(n, 9_000 + n);
-            (case.act, case.fault) = (act, Fault::Stale);
+        for (n, act) in self.scene.provider.acts().iter().enumerate() {
+            let mut case = Case::nth(self.scene, n, 9_000 + n);
+            (case.act, case.fault) = (*act, Fault::Stale);
             let carried = eventually("nothing happens to it", async || {
                 self.wires().into_iter().for_each(Wire::heal);
                 let answer = self.clients.0.post(act.path(), case.body()).await;
                 (answer.status == 201).then(|| self.wires().map(Wire::carried))
             });
             let carried = carried.await;
-            self.usual.push(carried);
+            self.usual.insert(*act, carried);
         }
     }
 
@@ -97,7 +112,7 @@ impl Round {
     }
 
     fn usual(&self, act: Act, place: Place, way: Way) -> usize {
-        let carried = self.usual[act as usize][place as usize];
+        let carried = self.usual[&act][place as usize];
         match way {
             Way::There => carried.there,
             Way::Back => carried.back,
@@ -114,10 +129,10 @@ impl Round {
             (asked.await, None)
         };
         let asked_then = self.provider.carried().acts;
-        let suffered = self.disarm(&case);
+        let suffered = self.disarm(&case).await;
         let tried = Tried {
             told,
-            dialled_then: self.dialled(&case),
+            dialled_then: self.dialled(&case).await,
             asked_then,
             twin,
             repeated: None,
@@ -134,7 +149,7 @@ impl Round {
             let warm = format!("{}9", &case.number[..case.number.len() - 1]);
             let warm = Case {
                 number: warm,
-                act: Act::Code,
+                act: *self.scene.provider.acts().last().unwrap(),
                 ..case.clone()
             };
             eventually("a connection is used", async || {
@@ -151,9 +166,9 @@ impl Round {
                 let at = part.of(self.usual(case.act, Place::Provider, *way));
                 self.provider.break_at((*way, at), nothing());
             }
-            Fault::Answer(effect) => self.answer(effect),
+            Fault::Answer(effect) => self.answer(effect).await,
             Fault::CutAnswer(effect, part) => {
-                self.answer(effect);
+                self.answer(effect).await;
                 let at = part.of(self.usual(case.act, Place::Provider, Way::Back));
                 self.provider.break_at((Way::Back, at), nothing());
             }
@@ -168,19 +183,24 @@ impl Round {
         }
     }
 
-    fn answer(&self, effect: &Effect) {
-        self.providers.zenvia.control().faults.add(Rule {
+    async fn answer(&self, effect: &Effect) {
+        let rule = Rule {
             method: Some("POST".into()),
             path: String::new(),
             skip: 0,
             times: Some(1),
             effect: effect.clone(),
-        });
+        };
+        self.controls.post("/faults", json!(rule)).await.expect(200);
     }
 
     /// Ends the fault, and brings back to life who was killed; says whether the fault came about.
-    fn disarm(&self, case: &Case) -> bool {
-        self.providers.zenvia.control().faults.clear();
+    async fn disarm(&self, case: &Case) -> bool {
+        self.controls
+            .ask(Method::DELETE, "/faults")
+            .answer()
+            .await
+            .expect(200);
         let broke = self.wires().iter().any(|wire| wire.carried().broke);
         self.wires().into_iter().for_each(Wire::heal);
         match case.fault {
@@ -188,6 +208,9 @@ impl Round {
                 let mut first = self.first.lock().unwrap();
                 *first = Process::start(&self.home);
                 self.caller.lead_to(first.address);
+                if self.scene.store == Store::Embedded {
+                    self.other.lead_to(first.address);
+                }
                 true
             }),
             Fault::Answer(_) | Fault::CutAnswer(..) | Fault::Unreachable => true,
@@ -201,13 +224,16 @@ impl Round {
     pub fn cut(&self, case: &Case) -> Option<Cut> {
         let Fault::Cut(way, part) = case.fault else { return None };
         let at = part.of(self.usual(case.act, Place::Provider, way));
-        Some((case.act as usize, way == Way::Back, at))
+        Some((case.act, way == Way::Back, at))
     }
 
-    /// How many bytes go over the connections to the provider for one request of each kind.
-    pub fn bytes(&self) -> usize {
-        let provider = self.usual.iter().map(|carried| carried[Place::Provider as usize]);
-        provider.map(|carried| carried.there + carried.back).sum()
+    /// How many bytes go over the connection to the provider for one request of each kind.
+    pub fn bytes(&self) -> BTreeMap<Act, usize> {
+        let of_one = |carried: &[Carried; 3]| {
+            let Carried { there, back, .. } = carried[Place::Provider as usize];
+            there + back
+        };
+        self.usual.iter().map(|(act, carried)| (*act, of_one(carried))).collect()
     }
 
     /// Repeats a request at the other gateway until it is answered for good.
@@ -232,28 +258,81 @@ impl Round {
 
     /// Waits for the end of a call that was dialled; returns how long that took.
     pub async fn settle(&self, tried: &mut Tried) -> Option<Duration> {
-        tried.dialled = self.dialled(&tried.case);
+        tried.dialled = self.dialled(&tried.case).await;
         let known = tried.repeated.as_ref().filter(|_| tried.case.act != Act::Code)?;
-        let began = Instant::now();
-        let call = if tried.dialled == 0 {
-            self.clients.1.get(&format!("/calls/{}", known.id())).await.body
-        } else {
-            self.clients.1.ended(&known.id()).await
+        let (path, began) = (format!("/calls/{}", known.id()), Instant::now());
+        // What was not dialled has no end to wait for.
+        let wait = if tried.dialled == 0 { "wait=0" } else { "wait=5" };
+        tried.ended = loop {
+            let asked = self.clients.1.ask(Method::GET, &path).header("prefer", wait);
+            let status = asked.try_answer().await.ok().map(|answer| answer.body["status"].clone());
+            let status = status.as_ref().and_then(Value::as_str).map(str::to_owned);
+            let ended = status.as_deref().is_some_and(|status| !GOING_ON.contains(&status));
+            if ended || status.is_some() && tried.dialled == 0 || began.elapsed() > FORGOTTEN {
+                break status;
+            }
         };
-        tried.ended = call["status"].as_str().map(str::to_owned);
         (tried.dialled > 0).then(|| began.elapsed())
     }
 
     /// Looks again at what a slow provider dialled after it was looked at.
     pub async fn settle_again(&self, tried: &mut Tried) {
-        if self.dialled(&tried.case) != tried.dialled {
+        if self.dialled(&tried.case).await != tried.dialled {
             self.settle(tried).await;
         }
     }
 
-    fn dialled(&self, case: &Case) -> usize {
-        let dials = dials(&self.providers.zenvia);
-        dials.get(&case.number).copied().unwrap_or_default()
+    /// How often the provider dialled the number of a case.
+    async fn dialled(&self, case: &Case) -> usize {
+        let digits = &case.number[1..];
+        let is_dialled = |call: &&Value| match self.scene.provider {
+            Kind::Zenvia => false,
+            // Evolux is told numbers without their country.
+            Kind::Evolux => call["to"][0] == digits[2..],
+            Kind::Positus => call["user"] == *digits,
+        };
+        if self.scene.provider == Kind::Zenvia {
+            let dials = dials(&self.providers.zenvia);
+            return dials.get(&case.number).copied().unwrap_or_default();
+        }
+        let calls = self.controls.get("/calls").await;
+        calls.expect(200).body.as_array().unwrap().iter().filter(is_dialled).count()
+    }
+}
+
+/// What a call is before its end.
+const GOING_ON: [&str; 5] = ["scheduled", "queued", "ringing", "in_progress", "unknown"];
+
+/// Puts the wire before the account, and beside it an account at which nobody listens.
+fn furnish(home: &mut Home, provider: Kind, wire: SocketAddr) {
+    let closed = format!("http://127.0.0.1:{}", free_port());
+    let (account, path) = match provider {
+        Kind::Zenvia => (ZENVIA, ""),
+        Kind::Evolux => (EVOLUX, ""),
+        Kind::Positus => (WHATSAPP, "/v2"),
+    };
+    match provider {
+        Kind::Zenvia => home.add_zenvia(CLOSED, &closed),
+        Kind::Evolux => home.add_account(CLOSED, "evolux", &closed),
+        Kind::Positus => {
+            home.add_account(CLOSED, "positus", &closed);
+            home.lay_over(&format!(
+                "[accounts.{CLOSED}]\nnumber_id = \"another\"\nnumber = \"+551130039999\"\n"
+            ));
+        }
+    }
+    // News come at once where the provider tells of its calls; where it has to be asked that takes seconds.
+    let settle = if provider.tells() { 4 } else { 60 };
+    home.lay_over(&format!(
+        "[accounts.{account}]\nbase_url = \"http://{wire}{path}\"\ntimeout_ms = {TIMEOUT}\n[calls]\nsettle_seconds = {settle}\n"
+    ));
+}
+
+fn url_of(providers: &Providers, provider: Kind) -> String {
+    match provider {
+        Kind::Zenvia => providers.zenvia.url(),
+        Kind::Evolux => providers.evolux.url(),
+        Kind::Positus => providers.positus.url(),
     }
 }
 

@@ -4,8 +4,11 @@ What is measured runs alone on the first core; upstream, Redis and the load shar
 """
 
 import argparse
+import base64
 import contextlib
 import datetime
+import hashlib
+import hmac
 import http.client
 import json
 import os
@@ -20,6 +23,8 @@ from pathlib import Path
 
 BENCH = Path(__file__).resolve().parent
 GATEWAY = Path(os.environ.get("GATEWAY", BENCH.parent / "target/release/switchboard"))
+PEERS = Path(os.environ.get("PEERS", BENCH.parent / "target/peers"))
+FACADES = {"Fastify facade": "fastify.mjs", "Express facade, provider's SDK": "express.cjs"}
 MEASURED, REST = {0}, {1}
 CONNECTIONS = 32
 # As many as redis-benchmark has.
@@ -159,6 +164,8 @@ class Bench:
 
     def round(self):
         self.proxy_turn()
+        for name, script in FACADES.items():
+            self.facade_turn(name, script)
         self.gateway_turn("Redis")
         self.gateway_turn("embedded")
         self.webhook_turn("Redis")
@@ -169,6 +176,17 @@ class Bench:
         with start_nginx("proxy.conf", self.fresh(), MEASURED, port, PORT=port, UPSTREAM=self.upstream) as server:
             load("proxy", port, 1)
             self.note("nginx, bare proxy", measured(server, "proxy", port, self.seconds))
+
+    def facade_turn(self, name, script):
+        directory, port, redis, secret = self.fresh(), free_port(), free_port(), os.urandom(16).hex()
+        env = {"PORT": port, "UPSTREAM": self.upstream, "REDIS": redis, "JWT_SECRET": secret, "NODE_ENV": "production"}
+        env = {key: str(value) for key, value in env.items()}
+        with start_redis(directory, redis, "everysec"):
+            with Process(["node", PEERS / script], MEASURED, directory / "facade.log", env) as server:
+                server.wait_for(port)
+                sent = {"TOKEN": facade_token(secret), "RUN": "1"}
+                load("start", port, max(1, self.seconds // 2), sent)
+                self.note(f"POST /verifications, {name}", measured(server, "start", port, self.seconds, {**sent, "RUN": "2"}))
 
     @contextlib.contextmanager
     def gateway(self, store, fsync, cores=MEASURED):
@@ -228,6 +246,14 @@ def make_keys(directory):
 def token(config):
     command = [GATEWAY, "token", "--tenant", "bench", "--sub", "bench", "--config", config]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def facade_token(secret):
+    """A token as the facades take it, signed with HS256."""
+    encoded = lambda part: base64.urlsafe_b64encode(part).rstrip(b"=")
+    claims = {"tenant": "bench", "exp": int(time.time()) + 3600}
+    text = b".".join(encoded(json.dumps(part).encode()) for part in [{"alg": "HS256", "typ": "JWT"}, claims])
+    return (text + b"." + encoded(hmac.digest(secret.encode(), text, hashlib.sha256))).decode()
 
 
 def cell(values, digits):

@@ -13,7 +13,7 @@ use switchboard::simulators::zenvia::history::Past;
 use tokio::sync::RwLock;
 
 use crate::bed::redis::Server;
-use crate::bed::{Client, Home, PROVIDER_TOKEN, Process, Providers, http};
+use crate::bed::{Answer, Client, Home, PROVIDER_TOKEN, Process, Providers, http};
 
 /// How many rows an account starts with.
 pub const ROWS: i64 = 240;
@@ -26,7 +26,9 @@ const REPORTS: [&str; 3] = ["chamada", "tts", "audio"];
 const COMING_IN: i64 = 2;
 /// How many keys a ring may hold.
 const RING: u64 = 5;
-/// How often a page is asked for while the store is away.
+/// What is told of a page that is refused because a source fails.
+const A_SOURCE_AWAY: &str = "refusals, a source being away";
+/// How often a page is asked for that is refused.
 const AGAIN: usize = 50;
 
 /// Chance that can be had again.
@@ -99,17 +101,17 @@ impl Site {
         self.asked(&gateways[gateway], path).await
     }
 
-    /// A page; a store that is slow for a moment, on a machine that does much else, is asked again.
+    /// A page; where a store or a source is too slow for one, on a machine that does much else, it is asked for again.
     async fn asked(&self, (_, client): &Gateway, path: &str) -> Value {
         for _ in 0..AGAIN {
             let answer = client.get(path).await;
-            if answer.status != 503 || answer.body["type"] != "/problems/store-unavailable" {
-                return answer.expect(200).body.clone();
+            match refusal(&answer) {
+                None => return answer.body,
+                Some(refusal) => self.tell(refusal),
             }
-            self.tell("pages asked for again, the store being slow");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("the store is never there");
+        panic!("no page is ever given");
     }
 
     /// Ends a gateway with SIGKILL and starts another in its place.
@@ -167,10 +169,11 @@ impl Site {
         });
         let answer = gateways[gateway].1.get(path).await;
         faults.clear();
-        match answer.status {
-            200 => Some(answer.body),
-            _ => {
-                answer.expect_problem(503, "source-unavailable");
+        match refusal(&answer) {
+            None => Some(answer.body),
+            Some(refusal) => {
+                let partial = path.contains("partial=true") && refusal == A_SOURCE_AWAY;
+                assert!(!partial, "a partial page is refused");
                 None
             }
         }
@@ -230,6 +233,18 @@ impl Site {
             }
         }
         ids
+    }
+}
+
+/// How a page was refused that may be asked for again; nothing where it was given.
+fn refusal(answer: &Answer) -> Option<&'static str> {
+    if answer.status == 200 {
+        return None;
+    }
+    match answer.expect(503).body["type"].as_str() {
+        Some("/problems/store-unavailable") => Some("refusals, the store being slow"),
+        Some("/problems/source-unavailable") => Some(A_SOURCE_AWAY),
+        _ => panic!("{}", answer.body),
     }
 }
 

@@ -266,6 +266,7 @@ async fn random_walks_over_lists_in_no_order_give_every_row_once() {
 }
 
 #[tokio::test]
+#[allow(clippy::print_stdout)]
 async fn without_looking_for_shifts_the_walks_break_their_promises() {
     let mut broken = 0;
     for seed in 0..BLIND_WALKS {

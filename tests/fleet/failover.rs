@@ -129,6 +129,7 @@ async fn a_primary_killed_under_load_approves_nothing_twice_and_loses_only_what_
         traffic.go_round(6).await;
         away.extend(traffic.ledger().away(killed, Instant::now()));
         again += traffic.check_again(killed - RECENT).await;
+        println!("failover {}: served again after {:?}", kills.len(), away.last());
     }
     let ledger = traffic.end().await;
     let lost = fleet.lost(&ledger).await;

@@ -46,6 +46,14 @@ pub struct Logged {
     pub json: Bytes,
 }
 
+/// An event that a page came by.
+struct Looked {
+    position: Position,
+    id: EventId,
+    /// Whether it is in the page.
+    given: bool,
+}
+
 /// The end of the log, read once for all who follow it.
 pub(super) struct Tail {
     sender: broadcast::Sender<Arc<Logged>>,
@@ -118,28 +126,52 @@ impl Gateway {
             Some(id) => self.place_of(id).await?,
             None => Position::START,
         };
-        let mut last = query.after.unwrap_or(EventId::BEFORE_ALL);
+        let mut looked_at: Vec<Looked> = Vec::new();
         let (mut data, mut seen) = (Vec::new(), 0);
         while data.len() < limit && seen < MOST_SEEN {
             let entries = self.logged(position).await?;
             let count = entries.len();
             for entry in entries {
-                (position, last, seen) = (entry.position, entry.event.id, seen + 1);
-                if query.wants(caller, &entry.event) {
+                (position, seen) = (entry.position, seen + 1);
+                let looked = Looked {
+                    position,
+                    id: entry.event.id,
+                    given: query.wants(caller, &entry.event),
+                };
+                if looked.given && data.len() + 1 == limit && self.is_repeat(&looked).await? {
+                    continue;
+                }
+                if looked.given {
                     data.push(entry.event);
-                    if data.len() == limit {
-                        break;
-                    }
+                }
+                looked_at.push(looked);
+                if data.len() == limit {
+                    break;
                 }
             }
             if count < BATCH {
                 break;
             }
         }
+        // A page ends with an event that has not come before: who goes on from a repeat would be led back by it.
+        while data.len() < limit
+            && let Some(last) = looked_at.last()
+            && self.is_repeat(last).await?
+        {
+            data.truncate(data.len() - usize::from(last.given));
+            looked_at.pop();
+        }
+        let last = looked_at.last().map(|last| last.id).or(query.after);
         Ok(EventPage {
             data,
-            next_cursor: last,
+            next_cursor: last.unwrap_or(EventId::BEFORE_ALL),
         })
+    }
+
+    /// Whether the log has the event at an earlier place, where who goes on from it begins.
+    async fn is_repeat(&self, looked: &Looked) -> Result<bool, Error> {
+        let first = self.find_event(looked.id).await?;
+        Ok(first.is_some_and(|(first, _)| first < looked.position))
     }
 
     /// Follows the log from the event `query.after` on, else from now on, across instances, until the gateway stops.
@@ -248,7 +280,7 @@ impl Gateway {
             .ok_or_else(|| Error::new(Problem::InvalidCursor, "There is no such event."))
     }
 
-    /// Finds an event in the log: of repeats close together the last, so that whoever goes on from there gets further.
+    /// Finds an event in the log: of repeats the first, so that whoever goes on from there misses nothing that came between.
     ///
     /// Its identifier tells when it was made; it was put into the log after that, and usually at once.
     pub(super) async fn find_event(&self, id: EventId) -> Result<Option<(Position, Bytes)>, Error> {
@@ -257,7 +289,7 @@ impl Gateway {
             for _ in 0..MOST_SEARCHED / SEARCHED {
                 let entries = self.store.read(&keys::events(), position, SEARCHED).await?;
                 let (count, last) = (entries.len(), entries.last().map(|(position, _)| *position));
-                let found = entries.into_iter().rfind(|(_, json)| Event::has_id(json, id));
+                let found = entries.into_iter().find(|(_, json)| Event::has_id(json, id));
                 if found.is_some() {
                     return Ok(found);
                 }

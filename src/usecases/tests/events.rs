@@ -1,5 +1,6 @@
 //! What happens is told: once for each change, in order, to those who may know, whoever dies on the way.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::domain::ids::{CallId, EventId, VerificationId};
 use crate::domain::time::Timestamp;
 use crate::domain::verification::Channel;
 use crate::providers::port::{News, Signal};
+use crate::seal::short_digest;
 use crate::store::{Order, Position, Range, keys};
 use crate::usecases::Current;
 use crate::usecases::requests::{EventQuery, NewVerification, PlaceCall};
@@ -341,6 +343,90 @@ async fn pages_go_on_after_any_event_and_say_when_it_is_gone() {
     bed.clock.set(NOON + 31 * 86_400_000);
     let gone = bed.gateway.events(&acme, &from(seen[0]), 10).await.unwrap_err();
     assert_eq!(gone.problem, Problem::CursorExpired);
+}
+
+/// What two gateways that publish the same record may leave in the log; each letter is an event.
+const REPEATED: [&str; 7] = ["aa", "abab", "abcabd", "abcbcda", "aabbaab", "abcda", "abcdbcdbcde"];
+
+/// The event that a letter stands for.
+fn lettered(letter: char) -> Event {
+    let made_at = u64::try_from(NOON).unwrap();
+    Event {
+        id: EventId::of(made_at, short_digest(&[&letter.to_string()])),
+        kind: EventType::SmsReply,
+        source: Event::source_of(None),
+        subject: letter.to_string(),
+        tenant: "acme".to_owned(),
+        time: Timestamp::from_millis(NOON),
+        data: serde_json::value::to_raw_value(&json!({})).unwrap(),
+    }
+}
+
+async fn log(bed: &Bed, letters: &str) {
+    let events: Vec<_> = letters.chars().map(lettered).collect();
+    bed.gateway.append_events(&events).await.unwrap();
+}
+
+fn letters(text: &str) -> BTreeSet<String> {
+    text.chars().map(String::from).collect()
+}
+
+#[tokio::test]
+async fn a_walk_ends_and_misses_nothing_though_events_are_in_the_log_more_than_once() {
+    for text in REPEATED {
+        for (size, grown) in (1..=4).flat_map(|size| (0..=text.len()).map(move |grown| (size, grown))) {
+            let one = Scripted::new("one", SAY);
+            let bed = bed(&[&one], "");
+            // The rest comes when the walk is at the end of the first part.
+            let (first, mut rest) = (&text[..grown], &text[grown..]);
+            log(&bed, first).await;
+            let (mut seen, mut after, mut pages) = (BTreeSet::new(), None, 0);
+            loop {
+                let query = EventQuery {
+                    after,
+                    ..EventQuery::default()
+                };
+                let page = bed.gateway.events(&caller("acme"), &query, size).await.unwrap();
+                after = Some(page.next_cursor);
+                pages += 1;
+                assert!(pages < 50, "{text} in pages of {size}, first {grown}: it goes round");
+                if page.data.is_empty() && rest.is_empty() {
+                    break;
+                }
+                if page.data.is_empty() {
+                    log(&bed, std::mem::take(&mut rest)).await;
+                }
+                seen.extend(page.data.into_iter().map(|event| event.subject));
+            }
+            assert_eq!(seen, letters(text), "{text} in pages of {size}, first {grown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_feed_taken_up_again_misses_nothing_though_events_are_in_the_log_more_than_once() {
+    for text in REPEATED {
+        for broken in 1..=text.len() {
+            let one = Scripted::new("one", SAY);
+            let bed = bed(&[&one], "");
+            log(&bed, text).await;
+            let query = EventQuery {
+                after: text[..broken].chars().last().map(|letter| lettered(letter).id),
+                ..EventQuery::default()
+            };
+            let missed = letters(&text[broken..]);
+            let mut follower = Arc::clone(&bed.gateway)
+                .follow_events(caller("acme").into(), query)
+                .await
+                .unwrap();
+            let mut seen = BTreeSet::new();
+            while !missed.is_subset(&seen) {
+                let next = tokio::time::timeout(Duration::from_secs(10), follower.next()).await;
+                let event = next.unwrap_or_else(|_| panic!("{text} broken after {broken}: only {seen:?}"));
+                seen.insert(event.unwrap().unwrap().event.subject.clone());
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -11,9 +11,9 @@
     clippy::disallowed_methods
 )]
 
+mod approvals;
 #[path = "../bed/mod.rs"]
 mod bed;
-mod approvals;
 mod bursts;
 mod checks;
 mod codes;

@@ -234,7 +234,7 @@ mod tests {
         // The older one was never made: its answer was lost on the way there.
         let files = [joining("+5511988887777", 0), joining("+5511988886666", 1)];
         let chosen = |number: &str| choose_file(&of(number), &files).map(|call| call.id);
-        assert_eq!(chosen("+551188886666"), Some(files[1].call.id));
+        assert_eq!(chosen("+5511988886666"), Some(files[1].call.id));
         assert_eq!(chosen("+5511988887777"), Some(files[0].call.id));
         assert_eq!(chosen("+5511988885555"), None);
     }

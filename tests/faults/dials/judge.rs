@@ -33,7 +33,9 @@ impl Tried {
         let told = self.told.as_ref();
         // Whoever asks twice at once may be refused at one gateway and served by the other.
         let served = self.twin.as_ref().is_some_and(is_success);
-        let error = told.is_some_and(|told| !is_success(told)) && !served;
+        // 409 says that the other one still runs, and who ran it may have died since.
+        let runs = self.case.twice && told.is_some_and(|told| told.status == 409);
+        let error = told.is_some_and(|told| !is_success(told)) && !served && !runs;
         let certain = told.is_some_and(|told| told.status == 201);
         let promises = [
             (self.dialled <= 1, "dialled more than once"),

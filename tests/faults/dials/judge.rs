@@ -3,6 +3,9 @@
 use super::cases::{Act, Case};
 use crate::bed::Answer;
 
+/// The promise that the end of every call is known.
+pub const UNSETTLED: &str = "what was dialled is not known to have been";
+
 /// What came of a request.
 #[derive(Debug)]
 pub struct Tried {
@@ -46,7 +49,7 @@ impl Tried {
             (!error || self.dialled_then == 0, "an error, but it was dialled"),
             (!certain || self.dialled_then == 1, "told to be taken, but not dialled"),
             (self.is_one_object(), "a repeat is another object"),
-            (self.is_settled(), "what was dialled is not known to have been"),
+            (self.is_settled(), UNSETTLED),
         ];
         let broken = promises.into_iter().filter(|(kept, _)| !kept);
         broken.map(|(_, what)| what).collect()

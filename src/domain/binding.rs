@@ -5,6 +5,7 @@
 
 use super::address::Address;
 use super::call::{Call, CallKind, LegSide, ProviderRef};
+use super::call_file::CallFile;
 use super::facts::CallFacts;
 use super::time::Timestamp;
 
@@ -15,6 +16,22 @@ const LATE_SECONDS: i64 = 180;
 /// Within how many seconds of each other two calls to one party are told apart by their order and not by their time: a
 /// webhook is dated when the phone rings, and that takes longer at one time than at another.
 const NEAR_SECONDS: u64 = 10;
+
+/// The same as [`choose`]; a call that is known to join another party than the news tell of is none of those.
+///
+/// An agent is asked for many calls one after the other, and only the other party tells them apart.
+pub fn choose_file<'a>(facts: &CallFacts, waiting: impl IntoIterator<Item = &'a CallFile>) -> Option<&'a Call> {
+    let callee = facts.legs.iter().find(|leg| leg.side == LegSide::Callee);
+    let theirs = callee.and_then(|leg| leg.address.as_ref());
+    let may_be = |file: &&CallFile| match (&file.joins, theirs) {
+        (Some(ours @ Address::Phone(_)), Some(theirs @ Address::Phone(_))) => {
+            let is_named = facts.echoed.is_some() || provider_id(file.call.provider_ref.as_ref()).is_some();
+            is_named || ours.same_party(theirs)
+        }
+        _ => true,
+    };
+    choose(facts, waiting.into_iter().filter(may_be).map(|file| &file.call))
+}
 
 /// Chooses among `waiting` the call that `facts` are about.
 ///
@@ -168,17 +185,10 @@ mod tests {
         assert_eq!(choose(&news("whatsapp:+5511988887777"), &calls), None);
     }
 
-    #[test]
-    fn an_agent_s_call_is_found_among_the_queues_by_the_agent_on_leg_a() {
-        let agent = Address::parse("agent:john.snow", Region::BR).ok();
-        let mut ours = Call {
-            kind: CallKind::Connect,
-            ..placed("whatsapp:+5511988887777", 0)
-        };
-        ours.to.clone_from(&agent);
-        let leg = Leg {
-            side: LegSide::Caller,
-            address: agent,
+    fn leg(side: LegSide, address: &str) -> Leg {
+        Leg {
+            side,
+            address: Address::parse(address, Region::BR).ok(),
             status: None,
             started_at: None,
             answered_at: None,
@@ -186,14 +196,46 @@ mod tests {
             billed_seconds: None,
             price: None,
             hangup: None,
+        }
+    }
+
+    #[test]
+    fn an_agent_s_call_is_found_among_the_queues_by_the_agent_on_leg_a() {
+        let mut ours = Call {
+            kind: CallKind::Connect,
+            ..placed("whatsapp:+5511988887777", 0)
         };
+        ours.to = Address::parse("agent:john.snow", Region::BR).ok();
         let listed = CallFacts {
             kind: Some(CallKind::Queue),
-            legs: vec![leg],
+            legs: vec![leg(LegSide::Caller, "agent:john.snow")],
             ..news("+5511988887777")
         };
         assert_eq!(choose(&listed, [&ours]).map(|call| call.id), Some(ours.id));
         let of_another = CallFacts { legs: vec![], ..listed };
         assert_eq!(choose(&of_another, [&ours]), None);
+    }
+
+    #[test]
+    fn of_an_agent_s_calls_the_other_party_tells_which() {
+        let joining = |number: &str, seconds| {
+            let mut call = placed("agent:john.snow", seconds);
+            call.kind = CallKind::Connect;
+            CallFile {
+                joins: Address::parse(number, Region::BR).ok(),
+                ..CallFile::new(call)
+            }
+        };
+        let of = |number: &str| CallFacts {
+            kind: Some(CallKind::Queue),
+            legs: vec![leg(LegSide::Caller, "agent:john.snow"), leg(LegSide::Callee, number)],
+            ..news(number)
+        };
+        // The older one was never made: its answer was lost on the way there.
+        let files = [joining("+5511988887777", 0), joining("+5511988886666", 1)];
+        let chosen = |number: &str| choose_file(&of(number), &files).map(|call| call.id);
+        assert_eq!(chosen("+5511988886666"), Some(files[1].call.id));
+        assert_eq!(chosen("+5511988887777"), Some(files[0].call.id));
+        assert_eq!(chosen("+5511988885555"), None);
     }
 }

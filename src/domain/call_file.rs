@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::address::Address;
 use super::call::{Attempt, AttemptOutcome, Call, CallStatus, SettledBy};
 use super::hangup::Hangup;
 use super::time::Timestamp;
@@ -35,6 +36,9 @@ pub struct CallFile {
     /// When its provider was last asked about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
+    /// Who the first party is joined with, where that is all the call does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joins: Option<Address>,
 }
 
 /// When a call came how far.
@@ -93,6 +97,7 @@ impl CallFile {
             heard_at,
             trace: None,
             asked_at: None,
+            joins: None,
         }
     }
 

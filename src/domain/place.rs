@@ -136,6 +136,22 @@ impl NewCall {
         }
     }
 
+    /// Who the first party is joined with, where that is all the call does.
+    pub fn joins(&self) -> Option<&Address> {
+        match &self.script {
+            Script::Actions(actions) => match actions.as_slice() {
+                [
+                    Action {
+                        what: ActionKind::Connect { to, .. },
+                        ..
+                    },
+                ] => Some(to),
+                _ => None,
+            },
+            Script::Session(_) => None,
+        }
+    }
+
     /// The operation an account must offer to take this call.
     pub fn operation(&self) -> Capability {
         match self.kind() {

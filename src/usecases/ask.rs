@@ -152,13 +152,14 @@ impl Gateway {
 
     async fn ask_about(&self, entry: &Entry, files: Vec<CallFile>) -> Result<(), Stopped> {
         try_join_all(files.iter().map(|file| self.note_asked(file))).await?;
-        let (named, sought): (Vec<_>, Vec<_>) = files.into_iter().map(|file| file.call).partition(is_named);
+        let (named, sought): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_named(&file.call));
         if let Some(lookup) = entry.provider.lookup() {
-            self.fetch_all(lookup, named).await?;
+            let named = named.into_iter().map(|file| file.call);
+            self.fetch_all(lookup, named.collect()).await?;
         }
         if let Some(history) = entry.provider.history() {
             for report in history.reports() {
-                let listed: Vec<_> = sought.iter().filter(|call| lists(report, call)).collect();
+                let listed: Vec<_> = sought.iter().filter(|file| lists(report, &file.call)).collect();
                 if !listed.is_empty() {
                     self.search(entry, history, (report, listed)).await?;
                 }
@@ -226,17 +227,17 @@ impl Gateway {
         &self,
         entry: &Entry,
         history: &dyn History,
-        (report, mut sought): (&Report, Vec<&Call>),
+        (report, mut sought): (&Report, Vec<&CallFile>),
     ) -> Result<(), Stopped> {
         let query = around(&sought);
         for index in 0..MOST_PAGES {
             let page = history.page(report.name, &query, index * report.page_size).await?;
             for row in page.rows {
-                if binding::choose(&row.facts, sought.iter().copied()).is_none() {
+                if binding::choose_file(&row.facts, sought.iter().copied()).is_none() {
                     continue;
                 }
                 let found = self.found(entry, row.facts).await?;
-                sought.retain(|call| Some(call.id) != found);
+                sought.retain(|file| Some(file.call.id) != found);
             }
             if sought.is_empty() || !page.more {
                 break;
@@ -303,8 +304,8 @@ fn lists(report: &Report, call: &Call) -> bool {
 }
 
 /// The rows that may be about one of these calls.
-fn around(sought: &[&Call]) -> ReportQuery {
-    let made = || sought.iter().map(|call| call.created_at);
+fn around(sought: &[&CallFile]) -> ReportQuery {
+    let made = || sought.iter().map(|file| file.call.created_at);
     let edge = |at: Option<Timestamp>, seconds| at.unwrap_or(Timestamp::from_millis(0)).plus_seconds(seconds);
     ReportQuery {
         window: Window {

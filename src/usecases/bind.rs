@@ -140,10 +140,10 @@ impl Gateway {
         {
             waiting.extend(self.waiting_at(&awaiting(self, account, party)).await?);
         }
-        Ok(binding::choose(facts, &waiting).cloned())
+        Ok(binding::choose_file(facts, &waiting).cloned())
     }
 
-    async fn waiting_at(&self, set: &Set) -> Result<Vec<Call>, Error> {
+    async fn waiting_at(&self, set: &Set) -> Result<Vec<CallFile>, Error> {
         let newest = Range {
             scores: 0..=i64::from(u32::MAX) * 1000,
             order: Order::Descending,
@@ -154,7 +154,8 @@ impl Gateway {
         let keys: Vec<_> = members.iter().map(|member| keys::call(&member.member)).collect();
         let stored = self.store.get_many(&keys).await?;
         let calls = stored.iter().flatten();
-        Ok(calls.filter_map(|stored| records::read_call(&stored.value)).collect())
+        let files = calls.filter_map(|stored| records::read_call_file(&stored.value));
+        Ok(files.collect())
     }
 
     /// Takes a call that has its name off those that wait; one that stays among them is passed over.

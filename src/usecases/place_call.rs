@@ -176,7 +176,7 @@ impl Gateway {
         let Some(calls) = entry.provider.calls() else {
             return Err(Error::new(Problem::NotSupported, "The account places no calls."));
         };
-        self.write_intent(&call).await?;
+        self.write_intent(&call, new).await?;
         self.forget_permission(entry, new);
         let began = Instant::now();
         let placed = calls.place(new).await;
@@ -200,9 +200,10 @@ impl Gateway {
     ///
     /// It waits for every write even when one has failed: one still on its way would come after the call is taken back,
     /// and leave a call that nobody made.
-    async fn write_intent(&self, call: &Call) -> Result<(), Error> {
+    async fn write_intent(&self, call: &Call, new: &NewCall) -> Result<(), Error> {
         let file = CallFile {
             trace: spans::here(),
+            joins: new.joins().cloned(),
             ..CallFile::new(call.clone())
         };
         let failed = match join(self.create(file), self.enlist(call)).await {

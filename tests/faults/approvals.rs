@@ -143,7 +143,11 @@ impl Check {
         });
         let again = again.await;
         assert!([200, 202].contains(&again.status), "{}", again.body);
-        assert!(!stored || approved(&again), "approved, but a repeat tells otherwise: {}", again.body);
+        assert!(
+            !stored || approved(&again),
+            "approved, but a repeat tells otherwise: {}",
+            again.body
+        );
         let anew = again.status == 200 && again.header("idempotent-replayed").is_none();
         assert!(!(anew && stored), "approved twice: {}", self.path);
         // Who comes with a new key is refused once it was approved, and else approved now.
@@ -187,6 +191,9 @@ async fn no_approval_is_lost_or_made_up_by_a_death(#[values(Store::Embedded, Sto
     for check in &checks {
         check.judge(&stage.clients.1).await;
     }
-    println!("{store:?}: {died} deaths in {kills} checks, {stored} after the approval was stored: {}", bound(died.max(1)));
+    println!(
+        "{store:?}: {died} deaths in {kills} checks, {stored} after the approval was stored: {}",
+        bound(died.max(1))
+    );
     assert!(died * 2 > kills && stored > 0, "{died} died, {stored} were stored");
 }

@@ -211,7 +211,10 @@ async fn an_emptied_store_approves_nothing_of_before_and_is_told_of(#[values(fal
     let right = json!({ "code": code(&scene.providers.zenvia, &number(0)) });
     let first = scene.keyed_call().await;
     let again = scene.keyed_call().await;
-    assert_eq!((first.expect(201).id(), again.header("idempotent-replayed")), (again.id(), Some("true")));
+    assert_eq!(
+        (first.expect(201).id(), again.header("idempotent-replayed")),
+        (again.id(), Some("true"))
+    );
     scene.told(0).await;
     scene.redis.ask(&["FLUSHALL"]);
     if restarted {
@@ -224,7 +227,11 @@ async fn an_emptied_store_approves_nothing_of_before_and_is_told_of(#[values(fal
     assert_eq!(scene.asked(), before, "nothing was compared");
     let anew = scene.keyed_call().await;
     assert_ne!(anew.expect(201).id(), first.id());
-    assert_eq!(anew.header("idempotent-replayed"), None, "no answer pretends to be of before");
+    assert_eq!(
+        anew.header("idempotent-replayed"),
+        None,
+        "no answer pretends to be of before"
+    );
     let warnings = scene.told(1).await;
     assert!(warnings.contains("emptied"), "{warnings}");
     let started = scene.acme.post("/verifications", verification(&number(1))).await;

@@ -33,7 +33,8 @@ fn secrets() -> Vec<Canary> {
 /// The full telephone numbers in a text.
 fn numbers(text: &[u8]) -> usize {
     let runs = text.split(|byte| !byte.is_ascii_digit());
-    runs.filter(|run| NUMBER.contains(&run.len()) && run.starts_with(b"55")).count()
+    runs.filter(|run| NUMBER.contains(&run.len()) && run.starts_with(b"55"))
+        .count()
 }
 
 /// What is found in the files of a folder, and how many bytes there are.
@@ -72,8 +73,12 @@ async fn no_output_of_any_suite_holds_a_secret_of_the_bed() {
 fn a_secret_in_an_output_is_found() {
     let home = tempfile::TempDir::new().unwrap();
     let token = "Bearer eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.e30.x";
-    for (secret, times) in [(PROVIDER_TOKEN, 1), (HOOK, 1), (SECRET, 1), (token, 1), ("+5511988881234", 1), ("+5511*****", 0)] {
-        fs::write(home.path().join("gateway.log"), format!("{{\"said\":\"{secret}\"}}\n")).unwrap();
-        assert_eq!(search(home.path()).0.len(), times, "{secret}");
+    let holds = |text: &str| {
+        fs::write(home.path().join("gateway.log"), format!("{{\"said\":\"{text}\"}}\n")).unwrap();
+        !search(home.path()).0.is_empty()
+    };
+    for secret in [PROVIDER_TOKEN, HOOK, SECRET, token, "+5511988881234"] {
+        assert!(holds(secret), "{secret}");
     }
+    assert!(!holds("+5511*****"));
 }

@@ -3,6 +3,9 @@
 use super::cases::{Act, Case};
 use crate::bed::Answer;
 
+/// The promise that the end of every call is known.
+pub const UNSETTLED: &str = "what was dialled is not known to have been";
+
 /// What came of a request.
 #[derive(Debug)]
 pub struct Tried {
@@ -33,7 +36,9 @@ impl Tried {
         let told = self.told.as_ref();
         // Whoever asks twice at once may be refused at one gateway and served by the other.
         let served = self.twin.as_ref().is_some_and(is_success);
-        let error = told.is_some_and(|told| !is_success(told)) && !served;
+        // 409 says that the other one still runs, and who ran it may have died since.
+        let runs = self.case.twice && told.is_some_and(|told| told.status == 409);
+        let error = told.is_some_and(|told| !is_success(told)) && !served && !runs;
         let certain = told.is_some_and(|told| told.status == 201);
         let promises = [
             (self.dialled <= 1, "dialled more than once"),
@@ -44,7 +49,7 @@ impl Tried {
             (!error || self.dialled_then == 0, "an error, but it was dialled"),
             (!certain || self.dialled_then == 1, "told to be taken, but not dialled"),
             (self.is_one_object(), "a repeat is another object"),
-            (self.is_settled(), "what was dialled is not known to have been"),
+            (self.is_settled(), UNSETTLED),
         ];
         let broken = promises.into_iter().filter(|(kept, _)| !kept);
         broken.map(|(_, what)| what).collect()

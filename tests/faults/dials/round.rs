@@ -196,11 +196,7 @@ impl Round {
 
     /// Ends the fault, and brings back to life who was killed; says whether the fault came about.
     async fn disarm(&self, case: &Case) -> bool {
-        self.controls
-            .ask(Method::DELETE, "/faults")
-            .answer()
-            .await
-            .expect(200);
+        self.controls.ask(Method::DELETE, "/faults").answer().await.expect(200);
         let broke = self.wires().iter().any(|wire| wire.carried().broke);
         self.wires().into_iter().for_each(Wire::heal);
         match case.fault {
@@ -233,7 +229,10 @@ impl Round {
             let Carried { there, back, .. } = carried[Place::Provider as usize];
             there + back
         };
-        self.usual.iter().map(|(act, carried)| (*act, of_one(carried))).collect()
+        self.usual
+            .iter()
+            .map(|(act, carried)| (*act, of_one(carried)))
+            .collect()
     }
 
     /// Repeats a request at the other gateway until it is answered for good.
@@ -265,7 +264,11 @@ impl Round {
         let wait = if tried.dialled == 0 { "wait=0" } else { "wait=5" };
         tried.ended = loop {
             let asked = self.clients.1.ask(Method::GET, &path).header("prefer", wait);
-            let status = asked.try_answer().await.ok().map(|answer| answer.body["status"].clone());
+            let status = asked
+                .try_answer()
+                .await
+                .ok()
+                .map(|answer| answer.body["status"].clone());
             let status = status.as_ref().and_then(Value::as_str).map(str::to_owned);
             let ended = status.as_deref().is_some_and(|status| !GOING_ON.contains(&status));
             if ended || status.is_some() && tried.dialled == 0 || began.elapsed() > FORGOTTEN {
@@ -296,7 +299,14 @@ impl Round {
             return dials.get(&case.number).copied().unwrap_or_default();
         }
         let calls = self.controls.get("/calls").await;
-        calls.expect(200).body.as_array().unwrap().iter().filter(is_dialled).count()
+        calls
+            .expect(200)
+            .body
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(is_dialled)
+            .count()
     }
 }
 
@@ -321,8 +331,9 @@ fn furnish(home: &mut Home, provider: Kind, wire: SocketAddr) {
             ));
         }
     }
-    // News come at once where the provider tells of its calls; where it has to be asked that takes seconds.
-    let settle = if provider.tells() { 4 } else { 60 };
+    // News come at once where the provider tells of its calls. One that has to be asked is asked about a call whose owner
+    // died once its intent has stood for a minute.
+    let settle = if provider.tells() { 4 } else { 300 };
     home.lay_over(&format!(
         "[accounts.{account}]\nbase_url = \"http://{wire}{path}\"\ntimeout_ms = {TIMEOUT}\n[calls]\nsettle_seconds = {settle}\n"
     ));

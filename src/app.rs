@@ -37,8 +37,10 @@ use reload::Reloader;
 #[cfg(target_os = "linux")]
 const SLOWEST_READER: Duration = Duration::from_secs(30);
 
-/// Which part of the time to stop requests may take; the rest is for work between them to be handed over.
+/// Which part of the time to stop requests may take, and then what they have begun; the rest is for work between them to be
+/// handed over.
 const REQUESTS: f64 = 0.75;
+const BEGUN: f64 = 0.9;
 
 /// Says why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -184,7 +186,7 @@ impl App {
         let gateway = self.current.load();
         let began = Instant::now();
         gateway.close_feeds();
-        let drained = async {
+        let answered = async {
             if let [(public, _), ..] = self.servers.as_slice() {
                 self.door.close(public, self.drain.mul_f64(door::PARTING)).await;
             }
@@ -194,9 +196,10 @@ impl App {
                     tracing::error!(%error, "a server did not end well");
                 }
             }
-            gateway.finish().await;
         };
-        if timeout(self.drain.mul_f64(REQUESTS), drained).await.is_err() {
+        let answered = timeout(self.drain.mul_f64(REQUESTS), answered).await;
+        let finished = timeout_at(began + self.drain.mul_f64(BEGUN), gateway.finish()).await;
+        if answered.is_err() || finished.is_err() {
             tracing::warn!("not everything was seen through in time");
         }
         self.stop.cancel();

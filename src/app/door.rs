@@ -24,9 +24,12 @@ use tokio_util::task::TaskTracker;
 /// For which part of the time to stop connections stay open without a request. What holds idle ones to the gateway, such as
 /// a proxy, closes them itself or uses them once more in less than that.
 pub(super) const PARTING: f64 = 0.3;
-/// How long a connection that somebody has begun to open may take to be there.
+/// How long a connection that somebody far away has begun to open may take to be there.
 #[cfg(target_os = "linux")]
-const HANDSHAKE: Duration = Duration::from_millis(20);
+const HANDSHAKE: Duration = Duration::from_millis(300);
+/// How long the server may take to begin with a connection that it took.
+#[cfg(target_os = "linux")]
+const BEGINNING: Duration = Duration::from_millis(20);
 
 /// The listener of a server, and the connections that came through it.
 pub(super) struct Door {
@@ -49,12 +52,14 @@ impl Door {
     /// Lets nobody new in, has everybody go who has been answered, and returns when all have, or when `at_most` is over.
     pub(super) async fn close(self, server: &ServerHandle, at_most: Duration) {
         self.connections.close();
-        #[cfg(target_os = "linux")]
-        if let Err(error) = self.refuse(server).await {
-            tracing::warn!(%error, "who comes now may be sent away unheard");
-        }
-        let gone = timeout(at_most, self.connections.wait()).await;
-        if gone.is_err() {
+        let closed = async {
+            #[cfg(target_os = "linux")]
+            if let Err(error) = self.refuse(server).await {
+                tracing::warn!(%error, "who comes now may be sent away unheard");
+            }
+            self.connections.wait().await;
+        };
+        if timeout(at_most, closed).await.is_err() {
             tracing::debug!(connections = self.connections.len(), "connections are still open");
         }
     }
@@ -66,12 +71,12 @@ impl Door {
         // No handshake begins any more; those that have begun end, and the server takes what they bring.
         listener.attach_filter(&NO_SYN)?;
         while self.is_waited_at().await? {
-            sleep(HANDSHAKE / 20).await;
+            sleep(BEGINNING).await;
         }
         server.pause().await;
         listener.shutdown(Shutdown::Both)?;
         // The server's threads may not have begun to serve what it took last, and drop that when they are told to stop.
-        sleep(HANDSHAKE).await;
+        sleep(BEGINNING).await;
         Ok(())
     }
 

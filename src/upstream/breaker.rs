@@ -27,7 +27,7 @@ const IN_A_ROW: u32 = 4;
 ///
 /// A request without an answer after `patience` is a slow call. While nothing has succeeded since it was begun it counts
 /// as one that failed in a row, so that silence shows long before the first timeout; a provider that is slow but answers
-/// is never silent. Slow calls are left to go on, and one that succeeds after all closes what their silence opened.
+/// something all the time is never silent. Slow calls are left to go on, and one that succeeds after all closes what their silence opened.
 #[derive(Debug, Clone)]
 pub(super) struct Breaker {
     rule: Rule,
@@ -133,7 +133,7 @@ impl Breaker {
         let mut state = self.lock();
         let silent = match state.phase {
             Phase::Closed => self.is_enough_in_a_row(state.in_a_row + state.slow_calls(self.patience, now)),
-            Phase::Probing { since } => since + self.patience <= now,
+            Phase::Probing { since } => now.saturating_duration_since(since) >= self.patience,
             Phase::Open { .. } => false,
         };
         if silent {

@@ -132,7 +132,7 @@ impl DeliveryLedger {
     /// Notes that the receiver at `url` wants no more, until it is asked to go on or another one takes its place.
     ///
     /// # Errors
-    /// As [`DeliveryLedger::read`], and so are those of the next two.
+    /// As [`DeliveryLedger::read`].
     pub async fn end(&self, subscription: &str, url: &Url) -> Result<(), Error> {
         let key = keys::ended_subscription(subscription);
         self.store.put(&key, end_mark(url).into(), None, Expect::Any).await?;
@@ -140,6 +140,9 @@ impl DeliveryLedger {
     }
 
     /// Whether the receiver at `url` wants no more.
+    ///
+    /// # Errors
+    /// As [`DeliveryLedger::read`].
     pub async fn is_ended(&self, subscription: &str, url: &Url) -> Result<bool, Error> {
         let mark = self.store.get(&keys::ended_subscription(subscription)).await?;
         Ok(mark.is_some_and(|mark| mark.value == end_mark(url)))

@@ -112,7 +112,8 @@ impl Gateway {
         let batch = self.store.read(&keys::inbox(), after, BATCH).await?;
         let Some((last, _)) = batch.last() else {
             self.store.wait(&keys::inbox(), after, LOOK).await?;
-            return Ok((after, 0));
+            // A store that lost its last moments may number on from before them.
+            return Ok((after.min(self.inbox_position().await?), 0));
         };
         let (last, count) = (*last, batch.len());
         let subjects = self.with_their_calls(by_subject(batch)).await?;

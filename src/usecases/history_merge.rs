@@ -92,7 +92,7 @@ impl Merge {
         let mut exhausted = false;
         while data.len() < limit && !exhausted {
             let next = match self.walk.aside {
-                Aside::Giving => self.newest_aside(leftovers).await?,
+                Aside::Giving => Ok(self.newest_aside(leftovers).await?),
                 _ => self.newest(reader, leftovers, deadline).await,
             };
             match next {

@@ -1,6 +1,5 @@
 //! What goes on between requests.
 
-use futures_util::future::try_join;
 use tokio_util::sync::CancellationToken;
 
 use super::current::Current;
@@ -40,8 +39,12 @@ impl Gateway {
 
     async fn live(&self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            if let Err(error) = try_join(self.heartbeat(), self.look_for_mark()).await {
+            let (alive, looked) = tokio::join!(self.heartbeat(), self.look_for_mark());
+            if let Err(error) = alive {
                 tracing::warn!(%error, "no sign of life could be given");
+            }
+            if let Err(error) = looked {
+                tracing::warn!(%error, "whether the store was emptied is not known now");
             }
             tokio::select! {
                 () = tokio::time::sleep(HEARTBEAT) => {}

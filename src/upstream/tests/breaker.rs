@@ -165,6 +165,21 @@ fn what_was_begun_before_it_opened_says_nothing_afterwards() {
 }
 
 #[test]
+fn one_without_end_to_its_patience_waits_for_its_probe() {
+    let mut bench = Bench {
+        breaker: Breaker::new(settings("http://x").breaker, Duration::MAX),
+        now: Instant::now(),
+    };
+    for _ in 0..5 {
+        bench.end(false);
+    }
+    bench.wait(SECOND);
+    let _probe = bench.pass().expect("a try after a second");
+    bench.wait(SECOND);
+    assert!(bench.is(Standing::Probing));
+}
+
+#[test]
 fn silence_opens_it_before_anything_has_failed() {
     let mut bench = Bench::new();
     bench.end(true);
@@ -204,7 +219,7 @@ fn a_provider_that_is_slow_but_answers_is_not_silent() {
         under_way.push_back(
             bench
                 .pass()
-                .expect("each takes five seconds, and one is answered all the time"),
+                .expect("each takes up to five seconds, and one is answered all the time"),
         );
     }
 }

@@ -8,12 +8,12 @@ use crate::usecases::history_source::Source;
 use crate::usecases::requests::SourceState;
 
 impl Merge {
-    pub(super) async fn newest_aside(&mut self, leftovers: &Leftovers) -> Result<Result<Next, Error>, Error> {
+    pub(super) async fn newest_aside(&mut self, leftovers: &Leftovers) -> Result<Next, Error> {
         loop {
             let names = self.aside.wanted(false);
             if names.is_empty() {
                 let next = self.aside.head().map_or(Next::None, |_| Next::Record(0));
-                return Ok(Ok(next));
+                return Ok(next);
             }
             let read = leftovers.records(&names).await?;
             for (name, records) in names.iter().zip(read) {

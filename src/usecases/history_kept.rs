@@ -80,24 +80,24 @@ impl Leftovers {
         self.read(names).await
     }
 
-    /// Writes chunks of records, and then where the sources stand: whoever finds that finds the chunks.
+    /// Writes where the sources stand, and chunks of records with it.
     pub(super) async fn write(
         &self,
         (name, walk): (&str, &KeptWalk),
         chunks: &[(String, Vec<&Record>)],
     ) -> Result<(), StoreError> {
-        let puts = chunks.iter().map(|(name, records)| self.put(name, records));
-        try_join_all(puts).await?;
-        self.put(name, walk).await
-    }
-
-    async fn put<T: Serialize + ?Sized>(&self, name: &str, value: &T) -> Result<(), StoreError> {
-        let Some(sealed) = self.sealed(name, value)? else {
-            return Ok(());
-        };
+        let mut sealed = vec![(name, self.sealed(name, walk)?)];
+        for (name, records) in chunks {
+            sealed.push((name, self.sealed(name, records)?));
+        }
+        // All at once: a store that waits for its disk does so once.
         let keep = Some(Duration::from_secs(CURSOR_SECONDS.unsigned_abs()));
-        let key = keys::history_kept(name);
-        self.store.put(&key, sealed.into(), keep, Expect::Any).await.map(drop)
+        let puts = sealed.into_iter().filter_map(|(name, sealed)| Some((name, sealed?)));
+        let puts = puts.map(async |(name, sealed)| {
+            let key = keys::history_kept(name);
+            self.store.put(&key, sealed.into(), keep, Expect::Any).await
+        });
+        try_join_all(puts).await.map(drop)
     }
 
     /// Takes away what nobody needs any more. What stays for some reason ends by itself.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 
-use super::delay::Delay;
 use crate::domain::error::{Error, Problem};
 
 /// Who goes first when there is too much to do.
@@ -51,17 +50,10 @@ impl Class {
             Self::Last => (1_000, 100),
         }
     }
-
-    /// Whether it is turned away by a worker that does not keep up: whatever may come again in a second.
-    fn may_come_again(self) -> bool {
-        matches!(self, Self::Usual | Self::Waiting | Self::Last)
-    }
 }
 
 /// How many classes there are.
 const CLASSES: usize = Class::Last as usize + 1;
-/// With fewer requests under way a worker is not late because of them.
-const FEW: usize = 256;
 /// When to come again who is turned away.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -72,7 +64,6 @@ pub struct Load(Rc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     of_class: [Cell<usize>; CLASSES],
-    delay: Delay,
 }
 
 impl Counts {
@@ -96,35 +87,30 @@ impl Load {
         LOAD.with(Clone::clone)
     }
 
-    /// Lets a request begin, if the worker keeps up with those that have.
+    /// Lets a request begin, or turns it away.
     ///
     /// Whoever is turned away has waited until the worker came round: by then the body that came with the head is taken,
-    /// and the connection can be kept, since to make a new one costs much more than to say no.
+    /// and the connection can be kept. To make a new one costs much more than to say no.
     ///
     /// # Errors
     /// `overloaded`, before anything is done.
     pub async fn enter(&self, class: Class) -> Result<UnderWay, Error> {
         let begun = self.begin(class);
-        if begun.is_ok() && self.0.all() < FEW {
-            self.0.delay.forget();
-            return begun;
+        if begun.is_err() {
+            tokio::task::yield_now().await;
         }
-        let late = self.0.delay.stands().await;
-        begun.and_then(|under_way| match late && class.may_come_again() {
-            true => Err(overloaded()),
-            false => Ok(under_way),
-        })
+        begun
     }
 
     /// Lets a request begin.
     ///
     /// # Errors
-    /// `overloaded`.
+    /// `overloaded`, before anything is done or read.
     pub fn begin(&self, class: Class) -> Result<UnderWay, Error> {
         let counts = &self.0;
         let (of_all, of_its_own) = class.most();
         if counts.all() >= of_all || counts.of(class).get() >= of_its_own {
-            return Err(overloaded());
+            return Err(Error::new(Problem::Overloaded, "Too many requests are under way.").retry_after(AGAIN));
         }
         counts.of(class).update(|count| count + 1);
         Ok(UnderWay {
@@ -132,10 +118,6 @@ impl Load {
             class,
         })
     }
-}
-
-fn overloaded() -> Error {
-    Error::new(Problem::Overloaded, "Too many requests are under way.").retry_after(AGAIN)
 }
 
 /// A request under way; it is over when this is dropped.
@@ -218,29 +200,6 @@ mod tests {
         let load = Load::default();
         let waiting = fill(&load, Class::Waiting);
         assert_eq!((waiting.len(), fill(&load, Class::Usual).len()), (750, 250));
-    }
-
-    #[actix_web::test]
-    async fn a_worker_that_does_not_keep_up_turns_away_whoever_may_come_again() {
-        let load = Load::default();
-        let _under_way: Vec<_> = (0..FEW).map(|_| load.begin(Class::Usual).unwrap()).collect();
-        let slow = actix_web::rt::spawn(async {
-            loop {
-                std::thread::sleep(Duration::from_millis(12));
-                tokio::task::yield_now().await;
-            }
-        });
-        let refused = loop {
-            if let Err(refused) = load.enter(Class::Usual).await {
-                break refused;
-            }
-        };
-        assert_eq!(refused.problem, Problem::Overloaded);
-        for class in [Class::First, Class::Webhook] {
-            assert!(load.enter(class).await.is_ok(), "{class:?}");
-        }
-        slow.abort();
-        while load.enter(Class::Usual).await.is_err() {}
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! What surrounds every request: its id, its bounds, its deadline, its note in log and metrics, and the last resort.
 
 mod bounds;
-mod delay;
 mod load;
 mod report;
 #[cfg(test)]

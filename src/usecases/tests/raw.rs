@@ -17,7 +17,7 @@ use crate::domain::phone::PhoneNumber;
 use crate::providers::port::{DriftKind, News};
 use crate::providers::registry::Accounts;
 use crate::seal::Sealer;
-use crate::store;
+use crate::store::{self, keys};
 use crate::usecases::Gateway;
 use crate::usecases::requests::{CallQuery, EventQuery, HistoryQuery, Paging};
 
@@ -65,8 +65,10 @@ async fn take(gateway: &Gateway, account: &str, kind: Option<&str>, body: &str) 
 async fn apply(gateway: &Arc<Gateway>, done: impl AsyncFn() -> bool) {
     let stop = CancellationToken::new();
     let inbox = tokio::spawn(Arc::clone(gateway).follow_inbox(stop.clone()));
+    // The place is noted after what was applied can be seen.
+    let noted = async || gateway.inbox_position().await.unwrap() == gateway.store.end(&keys::inbox()).await.unwrap();
     let waited = tokio::time::timeout(Duration::from_secs(10), async {
-        while !done().await {
+        while !(done().await && noted().await) {
             tokio::task::yield_now().await;
         }
     });

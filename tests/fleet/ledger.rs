@@ -110,7 +110,13 @@ impl Ledger {
             failures.len(),
             &failures[..failures.len().min(9)]
         );
-        assert_eq!(self.unsure(), 0);
+        // Where it refuses some, it may have been too slow for what was begun as well.
+        let (unsure, refused) = (self.unsure(), self.refusals());
+        assert!(
+            unsure <= refused.len(),
+            "{unsure} unsure, {} refused: {refused:#?}",
+            refused.len()
+        );
         assert_eq!(self.wrong, Vec::<String>::new());
         assert!(self.unheard().is_empty(), "{:?}", self.unheard());
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::bed::redis::Server;
 use crate::dial;
 use crate::site::{Fleet, LATE};
-use crate::traffic::GIVEN_UP;
+use crate::traffic::{GIVEN_UP, LEAST};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn gateways_restarted_in_turn_behind_nginx_fail_no_request_and_lose_no_event() {
@@ -35,7 +35,7 @@ async fn gateways_restarted_in_turn_behind_nginx_fail_no_request_and_lose_no_eve
         ledger.summary(),
     );
     print!("{}", fleet.nginx.log());
-    ledger.is_spotless();
+    ledger.is_spotless((2 * restarts + 1) * LEAST);
     assert!(lost.is_empty(), "{lost:?}");
     assert!(slowest <= LATE, "{slowest:?}");
 }

@@ -20,6 +20,8 @@ const CALLERS: u64 = 3;
 /// How many send webhooks at the same time, and how long each waits between two.
 const SENDERS: u64 = 4;
 const PACE: Duration = Duration::from_millis(10);
+/// How many requests three rounds are at least.
+pub const LEAST: usize = 27;
 /// How long a client rests whose request did not reach anybody.
 const REST: Duration = Duration::from_millis(20);
 /// How long clients may be held up on a machine that does much else.

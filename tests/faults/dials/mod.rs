@@ -23,8 +23,9 @@ const FAULTS: usize = 288;
 /// How many of them there are in a round at most, and how many rounds are run side by side.
 const ROUND: usize = 400;
 const LANES: usize = 6;
-/// How soon after it was told that nobody knows what became of a call its end is known.
-const SETTLED_WITHIN: Duration = Duration::from_secs(2);
+/// How soon after it was told that nobody knows what became of a call its end is known: one that better news may follow,
+/// as Meta's does, is held back for three seconds.
+const SETTLED_WITHIN: Duration = Duration::from_secs(5);
 /// How long what comes of a request is waited for while others wait behind it, and how long in the end, for all together:
 /// a claim whose answer a slow store did not take stands for a minute, a call that rang is asked after when it was silent
 /// for 90 s.

@@ -46,7 +46,6 @@ impl Burst {
     }
 }
 
-/// O1 to O3 over sockets.
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn however_many_processes_are_asked_five_guesses_are_compared_and_one_approves(
@@ -115,7 +114,6 @@ async fn burst(site: &Site, clients: &[Client], (to, crowd, rights): (String, us
     burst
 }
 
-/// O14: the store goes away in the middle of a flood.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_goes_away_in_a_flood_lets_nothing_over_the_cap() {
     let toml = format!(
@@ -151,7 +149,10 @@ async fn flood_and_lose(site: &mut Site, clients: &[Client], prefix: usize) -> D
         start += count;
         join_all(starts).await
     };
-    flood(10).await;
+    let sends = || site.providers.zenvia.dials().len();
+    let before = sends();
+    judge(&flood(10).await);
+    assert!(sends() > before, "nothing of the first was sent");
     site.redis.as_ref().unwrap().freeze(true);
     let frozen = flood(40).await;
     site.redis.as_ref().unwrap().freeze(false);
@@ -160,15 +161,32 @@ async fn flood_and_lose(site: &mut Site, clients: &[Client], prefix: usize) -> D
         assert!(answer.header("retry-after").is_some());
     }
     ready(clients).await;
-    flood(40).await;
+    judge(&flood(40).await);
     site.redis.as_mut().unwrap().kill();
     for (answer, _) in flood(40).await {
         answer.expect_problem(503, "store-unavailable");
     }
     site.redis.as_mut().unwrap().restart();
     ready(clients).await;
-    flood(40).await;
+    let last = flood(40).await;
+    judge(&last);
+    assert!(
+        last.iter().any(|(answer, _)| answer.status == 429),
+        "nobody was over the cap"
+    );
     frozen.into_iter().map(|(_, took)| took).max().unwrap()
+}
+
+/// Holds that each was served, or refused by the cap or for a store that is slow.
+fn judge(answers: &[(Answer, Duration)]) {
+    for (answer, _) in answers {
+        assert!(
+            [201, 202, 429, 503].contains(&answer.status),
+            "{} {}",
+            answer.status,
+            answer.body
+        );
+    }
 }
 
 /// Waits until every process says that it can work.

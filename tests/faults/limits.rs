@@ -50,8 +50,11 @@ impl Crowd {
         for answer in answers {
             match answer {
                 Ok(answer) => crowd.served += usize::from(is_served(&answer)),
-                Err(Problem::StoreUnavailable) => crowd.slow += 1,
-                Err(problem) => assert!([Problem::RateLimited, Problem::VerificationClosed].contains(&problem)),
+                Err(Problem::StoreUnavailable | Problem::Overloaded) => crowd.slow += 1,
+                Err(problem) => assert!(
+                    [Problem::RateLimited, Problem::VerificationClosed].contains(&problem),
+                    "{problem:?}"
+                ),
             }
         }
         crowd
@@ -77,7 +80,7 @@ fn judge(what: &str, crowds: &[Crowd], limit: usize) {
     );
 }
 
-/// O13: of starts for one number at once, at whichever gateway, five are dialled and the others refused.
+/// Of starts for one number at once, at whichever gateway, five are dialled and the others refused.
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_starts_that_race_five_are_sent(
@@ -103,7 +106,7 @@ async fn of_starts_that_race_five_are_sent(
     );
 }
 
-/// O4: new codes for a number bring no new guesses, however many of its verifications are guessed at at once.
+/// New codes for a number bring no new guesses, however many of its verifications are guessed at at once.
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn new_codes_bring_no_new_guesses(
@@ -129,7 +132,7 @@ async fn new_codes_bring_no_new_guesses(
     judge(&what, &crowds.await, FAILURES);
 }
 
-/// O5: while the time of a code ends some checks may be in time; afterwards none is, even if the clock is set back.
+/// While the time of a code ends some checks may be in time; afterwards none is, even if the clock is set back.
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_code_whose_time_is_over_never_comes_back(
@@ -165,6 +168,9 @@ async fn a_code_whose_time_is_over_never_comes_back(
             "after the clock was set back"
         );
         clock.set(over + 1_000);
+    }
+    if store == Store::Embedded {
+        assert!(approved > 0, "no check was in time");
     }
     println!(
         "{store:?}, {instances} gateway(s), the end of a code's time: {races} races, {approved} approved in time, {}",

@@ -201,7 +201,7 @@ async fn a_store_that_forgets_is_told_of_and_approves_nothing() {
     scene.acme.post("/calls", say(&number(2))).await.expect(201);
 }
 
-/// D5: emptied in the middle, or started anew with nothing in it.
+/// Emptied in the middle, or started anew with nothing in it.
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_emptied_store_approves_nothing_of_before_and_is_told_of(#[values(false, true)] restarted: bool) {

@@ -14,8 +14,8 @@ use crate::bed::redis::Server;
 use crate::bed::{Home, Process, Providers, eventually};
 use crate::dial;
 use crate::ledger::spread;
-use crate::site::{DRAIN, Site, Station};
-use crate::traffic::{Traffic, lost};
+use crate::site::{LATE, Site, Station};
+use crate::traffic::{GIVEN_UP, LEAST, Traffic, lost};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_gateway_that_ends_answers_what_it_took_and_gives_back_its_leases() {
@@ -38,16 +38,16 @@ async fn a_gateway_that_ends_answers_what_it_took_and_gives_back_its_leases() {
     traffic.go_round(3).await;
     let ledger = traffic.end().await;
     let acme = site.home.client(station.address, "acme");
-    let lost = lost(&ledger, &acme, &site).await;
+    let lost = lost(&ledger, (&acme, &site), GIVEN_UP).await;
     println!(
         "{drains} drains under load: {} events lost; time to end {}; {}",
         lost.len(),
         spread(&mut took),
         ledger.summary(),
     );
-    ledger.is_spotless();
+    ledger.is_spotless((drains + 1) * LEAST);
     assert!(lost.is_empty(), "{lost:?}");
-    assert!(took.iter().all(|time| *time <= DRAIN), "{took:?}");
+    assert!(took.iter().all(|time| *time <= LATE), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -55,7 +55,8 @@ async fn whoever_has_come_in_is_answered_and_whoever_comes_later_is_refused() {
     let providers = Providers::start().await;
     let home = Home::embedded(&providers);
     let (mut answered, mut refused) = (0, 0);
-    for _ in 0..dial("SWITCHBOARD_CLOSINGS", 5) {
+    let closings = dial("SWITCHBOARD_CLOSINGS", 5);
+    for _ in 0..closings {
         let app = home.run().await;
         let knocking = Knocking::at(app.address);
         let before = knocking.answered();
@@ -67,7 +68,7 @@ async fn whoever_has_come_in_is_answered_and_whoever_comes_later_is_refused() {
         refused += told.refused;
     }
     println!("{answered} connections answered, {refused} refused, 0 broken");
-    assert!(refused > 0);
+    assert!(answered >= 51 * closings && refused > 0);
 }
 
 /// Callers who open a connection for each request.

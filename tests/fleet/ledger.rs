@@ -99,10 +99,11 @@ impl Ledger {
         )
     }
 
-    /// Holds that every request was answered as it should be. A store that is too slow on a busy machine is no fault of who
+    /// Holds that there were so many requests and each was answered as it should be. A store that is too slow on a busy machine is no fault of who
     /// is restarted.
     #[track_caller]
-    pub fn is_spotless(&self) {
+    pub fn is_spotless(&self, least: usize) {
+        assert!(self.entries.len() >= least, "{} requests", self.entries.len());
         let failures = self.failures();
         assert!(
             failures.is_empty(),
@@ -110,7 +111,13 @@ impl Ledger {
             failures.len(),
             &failures[..failures.len().min(9)]
         );
-        assert_eq!(self.unsure(), 0);
+        // Where it refuses some, it may have been too slow for what was begun as well.
+        let (unsure, refused) = (self.unsure(), self.refusals());
+        assert!(
+            unsure <= refused.len(),
+            "{unsure} unsure, {} refused: {refused:#?}",
+            refused.len()
+        );
         assert_eq!(self.wrong, Vec::<String>::new());
         assert!(self.unheard().is_empty(), "{:?}", self.unheard());
     }

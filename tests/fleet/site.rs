@@ -16,6 +16,8 @@ use crate::traffic::{self, Traffic};
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
 /// How long a gateway may take to end, in the sample configuration and everywhere.
 pub const DRAIN: Duration = Duration::from_secs(10);
+/// When an end counts as late: what else a busy machine does takes its time too.
+pub const LATE: Duration = Duration::from_secs(15);
 
 /// Finds a port that the kernel gives to nobody by itself, so that it is still free after a restart.
 pub fn steady_port() -> u16 {
@@ -121,9 +123,9 @@ impl Fleet {
         Traffic::to(self.nginx.address, &self.site).await
     }
 
-    /// Which of the webhooks taken were not told, or not delivered, though there was time.
-    pub async fn lost(&self, ledger: &Ledger) -> BTreeSet<u64> {
+    /// Which of the webhooks taken were not told, or not delivered, when nothing more came of them for so long.
+    pub async fn lost(&self, ledger: &Ledger, patience: Duration) -> BTreeSet<u64> {
         let client: Client = self.site.home.client(self.nginx.address, "acme");
-        traffic::lost(ledger, &client, &self.site).await
+        traffic::lost(ledger, (&client, &self.site), patience).await
     }
 }

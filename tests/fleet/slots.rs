@@ -9,9 +9,12 @@ use crate::bed::redis::{Server, until};
 use crate::dial;
 use crate::ledger::spread;
 use crate::site::Fleet;
+use crate::traffic::GIVEN_UP;
 
 /// How many slots move in one round, besides those of the logs, places and leases, which everybody needs.
 const OTHERS: usize = 6;
+/// How many slots move in a round at least.
+const LEAST: usize = 15;
 /// How many keys of a slot move at once.
 const KEYS: &str = "50";
 
@@ -123,7 +126,7 @@ async fn slots_that_move_under_load_approve_nothing_twice_and_lose_nothing() {
         again += traffic.check_again(began).await;
     }
     let ledger = traffic.end().await;
-    let lost = fleet.lost(&ledger).await;
+    let lost = fleet.lost(&ledger, GIVEN_UP).await;
     println!(
         "{moved} slots moved in {turns} turns: {} events lost; {again} approved codes told again; a request was not served in {} \
          turns, and the next one after {}; {}",
@@ -135,6 +138,10 @@ async fn slots_that_move_under_load_approve_nothing_twice_and_lose_nothing() {
     for told in ledger.failures().iter().chain(&ledger.refusals()).take(9) {
         println!("{told}");
     }
+    assert!(
+        moved >= LEAST * turns && again > 0,
+        "{moved} slots moved, {again} codes told again"
+    );
     assert_eq!(ledger.failures(), Vec::<String>::new());
     assert_eq!(ledger.wrong, Vec::<String>::new());
     assert!(lost.is_empty(), "{lost:?}");

@@ -20,12 +20,14 @@ const CALLERS: u64 = 3;
 /// How many send webhooks at the same time, and how long each waits between two.
 const SENDERS: u64 = 4;
 const PACE: Duration = Duration::from_millis(10);
+/// How many requests three rounds are at least.
+pub const LEAST: usize = 27;
 /// How long a client rests whose request did not reach anybody.
 const REST: Duration = Duration::from_millis(20);
 /// How long clients may be held up on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// How long nothing more of what was taken is told or delivered when the rest is thought to be lost.
-const GIVEN_UP: Duration = Duration::from_secs(15);
+pub const GIVEN_UP: Duration = Duration::from_secs(15);
 
 /// Clients under way.
 pub struct Traffic {
@@ -85,6 +87,18 @@ impl Traffic {
         }
     }
 
+    /// Has a code spoken that nobody tells yet; where it is checked, and the code.
+    pub async fn speak(&self) -> (String, String) {
+        eventually("a code is spoken", async || self.shared.speak("+5511999999999").await).await
+    }
+
+    /// Tells a code that is right.
+    pub async fn approve(&self, (path, code): (String, String)) {
+        let approved = async || self.shared.is_approved(&path, &code).await.then_some(());
+        eventually("the right code is approved", approved).await;
+        self.shared.approved(path, code);
+    }
+
     /// Tells the codes of the verifications that were approved since `since` again; notes each that is approved twice.
     pub async fn check_again(&self, since: Instant) -> usize {
         let approved = self.ledger().approved.clone();
@@ -107,7 +121,7 @@ impl Traffic {
     /// Stops the clients once the live feed has told of everything; gives what they wrote down.
     pub async fn end(self) -> Ledger {
         self.shared.stopped.store(true, Ordering::SeqCst);
-        still(async || self.ledger().unheard()).await;
+        still(async || self.ledger().unheard(), GIVEN_UP).await;
         self.stop().await
     }
 
@@ -150,18 +164,21 @@ impl Shared {
         self.client.ask(Method::POST, path).json(body)
     }
 
-    /// Has a code spoken, tells a wrong one, then the right one twice at once, then again.
-    async fn verify(&self, number: &str) {
+    /// Has a code spoken; tells where it is checked, and the code.
+    async fn speak(&self, number: &str) -> Option<(String, String)> {
         let code = json!({ "to": number, "channel": "voice" });
         let started = || self.post("/verifications", &code);
-        let Some(started) = self.ask("POST /verifications", 201, started).await else {
-            return;
-        };
-        let Some(order) = started.body["sends"][0]["provider_ref"]["id"].as_str() else {
-            return;
-        };
-        let right = self.spoken(order).await;
+        let started = self.ask("POST /verifications", 201, started).await?;
+        let order = started.body["sends"][0]["provider_ref"]["id"].as_str()?;
         let path = format!("/verifications/{}/check", started.id());
+        Some((path, self.spoken(order).await))
+    }
+
+    /// Has a code spoken, tells a wrong one, then the right one twice at once, then again.
+    async fn verify(&self, number: &str) {
+        let Some((path, right)) = self.speak(number).await else {
+            return;
+        };
         if self.is_approved(&path, &other_than(&right)).await {
             self.wrong(format!("{path}: a wrong code was approved"));
         }
@@ -170,13 +187,13 @@ impl Shared {
             self.wrong(format!("{path}: approved twice at once"));
         }
         if one || other {
-            let at = Instant::now();
-            self.ledger
-                .lock()
-                .unwrap()
-                .approved
-                .push(Approved { path, code: right, at });
+            self.approved(path, right);
         }
+    }
+
+    fn approved(&self, path: String, code: String) {
+        let at = Instant::now();
+        self.ledger.lock().unwrap().approved.push(Approved { path, code, at });
     }
 
     /// Tells a code; a verification that is closed is an answer like any other.
@@ -338,10 +355,11 @@ pub async fn told(client: &Client) -> BTreeSet<u64> {
     }
 }
 
-/// Which of the webhooks taken the feed does not tell of, or the receiver did not get, once they have had time for it.
-pub async fn lost(ledger: &Ledger, client: &Client, site: &Site) -> BTreeSet<u64> {
+/// Which of the webhooks taken the feed does not tell of, or the receiver did not get, when these have not become fewer
+/// for so long.
+pub async fn lost(ledger: &Ledger, (client, site): (&Client, &Site), patience: Duration) -> BTreeSet<u64> {
     let taken: BTreeSet<u64> = ledger.taken.keys().copied().collect();
-    still(async || {
+    let missing = async || {
         let told = told(client).await;
         let delivered: BTreeSet<u64> = site
             .receiver
@@ -350,19 +368,19 @@ pub async fn lost(ledger: &Ledger, client: &Client, site: &Site) -> BTreeSet<u64
             .map(|subject| subject.parse().unwrap())
             .collect();
         &(&taken - &told) | &(&taken - &delivered)
-    })
-    .await
+    };
+    still(missing, patience).await
 }
 
-/// What is missing once nothing is, or when it has not become less for a while.
-async fn still(mut missing: impl AsyncFnMut() -> BTreeSet<u64>) -> BTreeSet<u64> {
+/// What is missing once nothing is, or when it has not become less for so long.
+async fn still(mut missing: impl AsyncFnMut() -> BTreeSet<u64>, patience: Duration) -> BTreeSet<u64> {
     let (mut least, mut since) = (usize::MAX, Instant::now());
     loop {
         let missing = missing().await;
         if missing.len() < least {
             (least, since) = (missing.len(), Instant::now());
         }
-        if missing.is_empty() || since.elapsed() > GIVEN_UP {
+        if missing.is_empty() || since.elapsed() > patience {
             return missing;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

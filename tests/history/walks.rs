@@ -176,6 +176,11 @@ async fn rows_there_from_the_beginning_come_once_and_in_order_whatever_happens_b
             300.0 / told["walks"] as f64
         );
     }
+    if walks >= WALKS {
+        for what in ["kills", "rotations", "flushes", "failures of a report"] {
+            assert!(told.contains_key(what), "no {what}: {told:?}");
+        }
+    }
 }
 
 /// Every record's identifier, read in pages of this size from the gateways in turns.

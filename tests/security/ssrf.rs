@@ -32,7 +32,7 @@ fn inside(name: &str) -> bool {
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env(INSIDE, "1")
-        // S6: who asks for others does not ask through whom the environment names.
+        // Who asks for others does not ask through whom the environment names.
         .env("HTTP_PROXY", "http://127.0.0.1:3128")
         .env("http_proxy", "http://127.0.0.1:3128")
         .env("ALL_PROXY", "http://127.0.0.1:3128")

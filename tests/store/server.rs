@@ -103,8 +103,18 @@ pub struct Sentinel {
 impl Sentinel {
     /// Watches the master on this port; `quorum` must agree that it is gone.
     pub fn watching(master: u16, quorum: usize) -> Self {
+        // Somebody else may take a port that was free a moment ago.
+        for _ in 0..20 {
+            let mut sentinel = Self::spawn(free_port(), (master, quorum));
+            if answers(&mut sentinel.child, sentinel.port) {
+                return sentinel;
+            }
+        }
+        panic!("redis-server does not start as a sentinel");
+    }
+
+    fn spawn(port: u16, (master, quorum): (u16, usize)) -> Self {
         let directory = TempDir::new().unwrap();
-        let port = free_port();
         let file = directory.path().join("sentinel.conf");
         let settings = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {master} {quorum}\n\
@@ -116,11 +126,9 @@ impl Sentinel {
             .arg("--sentinel")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        until(|| cli(port, &["PING"]).trim() == "PONG");
+            .spawn();
         Self {
-            child,
+            child: child.expect("redis-server is installed"),
             port,
             _directory: directory,
         }

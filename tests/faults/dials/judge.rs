@@ -1,10 +1,8 @@
 //! What is promised of every request, whatever happened to it.
 
-use super::cases::{Act, Case};
+use super::cases::{Act, Case, Fault, Kind, Scene};
 use crate::bed::Answer;
-
-/// The promise that the end of every call is known.
-pub const UNSETTLED: &str = "what was dialled is not known to have been";
+use crate::site::Store;
 
 /// What came of a request.
 #[derive(Debug)]
@@ -26,13 +24,18 @@ pub struct Tried {
     pub ended: Option<String>,
 }
 
+/// Whether a call with this status has not ended.
+pub fn is_going_on(status: &str) -> bool {
+    ["scheduled", "queued", "ringing", "in_progress", "unknown"].contains(&status)
+}
+
 fn is_success(answer: &Answer) -> bool {
     matches!(answer.status, 201 | 202)
 }
 
 impl Tried {
-    /// The promises that were broken.
-    pub fn broken(&self) -> Vec<&'static str> {
+    /// The promises that were broken; the end of a call may be open for longer than is waited where `may_be_open` says so.
+    pub fn broken(&self, may_be_open: bool) -> Vec<&'static str> {
         let told = self.told.as_ref();
         // Whoever asks twice at once may be refused at one gateway and served by the other.
         let served = self.twin.as_ref().is_some_and(is_success);
@@ -49,7 +52,10 @@ impl Tried {
             (!error || self.dialled_then == 0, "an error, but it was dialled"),
             (!certain || self.dialled_then == 1, "told to be taken, but not dialled"),
             (self.is_one_object(), "a repeat is another object"),
-            (self.is_settled(), UNSETTLED),
+            (
+                self.is_settled() || may_be_open && self.is_open(),
+                "what was dialled is not known to have been",
+            ),
         ];
         let broken = promises.into_iter().filter(|(kept, _)| !kept);
         broken.map(|(_, what)| what).collect()
@@ -65,10 +71,33 @@ impl Tried {
     }
 
     /// A call that was dialled has ended, and of one that was not nobody says so; a code has no end that could be told.
-    fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         match self.ended.as_deref() {
             None => self.case.act == Act::Code,
             Some(ended) => (ended == "completed") == (self.dialled == 1),
         }
+    }
+
+    /// Whether nobody says that the call has ended.
+    fn is_open(&self) -> bool {
+        self.ended.as_deref().is_some_and(is_going_on)
+    }
+
+    /// Whether a death leaves the end of its call open for longer than a run waits, which is a few minutes where it was
+    /// asked for and no time otherwise.
+    pub fn may_stay_open(&self, scene: Scene, waits: bool) -> bool {
+        let killed = matches!(self.case.fault, Fault::Kill(..));
+        killed
+            && match (scene.provider, scene.store) {
+                // Its intent stands for a minute, and then the provider is asked.
+                (Kind::Evolux, _) => !waits,
+                // News that came while nobody was there are given up by the provider. It is asked about a call that was
+                // silent for 90 s while it rang, but only after 600 s while it was talked.
+                (Kind::Zenvia, Store::Embedded) => !waits || self.ended.as_deref() == Some("in_progress"),
+                // The same, and nobody can be asked.
+                (Kind::Positus, Store::Embedded) => true,
+                // The other gateway takes the news.
+                (Kind::Zenvia | Kind::Positus, Store::Redis) => false,
+            }
     }
 }

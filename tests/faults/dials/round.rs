@@ -11,7 +11,7 @@ use switchboard::simulators::faults::{Effect, Rule};
 use tokio::task::block_in_place;
 
 use super::cases::{Act, CLOSED, Case, Fault, Kind, Place, Scene};
-use super::judge::Tried;
+use super::judge::{Tried, is_going_on};
 use crate::bed::redis::{Server, free_port};
 use crate::bed::{
     Answer, Blow, Carried, Client, EVOLUX, Home, Process, Providers, WHATSAPP, Way, Wire, ZENVIA, eventually,
@@ -20,10 +20,6 @@ use crate::site::{Store, dials};
 
 /// How long the account waits for its provider, in milliseconds.
 const TIMEOUT: usize = 700;
-
-/// How long a repeat may have to wait: a claim whose answer a slow store did not take stands for a minute; and the end of
-/// a call that has to be asked after: an intent whose owner died stands as long.
-const FORGOTTEN: Duration = Duration::from_secs(90);
 
 /// What is asked for, whether on the way back, and the byte.
 pub type Cut = (Act, bool, usize);
@@ -235,34 +231,32 @@ impl Round {
             .collect()
     }
 
-    /// Repeats a request at the other gateway until it is answered for good.
-    pub async fn repeat(&self, tried: &mut Tried, key: Option<&str>) {
+    /// Repeats a request at the other gateway until it is answered for good, or it is late.
+    pub async fn repeat(&self, tried: &mut Tried, key: Option<&str>, late: Instant) {
         let mut case = tried.case.clone();
         if matches!(case.fault, Fault::Unreachable) {
             // An error has left the key free, and another way may be tried.
             case.fault = Fault::Stale;
         }
-        let answer = async {
-            loop {
-                let answer = ask(&self.clients.1, &case, key).await;
-                if let Some(answer) = answer.filter(|answer| ![409, 503].contains(&answer.status)) {
-                    return answer;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
+        tried.repeated = loop {
+            let answer = ask(&self.clients.1, &case, key).await;
+            let answer = answer.filter(|answer| ![409, 503].contains(&answer.status));
+            if answer.is_some() || Instant::now() > late {
+                break answer;
             }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         };
-        let answer = tokio::time::timeout(FORGOTTEN, answer);
-        tried.repeated = answer.await.ok();
     }
 
-    /// Waits for the end of a call that was dialled; returns how long that took.
-    pub async fn settle(&self, tried: &mut Tried) -> Option<Duration> {
+    /// Waits for the end of a call that was dialled until it is late; returns how long that took.
+    pub async fn settle(&self, tried: &mut Tried, late: Instant) -> Option<Duration> {
         tried.dialled = self.dialled(&tried.case).await;
         let known = tried.repeated.as_ref().filter(|_| tried.case.act != Act::Code)?;
         let (path, began) = (format!("/calls/{}", known.id()), Instant::now());
-        // What was not dialled has no end to wait for.
-        let wait = if tried.dialled == 0 { "wait=0" } else { "wait=5" };
         tried.ended = loop {
+            // What was not dialled has no end to wait for.
+            let waits = tried.dialled > 0 && Instant::now() < late;
+            let wait = if waits { "wait=5" } else { "wait=0" };
             let asked = self.clients.1.ask(Method::GET, &path).header("prefer", wait);
             let status = asked
                 .try_answer()
@@ -270,8 +264,8 @@ impl Round {
                 .ok()
                 .map(|answer| answer.body["status"].clone());
             let status = status.as_ref().and_then(Value::as_str).map(str::to_owned);
-            let ended = status.as_deref().is_some_and(|status| !GOING_ON.contains(&status));
-            if ended || status.is_some() && tried.dialled == 0 || began.elapsed() > FORGOTTEN {
+            let ended = status.as_deref().is_some_and(|status| !is_going_on(status));
+            if ended || status.is_some() && tried.dialled == 0 || Instant::now() > late {
                 break status;
             }
         };
@@ -279,9 +273,9 @@ impl Round {
     }
 
     /// Looks again at what a slow provider dialled after it was looked at.
-    pub async fn settle_again(&self, tried: &mut Tried) {
+    pub async fn settle_again(&self, tried: &mut Tried, late: Instant) {
         if self.dialled(&tried.case).await != tried.dialled {
-            self.settle(tried).await;
+            self.settle(tried, late).await;
         }
     }
 
@@ -310,9 +304,6 @@ impl Round {
     }
 }
 
-/// What a call is before its end.
-const GOING_ON: [&str; 5] = ["scheduled", "queued", "ringing", "in_progress", "unknown"];
-
 /// Puts the wire before the account, and beside it an account at which nobody listens.
 fn furnish(home: &mut Home, provider: Kind, wire: SocketAddr) {
     let closed = format!("http://127.0.0.1:{}", free_port());
@@ -331,11 +322,8 @@ fn furnish(home: &mut Home, provider: Kind, wire: SocketAddr) {
             ));
         }
     }
-    // News come at once where the provider tells of its calls. One that has to be asked is asked about a call whose owner
-    // died once its intent has stood for a minute.
-    let settle = if provider.tells() { 4 } else { 300 };
     home.lay_over(&format!(
-        "[accounts.{account}]\nbase_url = \"http://{wire}{path}\"\ntimeout_ms = {TIMEOUT}\n[calls]\nsettle_seconds = {settle}\n"
+        "[accounts.{account}]\nbase_url = \"http://{wire}{path}\"\ntimeout_ms = {TIMEOUT}\n"
     ));
 }
 

@@ -93,10 +93,15 @@ impl Site {
         }
     }
 
-    /// A page of one of the gateways.
+    /// A page of one of the gateways, while more rows come in.
     pub async fn page(&self, gateway: usize, path: &str) -> Value {
         self.tell("pages");
         self.list_more();
+        self.quiet_page(gateway, path).await
+    }
+
+    /// A page of one of the gateways.
+    pub async fn quiet_page(&self, gateway: usize, path: &str) -> Value {
         let gateways = self.gateways.read().await;
         self.asked(&gateways[gateway], path).await
     }

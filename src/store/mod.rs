@@ -190,6 +190,11 @@ impl Position {
         Self { ms, seq }
     }
 
+    /// Returns the position `n` numbers further on in its millisecond.
+    const fn plus(self, n: u64) -> Self {
+        Self::new(self.ms, self.seq.saturating_add(n))
+    }
+
     /// Returns the position right after this one, if there is any.
     fn next(self) -> Option<Self> {
         match self.seq.checked_add(1) {

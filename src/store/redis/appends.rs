@@ -60,14 +60,15 @@ impl Appends {
         answer.await.unwrap_or_else(broken_off)
     }
 
-    /// Appends entries by one command, in their order; tells where they are.
-    pub(super) async fn append_all(&self, log: &Log, entries: &[Bytes]) -> Result<Vec<Position>, StoreError> {
+    /// Appends entries, of which there is one at least, by one command, in their order; tells where the first is, which
+    /// the others follow at once.
+    pub(super) async fn append_all(&self, log: &Log, entries: &[Bytes]) -> Result<Position, StoreError> {
         let run = script::APPEND.run(&self.links, (log.as_ref(), Again::Harmful), |command| {
             for entry in entries {
                 command.arg(entry.as_ref());
             }
         });
-        reply::positions(run.await?)
+        reply::position(run.await?)
     }
 
     fn waiting(&self, slot: usize) -> MutexGuard<'_, Queues> {
@@ -89,13 +90,10 @@ impl Flush {
         while !waiting.is_empty() {
             let later = waiting.split_off(together(&waiting));
             let (entries, placed): (Vec<_>, Vec<_>) = waiting.into_iter().map(|one| (one.entry, one.placed)).unzip();
-            let answers = match self.appends.append_all(&self.place.1, &entries).await {
-                Ok(positions) => positions.into_iter().map(Ok).collect(),
-                Err(error) => vec![Err(error); placed.len()],
-            };
-            for (placed, answer) in placed.into_iter().zip(answers) {
+            let first = self.appends.append_all(&self.place.1, &entries).await;
+            for (behind, placed) in (0..).zip(placed) {
                 // Whoever waited may have gone.
-                let _ = placed.send(answer);
+                let _ = placed.send(first.clone().map(|first| first.plus(behind)));
             }
             waiting = later;
         }

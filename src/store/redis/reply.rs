@@ -63,11 +63,6 @@ pub(super) fn position(answer: Value) -> Result<Position, StoreError> {
     text.parse().map_err(|_| corrupt("not a position"))
 }
 
-/// Reads the places of log entries.
-pub(super) fn positions(answer: Value) -> Result<Vec<Position>, StoreError> {
-    items(answer)?.into_iter().map(position).collect()
-}
-
 /// Reads log entries: `[[position, [field, entry]], …]`.
 pub(super) fn entries(answer: Value) -> Result<Vec<(Position, Bytes)>, StoreError> {
     items(answer)?.into_iter().map(entry).collect()

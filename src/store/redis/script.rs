@@ -91,11 +91,14 @@ return {redis.call('GET', KEYS[1]), left}"
 }
 
 script! {
-    /// Appends each argument to a stream, in order. Returns where they are.
+    /// Appends each argument to a stream, in order. Returns where the first is; the others follow it number by number.
     APPEND, "
-local places = {}
-for i = 1, #ARGV do places[i] = redis.call('XADD', KEYS[1], '*', 'e', ARGV[i]) end
-return places"
+local first = redis.call('XADD', KEYS[1], '*', 'e', ARGV[1])
+if #ARGV > 1 then
+  local ms, seq = string.match(first, '(%d+-)(%d+)')
+  for i = 2, #ARGV do redis.call('XADD', KEYS[1], ms .. (seq + i - 1), 'e', ARGV[i]) end
+end
+return first"
 }
 
 script! {

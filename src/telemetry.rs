@@ -13,7 +13,10 @@ use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+use self::json_line::JsonLine;
 use crate::config::LogFormat;
+
+mod json_line;
 
 /// Names of metrics.
 pub mod metric {
@@ -149,7 +152,7 @@ where
 {
     let lines = fmt::layer().with_writer(writer);
     let lines = match format {
-        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Json => lines.json().event_format(JsonLine).boxed(),
         LogFormat::Pretty => lines.boxed(),
     };
     let level = LevelFilter::from_level(level);
@@ -231,6 +234,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::clock::{Clock, SystemClock};
+    use crate::domain::time::Timestamp;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -263,6 +268,50 @@ mod tests {
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["name"], hostile);
         assert_eq!(line["level"], "INFO");
+    }
+
+    #[test]
+    fn a_line_of_json_says_when_how_grave_what_where_and_within_what() {
+        let text = logged(LogFormat::Json, Level::INFO, || {
+            let _outer = tracing::info_span!("outer", unseen = 1).entered();
+            let span = tracing::info_span!("request", id = "r-1", status = tracing::field::Empty).entered();
+            span.record("status", 200);
+            tracing::warn!(n = -1, ms = 0.5, late = true, nan = f64::NAN, error = %"odd \"one\"", "taken");
+        });
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let said = serde_json::json!({
+            "timestamp": line["timestamp"],
+            "level": "WARN",
+            "message": "taken", "n": -1, "ms": 0.5, "late": true, "nan": null, "error": "odd \"one\"",
+            "target": "switchboard::telemetry::tests",
+            "span": { "name": "request", "id": "r-1", "status": 200 },
+        });
+        assert_eq!(line, said);
+        let at = line["timestamp"].as_str().unwrap();
+        let age = SystemClock.now_ms() - Timestamp::parse(at).unwrap().as_millis();
+        assert!((0..60_000).contains(&age), "{at}");
+    }
+
+    #[test]
+    fn of_no_span_and_of_a_span_without_fields() {
+        let text = logged(LogFormat::Json, Level::INFO, || {
+            tracing::info!("free");
+            let _span = tracing::info_span!("bare").entered();
+            tracing::info!("within");
+            tracing::info!(parent: None, "apart");
+        });
+        let lines = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let spans: Vec<_> = lines.map(|line| line["span"].clone()).collect();
+        assert_eq!(
+            spans,
+            [
+                serde_json::json!(null),
+                serde_json::json!({ "name": "bare" }),
+                serde_json::json!(null)
+            ]
+        );
     }
 
     #[test]

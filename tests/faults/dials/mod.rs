@@ -20,10 +20,8 @@ use round::{Cut, Round};
 
 /// How many requests suffer, unless the environment says so.
 const FAULTS: usize = 288;
-/// How many of them there are in a round at most, and how many rounds are run side by side. Every call of a call centre is
-/// one agent's, and among the hundred newest of a party's that have no name yet a name is given: about half of a round's
-/// were not dialled and never get one.
-const ROUND: usize = 180;
+/// How many of them there are in a round at most, and how many rounds are run side by side.
+const ROUND: usize = 400;
 const LANES: usize = 6;
 /// How soon after it was told that nobody knows what became of a call its end is known: one that better news may follow,
 /// as Meta's does, is held back for three seconds.

@@ -13,7 +13,7 @@ use tokio::task::block_in_place;
 use crate::bed::redis::Server;
 use crate::bed::{Answer, Blow, Carried, Client, Home, Process, Providers, Way, Wire, eventually, within};
 use crate::codes::{GATEWAY_CODES, by_voice};
-use crate::races::{SPOKEN_WITHIN, UNLIMITED_SENDS, bound, races_or, spoken};
+use crate::races::{PATIENCE, UNLIMITED_SENDS, bound, races_or, spoken};
 use crate::site::{Store, answered, number};
 
 /// How often a gateway is killed on each store, unless the environment says so.
@@ -77,7 +77,7 @@ impl Stage {
 
     /// A code that was spoken, about to be checked.
     async fn prepare(&self, n: usize) -> Check {
-        let started = within(SPOKEN_WITHIN, "a code is spoken", async || {
+        let started = within(PATIENCE, "a code is spoken", async || {
             let started = self.clients.1.post("/verifications", by_voice(&number(n))).await;
             (started.status == 201).then_some(started)
         });

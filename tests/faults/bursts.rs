@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::bed::{Answer, Client, eventually, within};
 use crate::codes::{by_voice, code_of, site_of};
-use crate::races::{SPOKEN_WITHIN, UNLIMITED_SENDS, bound, races_or, side_by_side};
+use crate::races::{PATIENCE, UNLIMITED_SENDS, bound, races_or, side_by_side};
 use crate::site::{Site, Store, answered, number, wrong};
 
 /// How many bursts of checks there are, unless the environment says so.
@@ -82,7 +82,7 @@ async fn however_many_processes_are_asked_five_guesses_are_compared_and_one_appr
 
 /// Has a code spoken to a number and checked by a crowd at once, some of whom know it.
 async fn burst(site: &Site, clients: &[Client], (to, crowd, rights): (String, usize, usize)) -> Burst {
-    let started = within(SPOKEN_WITHIN, "a code is spoken", async || {
+    let started = within(PATIENCE, "a code is spoken", async || {
         let started = clients[0].post("/verifications", by_voice(&to)).await;
         assert!([201, 202, 503].contains(&started.status), "{}", started.body);
         (started.status == 201).then_some(started)

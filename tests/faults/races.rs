@@ -25,7 +25,7 @@ use switchboard::usecases::{Current, Gateway};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::bed::redis::Server;
-use crate::bed::{Home, Providers, eventually, within};
+use crate::bed::{Home, Providers, within};
 use crate::naive::Naive;
 use crate::site::{Store, wrong};
 
@@ -34,8 +34,8 @@ const RACES: usize = 60;
 /// How many of them are run side by side.
 pub const LANES: usize = 8;
 const ATTEMPTS: usize = 5;
-/// How long a code is waited for: for as long as anything else makes the disk slow, no send is certain.
-pub const SPOKEN_WITHIN: Duration = Duration::from_secs(120);
+/// How long a code, or what became of it, is waited for: for as long as anything else makes the store slow, no send is certain.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 /// How many checks come at once, in turn.
 const CROWDS: [usize; 4] = [2, 5, 20, 40];
 
@@ -169,7 +169,7 @@ impl Track {
 
     /// Has a code spoken to the nth number; the verification and its code.
     pub async fn speak(&self, n: usize) -> (VerificationId, String) {
-        let started = within(SPOKEN_WITHIN, "a code is spoken", async || {
+        let started = within(PATIENCE, "a code is spoken", async || {
             match self.gateways[0].start_verification(&acme(), new(n)).await {
                 Ok(started) => Some(started).filter(|started| started.certain),
                 Err(error) => {
@@ -190,8 +190,14 @@ impl Track {
     }
 
     pub async fn status(&self, id: VerificationId) -> VerificationStatus {
-        let read = async || self.gateways[0].verification(&acme(), id).await.ok();
-        eventually("it is read", read).await.status
+        let read = async || match self.gateways[0].verification(&acme(), id).await {
+            Ok(verification) => Some(verification.status),
+            Err(error) => {
+                assert_eq!(error.problem, Problem::StoreUnavailable, "{error}");
+                None
+            }
+        };
+        within(PATIENCE, "it is read", read).await
     }
 
     /// How many of the races were not fair, and how many met a store that was too slow to be judged by every promise.

@@ -258,6 +258,11 @@ async fn a_store_that_forgets_is_told_of_and_approves_nothing() {
     let before = scene.asked();
     let checked = scene.acme.post(&check, right.clone()).await;
     assert!([404, 503].contains(&checked.status), "{}", checked.body);
+    println!(
+        "Redis that evicts: a check is answered {} after {:?}",
+        checked.status,
+        took(&checked)
+    );
     assert_eq!(scene.asked(), before, "nothing was compared");
     scene.redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     scene.acme.post(&check, right).await.expect_problem(404, "not-found");

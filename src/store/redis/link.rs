@@ -72,11 +72,10 @@ impl Links {
             self.probe();
             return Either::Left(ready(Err(Trouble::Late)));
         }
-        let sent = self.silence.send();
         let asked = within_deadline(self.attempts(command, again));
-        Either::Right(asked.inspect(move |done| match heard(done) {
+        Either::Right(asked.inspect(|done| match heard(done) {
             Some(true) => self.silence.answered(),
-            Some(false) => self.silence.unanswered(sent),
+            Some(false) => self.silence.unanswered(),
             None => {}
         }))
     }

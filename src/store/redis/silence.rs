@@ -9,20 +9,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// How long nothing at all was answered when a command that was not makes a silence: whatever was answered after that
+/// command was sent may have been the last.
+const QUIET: Duration = Duration::from_millis(200);
+
 /// What was heard of Redis, in microseconds since `began`.
 pub(super) struct Silence {
     began: Instant,
     /// When something was last answered, over whichever connection.
     answered: AtomicU64,
-    /// When the last of the commands was sent that were not answered in time.
-    unanswered: AtomicU64,
+    /// When a silence was last noticed.
+    noticed: AtomicU64,
     /// Whether somebody is finding out if it lasts.
     probed: AtomicBool,
 }
-
-/// When a command was sent.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sent(u64);
 
 /// The one attempt under way to find out whether the silence lasts; another may follow once it is dropped.
 pub(super) struct Probe(Arc<Silence>);
@@ -33,19 +33,14 @@ impl Silence {
         Arc::new(Self {
             began: Instant::now(),
             answered: AtomicU64::new(0),
-            unanswered: AtomicU64::new(0),
+            noticed: AtomicU64::new(0),
             probed: AtomicBool::new(false),
         })
     }
 
-    /// Whether a command was not answered in time, and nothing else was since it was sent.
+    /// Whether a silence was noticed, and nothing was answered since.
     pub(super) fn lasts(&self) -> bool {
-        self.unanswered.load(Ordering::Relaxed) > self.answered.load(Ordering::Relaxed)
-    }
-
-    /// A command that is sent now.
-    pub(super) fn send(&self) -> Sent {
-        Sent(self.now())
+        self.noticed.load(Ordering::Relaxed) > self.answered.load(Ordering::Relaxed)
     }
 
     /// Something was answered, be it with an error.
@@ -54,8 +49,11 @@ impl Silence {
     }
 
     /// A command was not answered for as long as one waits.
-    pub(super) fn unanswered(&self, Sent(sent): Sent) {
-        self.unanswered.fetch_max(sent, Ordering::Relaxed);
+    pub(super) fn unanswered(&self) {
+        let now = self.now();
+        if now.saturating_sub(self.answered.load(Ordering::Relaxed)) > micros(QUIET) {
+            self.noticed.fetch_max(now, Ordering::Relaxed);
+        }
     }
 
     /// Begins to find out whether it lasts, unless somebody does.
@@ -96,11 +94,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silence_lasts_from_what_was_not_answered_until_anything_is() {
         let silence = Silence::new();
-        let sent = silence.send();
+        silence.answered();
         tokio::time::advance(LONG).await;
         assert!(!silence.lasts());
-        silence.unanswered(sent);
+        silence.unanswered();
         assert!(silence.lasts());
+        tokio::time::advance(LONG).await;
         silence.answered();
         assert!(!silence.lasts());
     }
@@ -108,22 +107,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_connection_that_died_is_no_silence_while_another_is_answered() {
         let silence = Silence::new();
-        let sent = silence.send();
-        tokio::time::advance(LONG / 2).await;
+        tokio::time::advance(LONG).await;
         silence.answered();
-        tokio::time::advance(LONG / 2).await;
-        silence.unanswered(sent);
+        tokio::time::advance(QUIET).await;
+        silence.unanswered();
         assert!(!silence.lasts());
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_at_a_time_finds_out_whether_it_lasts() {
         let silence = Silence::new();
-        silence.unanswered(silence.send());
+        tokio::time::advance(LONG).await;
+        silence.unanswered();
         let first = silence.probe();
         assert!(first.is_some() && silence.probe().is_none());
         drop(first);
         assert!(silence.lasts(), "it was broken off");
+        tokio::time::advance(LONG).await;
         silence.probe().into_iter().for_each(Probe::answered);
         assert!(!silence.lasts() && silence.probe().is_some());
     }

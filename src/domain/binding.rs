@@ -20,7 +20,7 @@ const NEAR_SECONDS: u64 = 10;
 /// The same as [`choose`]; a call that is known to join another party than the news tell of is none of those.
 ///
 /// An agent is asked for many calls one after the other, and only the other party tells them apart.
-pub fn choose_file<'a>(facts: &CallFacts, waiting: impl IntoIterator<Item = &'a CallFile>) -> Option<&'a Call> {
+pub fn choose_file<'a>(facts: &CallFacts, waiting: impl IntoIterator<Item = &'a CallFile>) -> Option<&'a CallFile> {
     let callee = facts.legs.iter().find(|leg| leg.side == LegSide::Callee);
     let theirs = callee.and_then(|leg| leg.address.as_ref());
     let may_be = |file: &&CallFile| match (&file.joins, theirs) {
@@ -30,7 +30,9 @@ pub fn choose_file<'a>(facts: &CallFacts, waiting: impl IntoIterator<Item = &'a 
         }
         _ => true,
     };
-    choose(facts, waiting.into_iter().filter(may_be).map(|file| &file.call))
+    let waiting: Vec<_> = waiting.into_iter().filter(may_be).collect();
+    let chosen = choose(facts, waiting.iter().map(|file| &file.call))?;
+    waiting.into_iter().find(|file| file.call.id == chosen.id)
 }
 
 /// Chooses among `waiting` the call that `facts` are about.
@@ -233,7 +235,7 @@ mod tests {
         };
         // The older one was never made: its answer was lost on the way there.
         let files = [joining("+5511988887777", 0), joining("+5511988886666", 1)];
-        let chosen = |number: &str| choose_file(&of(number), &files).map(|call| call.id);
+        let chosen = |number: &str| choose_file(&of(number), &files).map(|file| file.call.id);
         assert_eq!(chosen("+5511988886666"), Some(files[1].call.id));
         assert_eq!(chosen("+5511988887777"), Some(files[0].call.id));
         assert_eq!(chosen("+5511988885555"), None);

@@ -96,7 +96,8 @@ pub fn prefix_block(digest: impl Display) -> Key {
     Key(format!("sb:prefix-block:{digest}"))
 }
 
-/// Who does a job that only one instance may do: the owner's id; the length of the lease; that owner.
+/// Who does a job that only one instance may do: the owner's id; the length of the lease, in an embedded store no
+/// longer than its process; that owner.
 pub fn lease(name: impl Display) -> Key {
     Key(format!("sb:lease:{name}"))
 }

@@ -9,7 +9,8 @@
 //! * **An error is not a no.** [`StoreError::Unavailable`] from a write means that it may or may not
 //!   have happened. Reads are sent again when a connection breaks; writes never are, unless Redis
 //!   said that it did nothing.
-//! * **Bounded.** A Redis that is away is reported within 600 ms, a writer that cannot keep up at once.
+//! * **Bounded.** A Redis that is away is reported within 600 ms, and at once to whoever asks after that until it answers
+//!   again; a writer that cannot keep up at once.
 //!
 //! # What is durable when
 //!

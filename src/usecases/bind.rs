@@ -21,8 +21,10 @@ use crate::providers::registry::Entry;
 use crate::seal::Purpose;
 use crate::store::{Expect, Order, Put, Range, Set, Stored, Version, keys};
 
-/// How many calls to one party are considered, and how often one chooses among them anew.
-const MOST_WAITING: usize = 100;
+/// How many calls that wait for news of one party are read at once.
+const PAGE: usize = 100;
+/// How often one chooses anew among them when others take what was chosen.
+const MOST_CHOICES: usize = 100;
 
 /// How far a provider's clock may be ahead of ours, in seconds, before its date of a call is not taken.
 const AHEAD_SECONDS: i64 = 300;
@@ -54,7 +56,7 @@ impl Gateway {
         let Some(provider_id) = provider_id(facts.reference.as_ref()) else {
             return Ok(None);
         };
-        for _ in 0..MOST_WAITING {
+        for _ in 0..MOST_CHOICES {
             let Some(call) = self.waiting_for(account, facts).await? else {
                 // Nobody waits any longer where somebody else has just tied it.
                 return self.known_call(account, provider_id).await;
@@ -132,30 +134,44 @@ impl Gateway {
                 call.filter(|call| call.account.as_ref() == Some(account) && call.may_be(facts.reference.as_ref()))
             );
         }
-        let mut waiting = Vec::new();
+        let mut chosen = None;
         let leg_a = facts.legs.iter().find(|leg| leg.side == LegSide::Caller);
         for party in [facts.to.as_ref(), leg_a.and_then(|leg| leg.address.as_ref())]
             .into_iter()
             .flatten()
         {
-            waiting.extend(self.waiting_at(&awaiting(self, account, party)).await?);
+            chosen = self.choose_at(&awaiting(self, account, party), facts, chosen).await?;
         }
-        Ok(binding::choose_file(facts, &waiting).cloned())
+        Ok(chosen.map(|file| file.call))
     }
 
-    async fn waiting_at(&self, set: &Set) -> Result<Vec<CallFile>, Error> {
-        let newest = Range {
-            scores: 0..=i64::from(u32::MAX) * 1000,
-            order: Order::Descending,
-            after: None,
-            limit: MOST_WAITING,
-        };
-        let members = self.store.range(set, newest).await?;
-        let keys: Vec<_> = members.iter().map(|member| keys::call(&member.member)).collect();
-        let stored = self.store.get_many(&keys).await?;
-        let calls = stored.iter().flatten();
-        let files = calls.filter_map(|stored| records::read_call_file(&stored.value));
-        Ok(files.collect())
+    /// Chooses among what was chosen elsewhere and all that wait here, however many were never made and wait in vain.
+    async fn choose_at(
+        &self,
+        set: &Set,
+        facts: &CallFacts,
+        mut chosen: Option<CallFile>,
+    ) -> Result<Option<CallFile>, Error> {
+        let mut after = None;
+        loop {
+            let newest = Range {
+                scores: 0..=i64::from(u32::MAX) * 1000,
+                order: Order::Descending,
+                after: after.take(),
+                limit: PAGE,
+            };
+            let members = self.store.range(set, newest).await?;
+            let keys: Vec<_> = members.iter().map(|member| keys::call(&member.member)).collect();
+            let stored = self.store.get_many(&keys).await?;
+            let read = stored.iter().flatten();
+            let waiting = read.filter_map(|stored| records::read_call_file(&stored.value));
+            let candidates: Vec<_> = chosen.into_iter().chain(waiting).collect();
+            chosen = binding::choose_file(facts, &candidates).cloned();
+            match members.into_iter().next_back() {
+                Some(last) if keys.len() == PAGE => after = Some((last.score, last.member)),
+                _ => return Ok(chosen),
+            }
+        }
     }
 
     /// Takes a call that has its name off those that wait; one that stays among them is passed over.

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
 use crate::bed::redis::Server;
-use crate::bed::{Answer, Blow, Carried, Client, Home, Process, Providers, Way, Wire, eventually};
+use crate::bed::{Answer, Blow, Carried, Client, Home, Process, Providers, Way, Wire, eventually, within};
 use crate::codes::{GATEWAY_CODES, by_voice};
-use crate::races::{bound, races_or, spoken};
+use crate::races::{PATIENCE, UNLIMITED_SENDS, bound, races_or, spoken};
 use crate::site::{Store, answered, number};
 
 /// How often a gateway is killed on each store, unless the environment says so.
@@ -47,6 +47,7 @@ impl Stage {
         let providers = Providers::start().await;
         let (mut home, redis) = store.home(&providers);
         home.lay_over(GATEWAY_CODES);
+        home.lay_over(&format!("[verification]\n{UNLIMITED_SENDS}"));
         let mut second = None;
         let mut to_store = Wire::before(([127, 0, 0, 1], 9).into()).await;
         if let Some(redis) = &redis {
@@ -76,7 +77,7 @@ impl Stage {
 
     /// A code that was spoken, about to be checked.
     async fn prepare(&self, n: usize) -> Check {
-        let started = eventually("a code is spoken", async || {
+        let started = within(PATIENCE, "a code is spoken", async || {
             let started = self.clients.1.post("/verifications", by_voice(&number(n))).await;
             (started.status == 201).then_some(started)
         });
@@ -85,7 +86,7 @@ impl Stage {
         Check {
             path: format!("/verifications/{}", started.id()),
             key: format!("check-{n}"),
-            code: json!({ "code": spoken(&self.providers.zenvia, order).await }),
+            code: json!({ "code": spoken(&self.providers.zenvia, order) }),
             told: None,
         }
     }

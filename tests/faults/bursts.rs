@@ -8,9 +8,9 @@ use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::bed::{Answer, Client, eventually};
-use crate::codes::{GATEWAY_CODES, by_voice, code_of, site_of};
-use crate::races::{bound, races_or, side_by_side};
+use crate::bed::{Answer, Client, eventually, within};
+use crate::codes::{by_voice, code_of, site_of};
+use crate::races::{PATIENCE, UNLIMITED_SENDS, bound, races_or, side_by_side};
 use crate::site::{Site, Store, answered, number, wrong};
 
 /// How many bursts of checks there are, unless the environment says so.
@@ -51,7 +51,8 @@ impl Burst {
 async fn however_many_processes_are_asked_five_guesses_are_compared_and_one_approves(
     #[values((Store::Embedded, 1), (Store::Redis, 1), (Store::Redis, 2))] (store, processes): (Store, usize),
 ) {
-    let (site, _second, mut clients) = site_of(store, GATEWAY_CODES).await;
+    let toml = format!("[verification]\ncodes = \"gateway\"\n{UNLIMITED_SENDS}");
+    let (site, _second, mut clients) = site_of(store, &toml).await;
     clients.truncate(processes);
     let bursts = side_by_side(races_or(BURSTS), async |n| {
         let crowd = CROWDS[n / 3 % CROWDS.len()];
@@ -81,12 +82,13 @@ async fn however_many_processes_are_asked_five_guesses_are_compared_and_one_appr
 
 /// Has a code spoken to a number and checked by a crowd at once, some of whom know it.
 async fn burst(site: &Site, clients: &[Client], (to, crowd, rights): (String, usize, usize)) -> Burst {
-    let started = eventually("a code is spoken", async || {
+    let started = within(PATIENCE, "a code is spoken", async || {
         let started = clients[0].post("/verifications", by_voice(&to)).await;
+        assert!([201, 202, 503].contains(&started.status), "{}", started.body);
         (started.status == 201).then_some(started)
     });
     let started = started.await;
-    let right = code_of(site, &started).await;
+    let right = code_of(site, &started);
     let path = format!("/verifications/{}", started.id());
     let check = format!("{path}/check");
     let checks = (0..crowd).map(|place| {

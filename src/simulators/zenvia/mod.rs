@@ -92,6 +92,11 @@ impl Handle {
         self.app.last_code(number)
     }
 
+    /// The text that an order of `/tts` speaks.
+    pub fn text(&self, order: u64) -> Option<String> {
+        self.app.state().torpedoes.get(order).map(|order| order.content.clone())
+    }
+
     /// Stops listening and ends every call.
     pub async fn stop(self) {
         self.server.stop().await;

@@ -67,7 +67,9 @@ impl Embedded {
         warnings: &'static [&'static str],
     ) -> Result<Self, StoreError> {
         let txn = db.begin_write().map_err(unavailable)?;
-        Tables::open(&txn, clock.now_ms()).map_err(unavailable)?;
+        let mut tables = Tables::open(&txn, clock.now_ms()).map_err(unavailable)?;
+        tables.end_leases().map_err(unavailable)?;
+        drop(tables);
         txn.commit().map_err(unavailable)?;
         let file = Arc::new(File::new(db, path));
         Ok(Self {

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 use redb::{AccessGuard, ReadableTable, StorageError, Table, TableDefinition, TableError, WriteTransaction};
 
-use super::super::{Counter, Expect, Position, Put, StoreError, Stored, Version, from_ms};
+use super::super::{Counter, Expect, Position, Put, StoreError, Stored, Version, from_ms, keys};
 
 /// key -> (version, or none for a counter; Unix ms of expiry; bytes)
 pub(super) const ENTRIES: TableDefinition<&str, Entry<'static>> = TableDefinition::new("entries");
@@ -68,6 +68,20 @@ impl<'txn> Tables<'txn> {
             members: txn.open_table(MEMBERS)?,
             grown: HashMap::new(),
         })
+    }
+
+    /// Ends every lease: one process at a time has the file, so whoever held one before is dead.
+    pub(super) fn end_leases(&mut self) -> Result<(), StorageError> {
+        let lease = keys::lease("");
+        let mut ended = Vec::new();
+        for entry in self.entries.range(lease.as_ref()..)? {
+            let name = entry?.0.value().to_owned();
+            if !name.starts_with(lease.as_ref()) {
+                break;
+            }
+            ended.push(name);
+        }
+        ended.iter().try_for_each(|name| self.erase(name))
     }
 
     /// Writes what is written once, and says whether a log has grown.

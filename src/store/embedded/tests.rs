@@ -128,6 +128,22 @@ async fn a_full_queue_is_said_to_be_full() {
 }
 
 #[tokio::test]
+async fn leases_end_with_the_process_that_held_them() {
+    let disk = Disk::default();
+    let (store, _) = on(&disk);
+    let others = [keys::idempotency("a", "b"), keys::mark()];
+    let leases = [keys::lease("inbox"), keys::lease("instance/1")];
+    for key in others.iter().chain(&leases) {
+        store.put(key, ENTRY, Some(TTL), Expect::Any).await.unwrap();
+    }
+    drop(store);
+    let (store, _) = on(&disk);
+    assert_eq!(store.get_many(&leases).await.unwrap(), [None, None]);
+    assert!(store.get_many(&others).await.unwrap().iter().all(Option::is_some));
+    assert_eq!(rows(&store), (2, 2), "nothing is left of them");
+}
+
+#[tokio::test]
 async fn what_has_expired_leaves_with_the_next_writes() {
     let (store, clock) = on(&Disk::default());
     for n in 0..3 {

@@ -4,20 +4,23 @@
 //! sends through handles on it: what a request sends at once shares one write and one read.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value, cmd};
 use futures_util::FutureExt as _;
+use futures_util::future::{Either, ready};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::StoreError;
 use super::pool::{Connection, Held, Pool};
+use super::silence::Silence;
 
-/// How long an operation may take, whatever happens.
-const DEADLINE: Duration = Duration::from_millis(600);
+/// How long an operation may take, whatever happens: less than a request may by what it does besides.
+const DEADLINE: Duration = Duration::from_millis(550);
 /// A connection unused for so long may have died unnoticed, and is asked before it is trusted.
 const IDLE: Duration = Duration::from_secs(1);
 /// How often a command that Redis refused to run is sent in all, and how long apart.
@@ -37,8 +40,9 @@ pub(super) enum Again {
 
 /// The connections in use.
 pub(super) struct Links {
-    pool: Pool,
+    pool: Arc<Pool>,
     slots: Box<[Mutex<Option<Link>>]>,
+    silence: Arc<Silence>,
 }
 
 struct Link {
@@ -54,8 +58,9 @@ impl Links {
         // The workers of the server and those of the runtime that does the rest.
         let threads = 2 * available_parallelism().map_or(1, usize::from);
         Ok(Self {
-            pool: Pool::open(url, threads + FOR_WAITING)?,
+            pool: Arc::new(Pool::open(url, threads + FOR_WAITING)?),
             slots: (0..threads).map(|_| Mutex::new(None)).collect(),
+            silence: Silence::new(),
         })
     }
 
@@ -63,7 +68,29 @@ impl Links {
     ///
     /// No `async fn`, as is what it calls: each would hold the future it is given twice.
     pub(super) fn send(&self, command: &Cmd, again: Again) -> impl Future<Output = Result<Value, Trouble>> {
-        within_deadline(self.attempts(command, again))
+        if self.silence.lasts() {
+            self.probe();
+            return Either::Left(ready(Err(Trouble::Late)));
+        }
+        let asked = within_deadline(self.attempts(command, again));
+        Either::Right(asked.inspect(|done| match heard(done) {
+            Some(true) => self.silence.answered(),
+            Some(false) => self.silence.unanswered(),
+            None => {}
+        }))
+    }
+
+    /// Finds out whether Redis answers again, for those who come later.
+    #[expect(clippy::disallowed_methods, reason = "nobody is to wait for it, nor to break it off")]
+    fn probe(&self) {
+        let Some(probe) = self.silence.probe() else { return };
+        let pool = Arc::clone(&self.pool);
+        tokio::spawn(async move {
+            let asked = async { pool.get().await.ok()?.share().send(&cmd("PING")).await.ok() };
+            if let Ok(Some(_)) = timeout(DEADLINE, asked).await {
+                probe.answered();
+            }
+        });
     }
 
     /// Takes a connection for the caller alone.
@@ -156,12 +183,18 @@ pub(super) fn thread() -> usize {
 }
 
 fn within_deadline<T>(work: impl Future<Output = Result<T, Trouble>>) -> impl Future<Output = Result<T, Trouble>> {
-    timeout(DEADLINE, work).map(|done| {
-        done.unwrap_or_else(|_| {
-            let late = StoreError::Unavailable("Redis did not answer in time".to_owned());
-            Err(Trouble::Store(late))
-        })
-    })
+    timeout(DEADLINE, work).map(|done| done.unwrap_or_else(|_| Err(Trouble::Late)))
+}
+
+/// Whether Redis answered, as far as the end of a command tells: a connection that failed may be another's fault.
+fn heard(done: &Result<Value, Trouble>) -> Option<bool> {
+    match done {
+        Ok(_) => Some(true),
+        Err(Trouble::Late) => Some(false),
+        Err(Trouble::Redis(error)) if error.is_timeout() => Some(false),
+        Err(Trouble::Redis(error)) => (Verdict::of(error) != Verdict::Lost).then_some(true),
+        Err(Trouble::Store(_)) => None,
+    }
 }
 
 /// What an error says about the command and the connection.
@@ -213,6 +246,8 @@ impl Verdict {
 pub(super) enum Trouble {
     Redis(RedisError),
     Store(StoreError),
+    /// Redis is silent.
+    Late,
 }
 
 impl From<RedisError> for Trouble {
@@ -231,6 +266,7 @@ impl From<Trouble> for StoreError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Store(error) => error,
+            Trouble::Late => Self::Unavailable("Redis did not answer in time".to_owned()),
             Trouble::Redis(error) => match (error.code(), error.kind()) {
                 // `CORRUPT` is what the scripts of this store answer.
                 (Some("WRONGTYPE" | "CORRUPT"), _) | (_, ErrorKind::UnexpectedReturnType) => {

@@ -27,6 +27,7 @@ mod pool;
 mod reply;
 mod script;
 mod settings;
+mod silence;
 mod tail;
 
 /// What any wait is cut to, for there is an end to the time one can add to.

@@ -18,6 +18,8 @@ use crate::usecases::requests::PlaceCall;
 
 const TO: &str = "+5511988887777";
 const CALLS: usize = 6;
+/// More than are read at once, several times.
+const VERY_MANY: usize = 301;
 
 fn news(id: usize) -> CallFacts {
     CallFacts {
@@ -31,10 +33,10 @@ fn news(id: usize) -> CallFacts {
     }
 }
 
-/// Calls to one number, each placed a moment after the one before, none with a name.
-async fn waiting(bed: &Bed) -> Vec<Call> {
+/// So many calls to one number, each placed a moment after the one before, none with a name.
+async fn waiting(bed: &Bed, count: usize) -> Vec<Call> {
     let mut calls = Vec::new();
-    for _ in 0..CALLS {
+    for _ in 0..count {
         let request = PlaceCall {
             call: say(TO),
             request_id: "r".into(),
@@ -62,7 +64,7 @@ async fn names_that_are_tied_at_once_are_tied_to_a_call_each() {
     for _ in 0..20 {
         let one = Scripted::new("one", SAY);
         let bed = bed(&[&one], "");
-        let calls = waiting(&bed).await;
+        let calls = waiting(&bed, CALLS).await;
         let entry = bed.gateway.accounts.get(&"one".parse().unwrap()).unwrap().clone();
         // Each name is read twice, as by the inbox and by the report.
         let binds = (0..CALLS * 2).map(|n| {
@@ -82,7 +84,7 @@ async fn names_that_are_tied_at_once_are_tied_to_a_call_each() {
 async fn calls_to_one_number_take_names_in_the_order_their_news_came() {
     let one = Scripted::new("one", SAY);
     let bed = bed(&[&one], "");
-    let calls = waiting(&bed).await;
+    let calls = waiting(&bed, CALLS).await;
     for id in 0..CALLS {
         one.will_tell(vec![News::Call(Box::new(news(id)))]);
         let taken = bed.gateway.take("one", None, "hook", Bytes::from_static(b"{}"));
@@ -102,4 +104,16 @@ async fn calls_to_one_number_take_names_in_the_order_their_news_came() {
     stop.cancel();
     worker.await.unwrap();
     assert_eq!(named(&bed, &calls).await, expected);
+}
+
+#[tokio::test]
+async fn a_call_is_found_among_however_many_that_wait_for_news_of_the_same_party() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "[calls]\nautomated_calls_per_number = false");
+    let calls = waiting(&bed, VERY_MANY).await;
+    let entry = bed.gateway.accounts.get(&"one".parse().unwrap()).unwrap().clone();
+    for (id, oldest) in calls.iter().enumerate().take(CALLS) {
+        let bound = bed.gateway.bind(&entry, &news(id)).await.unwrap();
+        assert_eq!(bound, Some(oldest.id), "the oldest of those about as near");
+    }
 }

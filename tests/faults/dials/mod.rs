@@ -9,9 +9,11 @@ mod round;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
+use tokio::sync::Semaphore;
 
 use crate::site::Store;
 use cases::{Act, Case, Fault, Kind, Scene};
@@ -20,14 +22,14 @@ use round::{Cut, Round};
 
 /// How many requests suffer, unless the environment says so.
 const FAULTS: usize = 288;
-/// How many of them there are in a round at most, and how many rounds are run side by side. Every call of a call centre is
-/// one agent's, and among the hundred newest of a party's that have no name yet a name is given: about half of a round's
-/// were not dialled and never get one.
-const ROUND: usize = 180;
+/// How many of them there are in a round at most, how many rounds are run side by side, and how many are under way, most of
+/// which only wait for what is asked after late.
+const ROUND: usize = 400;
 const LANES: usize = 6;
-/// How soon after it was told that nobody knows what became of a call its end is known: one that better news may follow,
-/// as Meta's does, is held back for three seconds.
-const SETTLED_WITHIN: Duration = Duration::from_secs(5);
+const UNDER_WAY: usize = 3 * LANES;
+/// How soon after it was told that nobody knows what became of a call its end is known: of all but one in a thousand, and
+/// of every one.
+const SETTLED_WITHIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
 /// How long what comes of a request is waited for while others wait behind it, and how long in the end, for all together:
 /// a claim whose answer a slow store did not take stands for a minute, a call that rang is asked after when it was silent
 /// for 90 s.
@@ -51,7 +53,7 @@ struct Sum {
     /// How many there are for each kind of request.
     bytes: BTreeMap<Act, usize>,
     /// How long each call took to be settled whose answer was lost, where the provider tells of its calls by itself.
-    settled: Vec<Duration>,
+    settled: Vec<(Duration, Scene)>,
     broken: Vec<String>,
 }
 
@@ -65,22 +67,27 @@ async fn whatever_breaks_a_request_dials_once_at_most() {
         Scene::ALL.map(|scene| (scene, cases.clone()))
     });
     let rounds: Vec<_> = rounds.collect();
-    for side_by_side in rounds.chunks(LANES) {
-        let rounds = side_by_side.iter().map(|(scene, cases)| run(*scene, cases.clone()));
-        join_all(rounds).await.into_iter().for_each(|round| sum.add(round));
+    let turns = Semaphore::new(LANES);
+    let rounds = stream::iter(rounds).map(|(scene, cases)| run(scene, cases, &turns));
+    let mut rounds = pin!(rounds.buffer_unordered(UNDER_WAY));
+    while let Some(round) = rounds.next().await {
+        sum.add(round);
         sum.print();
     }
     assert!(sum.broken.is_empty(), "{:#?}", sum.broken);
     if asked.is_some() {
+        let late = |than: Duration| sum.settled.iter().filter(|(took, _)| *took > than).count();
+        let (soon, every) = SETTLED_WITHIN;
         assert!(
-            sum.settled.iter().all(|took| *took < SETTLED_WITHIN),
-            "a call was settled late"
+            late(every) == 0 && late(soon) * 1000 <= sum.settled.len(),
+            "settled late"
         );
     }
 }
 
-/// Runs a round of these cases.
-async fn run(scene: Scene, cases: Range<usize>) -> Sum {
+/// Runs a round of these cases, in its turn.
+async fn run(scene: Scene, cases: Range<usize>, turns: &Semaphore) -> Sum {
+    let turn = turns.acquire().await.unwrap();
     let mut sum = Sum::default();
     let round = Round::begin(scene).await;
     let mut all = Vec::new();
@@ -95,10 +102,11 @@ async fn run(scene: Scene, cases: Range<usize>) -> Sum {
         if tried.told.is_some() && scene.provider.tells() {
             let settled = round.settle(&mut tried, Instant::now() + SOON).await;
             let lost = tried.told.as_ref().is_some_and(|told| told.status == 202);
-            sum.settled.extend(settled.filter(|_| lost));
+            sum.settled.extend(settled.filter(|_| lost).map(|took| (took, scene)));
         }
         all.push((tried, key));
     }
+    drop(turn);
     // The dead are mourned for seconds, and who does not tell is asked after seconds; so all of those together.
     let (now, waits) = (Instant::now(), asked().is_some());
     for (tried, key) in &mut all {
@@ -162,7 +170,11 @@ impl Sum {
 
     fn print(&mut self) {
         self.settled.sort_unstable();
-        let at = |part: usize| self.settled.get(self.settled.len() * part / 1000).copied();
+        let at = |part: usize| {
+            self.settled
+                .get(self.settled.len() * part / 1000)
+                .map(|(took, _)| *took)
+        };
         for (Scene { provider, store }, kind, times) in
             self.kinds.iter().map(|((scene, kind), times)| (scene, kind, times))
         {

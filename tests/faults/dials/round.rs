@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 use switchboard::simulators::faults::{Effect, Rule};
-use tokio::task::block_in_place;
+use tokio::task::{block_in_place, spawn_blocking};
 
 use super::cases::{Act, CLOSED, Case, Fault, Kind, Place, Scene};
 use super::judge::{Tried, is_going_on};
@@ -27,7 +27,7 @@ pub type Cut = (Act, bool, usize);
 pub struct Round {
     scene: Scene,
     providers: Providers,
-    home: Home,
+    home: Arc<Home>,
     /// The one that is killed.
     first: Arc<Mutex<Process>>,
     _second: Option<Process>,
@@ -68,7 +68,7 @@ impl Round {
         let mut round = Self {
             scene,
             providers,
-            home,
+            home: Arc::new(home),
             first: Arc::new(Mutex::new(first)),
             _second: second,
             caller,
@@ -196,20 +196,26 @@ impl Round {
         let broke = self.wires().iter().any(|wire| wire.carried().broke);
         self.wires().into_iter().for_each(Wire::heal);
         match case.fault {
-            Fault::Kill(..) if broke => block_in_place(|| {
-                let mut first = self.first.lock().unwrap();
-                *first = Process::start(&self.home);
-                self.caller.lead_to(first.address);
-                if self.scene.store == Store::Embedded {
-                    self.other.lead_to(first.address);
-                }
+            Fault::Kill(..) if broke => {
+                self.give_birth().await;
                 true
-            }),
+            }
             Fault::Answer(_) | Fault::CutAnswer(..) | Fault::Unreachable => true,
             // A call has a connection of its own, which is the point.
             Fault::Stale => true,
             _ => broke,
         }
+    }
+
+    /// Starts the gateway again that was killed, while other rounds go on.
+    async fn give_birth(&self) {
+        let home = Arc::clone(&self.home);
+        let born = spawn_blocking(move || Process::start(&home)).await.unwrap();
+        self.caller.lead_to(born.address);
+        if self.scene.store == Store::Embedded {
+            self.other.lead_to(born.address);
+        }
+        *self.first.lock().unwrap() = born;
     }
 
     /// The byte at which the connection to the provider is cut, if it is.

@@ -57,6 +57,7 @@ mod take_webhook;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 pub(crate) mod tests;
+mod token_keys;
 pub mod trace;
 mod unsettled;
 mod verify;
@@ -73,3 +74,4 @@ pub(crate) use history_cursor::fuzz as fuzz_cursor;
 pub use history_walk::HistoryWalk;
 pub use read_events::{Follower, Logged};
 pub use take_webhook::PassOn;
+pub use token_keys::TokenKey;

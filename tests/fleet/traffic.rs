@@ -104,10 +104,15 @@ impl Traffic {
         let approved = self.ledger().approved.clone();
         let approved = approved.into_iter().filter(|approved| approved.at >= since);
         let mut checked = 0;
-        for Approved { path, code, .. } in approved {
+        for Approved { path, code, at } in approved {
             checked += 1;
-            if self.shared.is_approved(&path, &code).await {
-                self.shared.wrong(format!("{path}: approved again"));
+            let answer = self.shared.check(&path, &code, &[200, 404, 409]).await;
+            match answer {
+                Some(answer) if answer.status == 404 => self.ledger().missing.push((path, at)),
+                Some(answer) if answer.body["valid"] == true => {
+                    self.shared.wrong(format!("{path}: approved again"));
+                }
+                _ => {}
             }
         }
         checked
@@ -198,10 +203,13 @@ impl Shared {
 
     /// Tells a code; a verification that is closed is an answer like any other.
     async fn is_approved(&self, path: &str, code: &str) -> bool {
-        let code = json!({ "code": code });
-        let asked = || self.post(path, &code);
-        let answer = self.answer_of("POST check", &[200, 409], asked).await;
+        let answer = self.check(path, code, &[200, 409]).await;
         answer.is_some_and(|answer| answer.body["valid"] == true)
+    }
+
+    async fn check(&self, path: &str, code: &str, statuses: &[u16]) -> Option<Answer> {
+        let code = json!({ "code": code });
+        self.answer_of("POST check", statuses, || self.post(path, &code)).await
     }
 
     fn wrong(&self, told: String) {
@@ -252,12 +260,16 @@ impl Shared {
                 Outcome::Refused(answer.body.to_string())
             }
             Ok(answer) if answer.status == 202 => Outcome::Unsure,
+            Ok(answer) if answer.status == 404 && !statuses.contains(&404) => Outcome::Missing,
             Ok(answer) if !statuses.contains(&answer.status) || answer.body["status"] == "unknown" => {
                 Outcome::Failed(format!("{} {}", answer.status, answer.body))
             }
             Ok(_) => Outcome::Served,
         };
         let served = outcome == Outcome::Served;
+        if outcome == Outcome::Missing {
+            self.ledger.lock().unwrap().missing.push((what.to_owned(), began));
+        }
         self.note(what, began, outcome);
         if !served {
             tokio::time::sleep(REST).await;

@@ -71,6 +71,8 @@ pub use admit::Quota;
 pub use current::{Current, Reload};
 pub use gateway::Gateway;
 pub(crate) use history_cursor::fuzz as fuzz_cursor;
+pub(crate) use history_cursor::measured::{packed, sample_walk, unpacked};
+pub(crate) use history_source::shelf::merged;
 pub use history_walk::HistoryWalk;
 pub use read_events::{Follower, Logged};
 pub use take_webhook::PassOn;

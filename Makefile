@@ -17,5 +17,6 @@ test: ## Installs the programs that the tests start, then runs every test
 bench: ## Measures the gateway beside its peers
 	bench/run
 
-bench-micro: ## Measures the pure parts
+bench-micro: ## Measures the pure parts: their time, and their instructions
 	cargo bench --locked
+	bench/instructions

@@ -20,6 +20,8 @@ pub mod domain;
 pub mod events;
 #[doc(hidden)]
 pub mod fuzzing;
+#[doc(hidden)]
+pub mod measuring;
 pub mod providers;
 pub mod seal;
 pub mod simulators;

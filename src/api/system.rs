@@ -13,8 +13,8 @@ use super::edge::Edge;
 use crate::config::RingKey;
 use crate::domain::error::Error;
 use crate::domain::time::Timestamp;
-use crate::usecases::Reload;
 use crate::usecases::accounts::AccountView;
+use crate::usecases::{Reload, TokenKey};
 
 /// The committed document; a test holds it to what the code says.
 const DOCUMENT: &str = include_str!("../../openapi/switchboard.json");
@@ -45,6 +45,8 @@ struct Details {
     reload: Option<ReloadView>,
     /// Every key of every ring, and when it was last of use, to any gateway over this store.
     keys: Vec<KeyView>,
+    /// Those of them that tokens may be signed with, and which of these nobody needs any more.
+    token_keys: Vec<TokenKey>,
     accounts: Vec<AccountView>,
 }
 
@@ -128,6 +130,7 @@ pub async fn health(edge: Edge) -> Result<HttpResponse, Error> {
         config_sha256: edge.config().sha256().to_owned(),
         reload: edge.last_reload().map(ReloadView::from),
         keys: keys(&edge),
+        token_keys: edge.gateway().token_keys(),
         accounts: edge.gateway().accounts(None).await?,
     };
     Ok(HttpResponse::Ok().json(details))

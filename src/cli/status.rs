@@ -106,6 +106,7 @@ fn shown(status: &Value, now: Timestamp) -> String {
     let accounts = list(&status["accounts"]);
     out += &format!("\n{}", table(&account_rows(accounts, now)));
     out += &format!("\n{}", table(&key_rows(accounts, now)));
+    out += &format!("\n{}", table(&token_key_rows(list(&status["token_keys"]), now)));
     out += &work(&status["work"], now);
     out
 }
@@ -194,6 +195,21 @@ fn key_rows(accounts: &[Value], now: Timestamp) -> Vec<Vec<String>> {
     std::iter::once(head).chain(rows).collect()
 }
 
+fn token_key_rows(keys: &[Value], now: Timestamp) -> Vec<Vec<String>> {
+    let head = heads(&["TOKENS", "KEY", "VALID", "ACCEPTED", "REJECTED", "SAFE TO REVOKE"]);
+    let row = |key: &Value| {
+        vec![
+            cell(&key["ring"]),
+            cell(&key["id"]),
+            cell(&key["valid"]),
+            ago(&key["last_accepted"], now),
+            ago(&key["last_rejected"], now),
+            cell(&key["safe_to_revoke"]),
+        ]
+    };
+    std::iter::once(head).chain(keys.iter().map(row)).collect()
+}
+
 fn work(work: &Value, now: Timestamp) -> String {
     if work.is_null() {
         return "\nWhat is on its way cannot be told while the store is away.\n".to_owned();
@@ -246,6 +262,10 @@ mod tests {
                     { "kind": "tts-end", "at": "2026-11-22T11:30:00.000Z" },
                 ],
             }],
+            "token_keys": [{
+                "ring": "auth.jwks_url", "id": "2026-11", "valid": true,
+                "last_accepted": "2026-11-22T11:59:50.000Z", "safe_to_revoke": false,
+            }],
             "work": {
                 "unsettled": { "count": 3, "overdue": 1, "oldest": "2026-11-21T12:00:00.000Z" },
                 "webhooks_applied_until": "2026-11-22T12:00:00.000Z",
@@ -264,6 +284,9 @@ zenvia-br  zenvia    on    healthy  1.2 %   30 s ago      7 BRL    tts-end 30 mi
 
 ACCOUNT    KEY  VALID  USED  ACCEPTED  REJECTED  SAFE TO REVOKE
 zenvia-br  old  yes    -     -         -         yes
+
+TOKENS         KEY      VALID  ACCEPTED  REJECTED  SAFE TO REVOKE
+auth.jwks_url  2026-11  yes    10 s ago  -         no
 
 Unsettled calls: 3, 1 of them overdue; the oldest began 24 h ago
 Webhooks are applied until 0 s ago

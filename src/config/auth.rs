@@ -8,6 +8,7 @@ use url::Url;
 
 use super::format::HTTP_URL;
 use super::keyring::{Entry, within};
+use super::published::PublishedKeys;
 use super::reader::Reader;
 use super::secret::Secret;
 use super::uses::KeyUses;
@@ -30,6 +31,8 @@ pub struct Auth {
     pub keys: Vec<AuthKey>,
     /// Where the issuer publishes further keys.
     pub jwks_url: Option<Url>,
+    /// What is published there, as far as it is shown.
+    pub published: Arc<PublishedKeys>,
 }
 
 /// One key that tokens may be signed with; its `kid` is the id.
@@ -73,6 +76,9 @@ impl Auth {
 
     /// Lets each key go on with the uses of the same key of `before`.
     pub(super) fn carry_over(&mut self, before: &Self) {
+        if self.jwks_url == before.jwks_url {
+            self.published = Arc::clone(&before.published);
+        }
         for key in &mut self.keys {
             let same = |old: &&AuthKey| old.id == key.id && old.verifying.expose() == key.verifying.expose();
             if let Some(old) = before.keys.iter().find(same) {
@@ -88,6 +94,7 @@ impl Auth {
             scope_claim: reader.text("scope_claim"),
             tenant_claim: reader.text("tenant_claim"),
             jwks_url: reader.optional("jwks_url", &HTTP_URL),
+            published: Arc::default(),
             keys: reader.entries("keys", AuthKey::read).unwrap_or_default(),
         };
         if auth.keys.is_empty() && auth.jwks_url.is_none() {

@@ -42,6 +42,11 @@ impl RingKey {
     }
 }
 
+/// What the ring of keys that tokens may be signed with is called.
+pub const TOKEN_RING: &str = "auth.keys";
+/// What those are called that their issuer publishes.
+pub const PUBLISHED_RING: &str = "auth.jwks_url";
+
 /// What the ring of an account's credentials is called.
 pub fn ring_of_account(account: &AccountName) -> String {
     format!("accounts.{account}.keys")
@@ -54,8 +59,11 @@ impl Config {
         let tokens = self.auth.keys.iter().map(|key| RingKey::of_tokens(key, now));
         let mut rings = vec![
             ("secrets.keys".to_owned(), keys(&self.secrets)),
-            ("auth.keys".to_owned(), tokens.collect()),
+            (TOKEN_RING.to_owned(), tokens.collect()),
         ];
+        if self.auth.jwks_url.is_some() {
+            rings.push((PUBLISHED_RING.to_owned(), self.published_keys(now)));
+        }
         for (name, account) in &self.accounts {
             rings.push((ring_of_account(name), keys(&account.keys)));
             if let Some(ring) = &account.webhook_keys {
@@ -66,6 +74,13 @@ impl Config {
             rings.push((format!("subscriptions.{name}.keys"), keys(&subscription.keys)));
         }
         rings
+    }
+
+    /// What the issuer of tokens publishes, but for what is passed over since a configured key has its identifier.
+    fn published_keys(&self, now: Timestamp) -> Vec<RingKey> {
+        let mut keys = self.auth.published.keys(now);
+        keys.retain(|key| self.auth.keys.iter().all(|configured| configured.id != key.id));
+        keys
     }
 
     /// Lets every key go on with the uses of the same key in the configuration `before`.

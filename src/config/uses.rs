@@ -13,6 +13,8 @@ pub struct KeyUses {
     pub accepted: Moment,
     /// Last refused by the other side, or found wrong.
     pub rejected: Moment,
+    /// When the last of the tokens ends that were found right; of a key that tokens are signed with.
+    pub tokens_end: Moment,
 }
 
 /// An instant that any thread may move, and only forward.

@@ -207,6 +207,61 @@ pub(crate) fn fuzz(bytes: &[u8]) {
     }
 }
 
+/// For the measurement: one walk over twelve sources, written and read.
+pub(crate) mod measured {
+    use super::{AccountName, Aside, RecordId, SourceKey, Timestamp, Walk};
+
+    /// A walk, and what it is over.
+    pub(crate) struct Sample(Walk, Vec<SourceKey>);
+
+    fn sources() -> Vec<SourceKey> {
+        let names = ["zenvia-br", "evolux-natal", "whatsapp"].into_iter();
+        let names = names.filter_map(|name| name.parse::<AccountName>().ok());
+        names
+            .flat_map(|name| (0..4).map(move |report| (name.clone(), report)))
+            .collect()
+    }
+
+    /// A walk that has given records of one source and stands somewhere in every other.
+    pub(crate) fn sample_walk() -> Sample {
+        let sources = sources();
+        let place = |source: usize, at: i64| {
+            let (account, report) = sources[source].clone();
+            let created_at = Timestamp::from_seconds(at);
+            let id = RecordId {
+                account,
+                report,
+                created_at,
+                row: b"1234567".to_vec(),
+            };
+            (created_at, id.write().unwrap_or_default())
+        };
+        let walk = Walk {
+            since: Timestamp::from_seconds(0),
+            until: Timestamp::from_seconds(2_000),
+            as_of: Timestamp::from_seconds(2_000),
+            active: (0..sources.len())
+                .map(|source| (source, Some(place(source, 900))))
+                .collect(),
+            late: Vec::new(),
+            last: Some(place(0, 1_000)),
+            unordered: Vec::new(),
+            left_out: Vec::new(),
+            aside: Aside::None,
+            kept: Some([7; 16]),
+        };
+        Sample(walk, sources)
+    }
+
+    pub(crate) fn packed(Sample(walk, sources): &Sample) -> Option<Vec<u8>> {
+        walk.pack(sources)
+    }
+
+    pub(crate) fn unpacked(bytes: &[u8], Sample(_, sources): &Sample) -> Option<usize> {
+        Walk::unpack(bytes, sources).map(|walk| walk.active.len())
+    }
+}
+
 /// What of the bytes is not read yet.
 struct Unread<'a>(&'a [u8]);
 

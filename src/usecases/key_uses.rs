@@ -26,6 +26,9 @@ struct Told {
     used: Option<Timestamp>,
     accepted: Option<Timestamp>,
     rejected: Option<Timestamp>,
+    /// Gateways of another version may not tell it.
+    #[serde(default)]
+    tokens_end: Option<Timestamp>,
 }
 
 impl Told {
@@ -35,6 +38,7 @@ impl Told {
             (&mut self.used, &own.used),
             (&mut self.accepted, &own.accepted),
             (&mut self.rejected, &own.rejected),
+            (&mut self.tokens_end, &own.tokens_end),
         ];
         for (told, own) in each {
             if let Some(told) = *told {

@@ -57,6 +57,7 @@ mod take_webhook;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 pub(crate) mod tests;
+mod token_keys;
 pub mod trace;
 mod unsettled;
 mod verify;
@@ -70,6 +71,9 @@ pub use admit::Quota;
 pub use current::{Current, Reload};
 pub use gateway::Gateway;
 pub(crate) use history_cursor::fuzz as fuzz_cursor;
+pub(crate) use history_cursor::measured::{packed, sample_walk, unpacked};
+pub(crate) use history_source::shelf::merged;
 pub use history_walk::HistoryWalk;
 pub use read_events::{Follower, Logged};
 pub use take_webhook::PassOn;
+pub use token_keys::TokenKey;

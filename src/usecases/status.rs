@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::accounts::AccountView;
 use super::current::Reload;
 use super::gateway::Gateway;
+use super::token_keys::TokenKey;
 use super::unsettled::Unsettled;
 use crate::config::Mode;
 use crate::domain::error::Error;
@@ -35,6 +36,8 @@ pub struct Status {
     pub work: Option<Work>,
     /// The accounts by name.
     pub accounts: Vec<AccountView>,
+    /// The keys that tokens may be signed with.
+    pub token_keys: Vec<TokenKey>,
 }
 
 /// How a try to take over a configuration ended.
@@ -144,6 +147,7 @@ impl Gateway {
             }),
             work,
             accounts,
+            token_keys: self.token_keys(),
         })
     }
 

@@ -12,6 +12,8 @@ pub enum Outcome {
     Refused(String),
     /// 202: it may have been started, and will be settled.
     Unsure,
+    /// 404, for what was answered before.
+    Missing,
     /// No answer, or one that says that something is amiss.
     Failed(String),
 }
@@ -46,6 +48,8 @@ pub struct Ledger {
     pub approved: Vec<Approved>,
     /// Approvals that should not be.
     pub wrong: Vec<String>,
+    /// What was answered once and was not there later (404), and when it was answered, or else asked for.
+    pub missing: Vec<(String, Instant)>,
     /// How many rounds callers have done.
     pub rounds: usize,
     /// How often a live feed ended and was taken up again.
@@ -87,11 +91,13 @@ impl Ledger {
             .iter()
             .map(|(what, (count, slowest))| format!("{what} {count} (slowest {:.2} s)", slowest.as_secs_f64()));
         format!(
-            "{} requests: {} failed, {} refused, {} unsure; {} webhooks taken; {} approvals, {} wrong; served: {}",
+            "{} requests: {} failed, {} refused, {} unsure, {} missing; {} webhooks taken; {} approvals, {} wrong; \
+             served: {}",
             self.entries.len(),
             self.failures().len(),
             self.refusals().len(),
             self.unsure(),
+            self.missing.len(),
             self.taken.len(),
             self.approved.len(),
             self.wrong.len(),
@@ -99,8 +105,8 @@ impl Ledger {
         )
     }
 
-    /// Holds that there were so many requests and each was answered as it should be. A store that is too slow on a busy machine is no fault of who
-    /// is restarted.
+    /// Holds that there were so many requests and each was answered as it should be. A store that is too slow on a busy
+    /// machine is no fault of who is restarted.
     #[track_caller]
     pub fn is_spotless(&self, least: usize) {
         assert!(self.entries.len() >= least, "{} requests", self.entries.len());
@@ -119,6 +125,7 @@ impl Ledger {
             refused.len()
         );
         assert_eq!(self.wrong, Vec::<String>::new());
+        assert!(self.missing.is_empty(), "{:?}", self.missing);
         assert!(self.unheard().is_empty(), "{:?}", self.unheard());
     }
 

@@ -1,6 +1,7 @@
 //! Clients that never stop: calls, codes, history, webhooks, and a live feed. They write down what they were answered.
 
-use std::collections::BTreeSet;
+mod feed;
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,6 +15,8 @@ use tokio::task::JoinSet;
 use crate::bed::{Answer, Asked, Client, EVOLUX, PROVIDER_TOKEN, ZENVIA, eventually, http};
 use crate::ledger::{Approved, Entry, Ledger, Outcome};
 use crate::site::Site;
+pub use feed::lost;
+use feed::still;
 
 /// How many place calls and check codes at the same time.
 const CALLERS: u64 = 3;
@@ -104,10 +107,15 @@ impl Traffic {
         let approved = self.ledger().approved.clone();
         let approved = approved.into_iter().filter(|approved| approved.at >= since);
         let mut checked = 0;
-        for Approved { path, code, .. } in approved {
+        for Approved { path, code, at } in approved {
             checked += 1;
-            if self.shared.is_approved(&path, &code).await {
-                self.shared.wrong(format!("{path}: approved again"));
+            let answer = self.shared.check(&path, &code, &[200, 404, 409]).await;
+            match answer {
+                Some(answer) if answer.status == 404 => self.ledger().missing.push((path, at)),
+                Some(answer) if answer.body["valid"] == true => {
+                    self.shared.wrong(format!("{path}: approved again"));
+                }
+                _ => {}
             }
         }
         checked
@@ -198,10 +206,13 @@ impl Shared {
 
     /// Tells a code; a verification that is closed is an answer like any other.
     async fn is_approved(&self, path: &str, code: &str) -> bool {
-        let code = json!({ "code": code });
-        let asked = || self.post(path, &code);
-        let answer = self.answer_of("POST check", &[200, 409], asked).await;
+        let answer = self.check(path, code, &[200, 409]).await;
         answer.is_some_and(|answer| answer.body["valid"] == true)
+    }
+
+    async fn check(&self, path: &str, code: &str, statuses: &[u16]) -> Option<Answer> {
+        let code = json!({ "code": code });
+        self.answer_of("POST check", statuses, || self.post(path, &code)).await
     }
 
     fn wrong(&self, told: String) {
@@ -252,12 +263,16 @@ impl Shared {
                 Outcome::Refused(answer.body.to_string())
             }
             Ok(answer) if answer.status == 202 => Outcome::Unsure,
+            Ok(answer) if answer.status == 404 && !statuses.contains(&404) => Outcome::Missing,
             Ok(answer) if !statuses.contains(&answer.status) || answer.body["status"] == "unknown" => {
                 Outcome::Failed(format!("{} {}", answer.status, answer.body))
             }
             Ok(_) => Outcome::Served,
         };
         let served = outcome == Outcome::Served;
+        if outcome == Outcome::Missing {
+            self.ledger.lock().unwrap().missing.push((what.to_owned(), began));
+        }
         self.note(what, began, outcome);
         if !served {
             tokio::time::sleep(REST).await;
@@ -274,115 +289,9 @@ impl Shared {
             outcome,
         });
     }
-
-    /// Follows the live feed behind an event, and takes it up again wherever it ends.
-    async fn follow(self: Arc<Self>, mut last: String) {
-        loop {
-            let began = Instant::now();
-            let asked = self.client.ask(Method::GET, "/events");
-            let asked = asked
-                .header("accept", "text/event-stream")
-                .header("last-event-id", &last);
-            match asked.try_stream().await {
-                Ok(stream) if stream.status() == 200 => {
-                    let ended = self.listen(stream, &mut last).await;
-                    self.note("GET /events live", began, ended);
-                    self.ledger.lock().unwrap().resumed += 1;
-                }
-                Ok(stream) => {
-                    let (status, text) = (stream.status(), stream.text().await.unwrap_or_default());
-                    let outcome = match text.contains("/problems/store-unavailable") {
-                        true => Outcome::Refused(text),
-                        false => Outcome::Failed(format!("{status} {text}")),
-                    };
-                    self.note("GET /events live", began, outcome);
-                }
-                Err(error) if error.is_connect() => {}
-                Err(error) => self.note("GET /events live", began, Outcome::Failed(format!("{error:?}"))),
-            }
-            tokio::time::sleep(REST).await;
-        }
-    }
-
-    /// Reads a live feed to its end; tells how that was.
-    async fn listen(&self, mut stream: reqwest::Response, last: &mut String) -> Outcome {
-        let mut text = String::new();
-        loop {
-            match stream.chunk().await {
-                Ok(Some(chunk)) => text.push_str(std::str::from_utf8(&chunk).unwrap()),
-                Ok(None) => return Outcome::Served,
-                Err(error) => return Outcome::Failed(format!("{error:?}")),
-            }
-            while let Some((block, rest)) = text.split_once("\n\n") {
-                let data = block.lines().find_map(|line| line.strip_prefix("data: "));
-                if let Some(event) = data.map(|data| serde_json::from_str::<Value>(data).unwrap()) {
-                    *last = event["id"].as_str().unwrap().to_owned();
-                    if let Some(id) = reply_of(&event) {
-                        self.ledger.lock().unwrap().followed.insert(id);
-                    }
-                }
-                text = rest.to_owned();
-            }
-        }
-    }
-}
-
-/// The webhook that an event tells of.
-pub fn reply_of(event: &Value) -> Option<u64> {
-    let is_reply = event["type"] == "sms.reply";
-    event["subject"].as_str().filter(|_| is_reply)?.parse().ok()
 }
 
 fn other_than(code: &str) -> String {
     let first = if code.starts_with('1') { '2' } else { '1' };
     format!("{first}{}", &code[1..])
-}
-
-/// The webhooks that the feed tells of, read from its beginning at `client`.
-pub async fn told(client: &Client) -> BTreeSet<u64> {
-    let (mut told, mut after) = (BTreeSet::new(), String::new());
-    loop {
-        let page = eventually("the feed is read", async || {
-            Some(client.get(&format!("/events?limit=500{after}")).await).filter(|page| page.status == 200)
-        })
-        .await;
-        let data = page.body["data"].as_array().unwrap();
-        if data.is_empty() {
-            return told;
-        }
-        told.extend(data.iter().filter_map(reply_of));
-        after = format!("&after={}", page.body["next_cursor"].as_str().unwrap());
-    }
-}
-
-/// Which of the webhooks taken the feed does not tell of, or the receiver did not get, when these have not become fewer
-/// for so long.
-pub async fn lost(ledger: &Ledger, (client, site): (&Client, &Site), patience: Duration) -> BTreeSet<u64> {
-    let taken: BTreeSet<u64> = ledger.taken.keys().copied().collect();
-    let missing = async || {
-        let told = told(client).await;
-        let delivered: BTreeSet<u64> = site
-            .receiver
-            .taken("sms.reply")
-            .iter()
-            .map(|subject| subject.parse().unwrap())
-            .collect();
-        &(&taken - &told) | &(&taken - &delivered)
-    };
-    still(missing, patience).await
-}
-
-/// What is missing once nothing is, or when it has not become less for so long.
-async fn still(mut missing: impl AsyncFnMut() -> BTreeSet<u64>, patience: Duration) -> BTreeSet<u64> {
-    let (mut least, mut since) = (usize::MAX, Instant::now());
-    loop {
-        let missing = missing().await;
-        if missing.len() < least {
-            (least, since) = (missing.len(), Instant::now());
-        }
-        if missing.is_empty() || since.elapsed() > patience {
-            return missing;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }

@@ -132,6 +132,30 @@ async fn a_rotation_fails_no_request() {
         (&health["issuer"]["status"], &health["issuer"]["keys"]),
         (&json!("current"), &json!(["2", "1"]))
     );
+    let of_token_keys = |key: &Value| {
+        let told = |name| key[name].as_str().unwrap().to_owned();
+        (
+            told("ring"),
+            told("id"),
+            key["last_accepted"].is_string(),
+            key["safe_to_revoke"] == true,
+        )
+    };
+    let keys: Vec<_> = health["token_keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(of_token_keys)
+        .collect();
+    let published = |id: &str| ("auth.jwks_url".to_owned(), id.to_owned(), true, false);
+    assert_eq!(keys[keys.len() - 2..], [published("2"), published("1")], "{health}");
+    let metrics = Client::to(&format!("http://{}", app.management_address), String::new());
+    eventually("each shows in the metrics", async || {
+        let page = metrics.get("/metrics").await.body.to_string();
+        page.contains(r#"accepted_timestamp_seconds{ring=\"auth.jwks_url\",key=\"2\"}"#)
+            .then_some(())
+    })
+    .await;
     client(&app, issuer.token("unpublished"))
         .get("/calls")
         .await

@@ -43,3 +43,33 @@ async fn writes_follow_the_master() {
     let log = store.read(&keys::events(), Position::START, 9).await.unwrap();
     assert_eq!(log.len(), 2);
 }
+
+/// A sentinel that takes a living master for dead has another one take over. The first goes on until somebody tells it
+/// otherwise, which takes ten seconds and more, and refuses every write, since nobody follows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_nobody_follows_is_left_for_the_one_that_took_over() {
+    let master = Server::with(&["--appendonly", "yes", "--min-replicas-to-write", "1"]);
+    let replica = Server::with(&["--replicaof", "127.0.0.1", &master.port().to_string()]);
+    until(|| master.ask(&["INFO", "replication"]).contains("state=online"));
+    let sentinel = Sentinel::watching(master.port(), 1);
+    let store = open_redis(&format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port()));
+    let put = async |name: &str| {
+        let (key, value) = (keys::call(name), Bytes::from_static(b"value"));
+        store.put(&key, value, None, Expect::Any).await
+    };
+    put("before").await.unwrap();
+    sentinel.ask(&["SENTINEL", "REMOVE", "main"]);
+    replica.ask(&["REPLICAOF", "NO", "ONE"]);
+    until(|| master.ask(&["INFO", "replication"]).contains("connected_slaves:0"));
+    sentinel.ask(&[
+        "SENTINEL",
+        "MONITOR",
+        "main",
+        "127.0.0.1",
+        &replica.port().to_string(),
+        "1",
+    ]);
+    eventually(async || put("after").await.is_ok()).await;
+    assert_eq!(replica.ask(&["DBSIZE"]).trim(), "2");
+    assert_eq!(master.ask(&["DBSIZE"]).trim(), "1");
+}

@@ -129,6 +129,10 @@ impl Authenticator {
             fetched_at: Some(now),
             failure: None,
         };
+        let shown = sources.published.keys.iter();
+        let shown = shown.map(|key| (key.id.as_str(), key.public.as_str()));
+        let until = sources.published.good_until();
+        sources.auth.published.publish(shown, until);
         // Tokens stay remembered where the keys are the same.
         let epoch = if same { self.keys.load().epoch } else { next_epoch() };
         self.keys.store(Keys::new(&sources, epoch));

@@ -29,6 +29,7 @@ static AUTH: LazyLock<Auth> = LazyLock::new(|| Auth {
         uses: Arc::default(),
     }],
     jwks_url: None,
+    published: Arc::default(),
 });
 
 static RING: LazyLock<Ring> = LazyLock::new(|| Ring::new(&AUTH, &[], None));

@@ -25,6 +25,8 @@ pub struct PublishedKey {
     pub algorithm: Algorithm,
     /// The key itself.
     pub key: DecodingKey,
+    /// What it is made of, as it is written.
+    pub public: String,
 }
 
 /// What is published is no JSON Web Key Set.
@@ -81,6 +83,9 @@ fn key(jwk: &Map<String, Value>) -> Option<PublishedKey> {
         id: id.to_owned(),
         algorithm,
         key,
+        public: ["x", "y", "n", "e"]
+            .map(|name| text(jwk, name).unwrap_or_default())
+            .join("."),
     })
 }
 

@@ -102,7 +102,7 @@ impl Ring {
             key: key.key.clone(),
             from: None,
             until,
-            uses: Arc::default(),
+            uses: auth.published.uses(&key.id, &key.public),
         });
         Self {
             issuer: auth.issuer.clone(),
@@ -149,6 +149,7 @@ impl Ring {
         };
         let claims = decode_object(parts.claims).ok_or(Refused::Malformed)?;
         let mut verified = self.read_claims((&claims, &key.uses), now)?;
+        key.uses.tokens_end.note(verified.until);
         if let Some(until) = key.until {
             verified.until = verified.until.min(until);
         }

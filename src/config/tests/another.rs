@@ -32,6 +32,36 @@ fn a_key_goes_on_with_its_uses_as_long_as_its_secret_is_the_same() {
 }
 
 #[test]
+fn what_is_published_goes_on_while_the_url_is_the_same() {
+    let at = |url| config(&format!("[auth]\njwks_url = '{url}'"));
+    let (early, late) = (Timestamp::from_millis(1), Timestamp::from_millis(3));
+    let before = at("https://issuer.test/one");
+    before
+        .auth
+        .published
+        .publish([("1", "shadowed"), ("a", "x"), ("b", "y")].into_iter(), Some(late));
+    before.auth.published.uses("a", "x").accepted.note(early);
+    let shown = |config: &Config, now| -> Vec<(String, bool, Option<Timestamp>)> {
+        let rings = config.rings(now).into_iter();
+        let keys = rings
+            .filter(|(ring, _)| ring == PUBLISHED_RING)
+            .flat_map(|(_, keys)| keys);
+        keys.map(|key| (key.id, key.valid, key.uses.accepted.get())).collect()
+    };
+    let told = |valid| vec![("a".to_owned(), valid, Some(early)), ("b".to_owned(), valid, None)];
+    assert_eq!(shown(&before, early), told(true));
+    assert_eq!(shown(&before, late), told(false));
+    for (url, expected) in [
+        ("https://issuer.test/one", told(true)),
+        ("https://issuer.test/two", vec![]),
+    ] {
+        let mut config = at(url);
+        config.carry_over(&before);
+        assert_eq!(shown(&config, early), expected, "{url}");
+    }
+}
+
+#[test]
 fn another_url_of_the_store_takes_a_restart_even_at_the_same_place() {
     let at = |url| read("[store]\nurl = 'env::STORE'\n", &[("STORE", url)]).unwrap();
     assert_eq!(at("memory:").restart_changes(&at("embedded:./x")), ["store.url"]);

@@ -41,6 +41,17 @@ pub(crate) fn fuzz_answer(body: &[u8]) {
     }
 }
 
+/// For the measurement: how many rows a page of the report of queues has that can be read.
+pub(crate) fn rows_of(body: &[u8]) -> usize {
+    let answer = Answer {
+        status: 200,
+        retry_after: None,
+        body: body.to_vec().into(),
+    };
+    let page = judge::read(&judge::Told::of(&answer), |envelope| envelope.page(wire::queue_row));
+    page.map_or(0, |page| page.rows.len())
+}
+
 /// One account at Evolux: a tenant's server.
 pub struct Evolux {
     account: AccountName,

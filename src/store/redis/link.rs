@@ -23,6 +23,8 @@ use super::silence::Silence;
 const DEADLINE: Duration = Duration::from_millis(550);
 /// A connection unused for so long may have died unnoticed, and is asked before it is trusted.
 const IDLE: Duration = Duration::from_secs(1);
+/// A new connection is given so long to mend itself.
+const MENDS: Duration = Duration::from_secs(1);
 /// How often a command that Redis refused to run is sent in all, and how long apart.
 const ATTEMPTS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(40);
@@ -109,7 +111,7 @@ impl Links {
             sent += 1;
             let verdict = Verdict::of(&error);
             if verdict.replaces() {
-                Box::pin(self.replace(id)).await;
+                Box::pin(self.replace(id, &verdict)).await;
             }
             if sent == ATTEMPTS || !verdict.resends(again) {
                 return Err(Trouble::Redis(error));
@@ -151,13 +153,13 @@ impl Links {
         }))
     }
 
-    /// Drops the link `id`, unless somebody has replaced it meanwhile.
-    async fn replace(&self, id: usize) {
+    /// Drops the link `id`, unless somebody has replaced it meanwhile, or it is new and may mend itself.
+    async fn replace(&self, id: usize, verdict: &Verdict) {
         let mut slot = self.slot().lock().await;
-        // A cluster mends its own connections; a new one is for when that did not help.
-        let mends_itself =
-            |link: &Link| matches!(link.held, Held::Cluster(_)) && link.made.elapsed() < Duration::from_secs(1);
-        let broken = slot.take_if(|link| link.id == id && !mends_itself(link));
+        // A cluster mends its own connections, and a primary may find its replicas: a new one is for when that did not help.
+        let may_mend = |link: &Link| matches!(link.held, Held::Cluster(_)) || *verdict == Verdict::Unfollowed;
+        let is_new = |link: &Link| link.made.elapsed() < MENDS;
+        let broken = slot.take_if(|link| link.id == id && !(may_mend(link) && is_new(link)));
         if let Some(link) = broken {
             link.held.discard();
         }
@@ -206,6 +208,8 @@ enum Verdict {
     NotNow,
     /// This Redis is no longer the one that writes, and did nothing.
     Demoted,
+    /// This Redis takes no writes since too few follow it: another one may have taken over, and it did nothing.
+    Unfollowed,
     /// Whether it was done nobody knows.
     Lost,
 }
@@ -213,6 +217,7 @@ enum Verdict {
 impl Verdict {
     fn of(error: &RedisError) -> Self {
         match error.kind() {
+            _ if error.code() == Some("NOREPLICAS") => Self::Unfollowed,
             ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::Demoted,
             ErrorKind::Server(
                 ServerErrorKind::Moved
@@ -229,13 +234,13 @@ impl Verdict {
     }
 
     fn replaces(&self) -> bool {
-        matches!(self, Self::Demoted | Self::Lost)
+        matches!(self, Self::Demoted | Self::Unfollowed | Self::Lost)
     }
 
     fn resends(&self, again: Again) -> bool {
         match self {
             Self::Refused => false,
-            Self::NotNow | Self::Demoted => true,
+            Self::NotNow | Self::Demoted | Self::Unfollowed => true,
             Self::Lost => again == Again::Harmless,
         }
     }

@@ -14,6 +14,21 @@ pub(in crate::usecases) const CAPACITY: usize = 2_500;
 /// How many records stand in one chunk.
 const CHUNK: usize = 32;
 
+/// For the measurement: puts the records of each list on a shelf and takes the newest of all until none is left.
+pub(crate) fn merged(lists: Vec<Vec<Record>>) -> usize {
+    let shelf = |records: Vec<Record>| {
+        let mut shelf = Shelf::default();
+        records.into_iter().for_each(|record| shelf.put(record));
+        shelf
+    };
+    let mut shelves: Vec<Shelf> = lists.into_iter().map(shelf).collect();
+    let newest = || {
+        let best = shelves.iter_mut().filter(|shelf| shelf.head().is_some());
+        best.max_by(|one, other| one.head().cmp(&other.head()))?.take()
+    };
+    std::iter::from_fn(newest).count()
+}
+
 /// A chunk of records in the store.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::usecases) struct Chunk {

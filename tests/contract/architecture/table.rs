@@ -102,6 +102,7 @@ pub const ROOMS: &[Room] = &[
     ),
     room("cli", &["*"]),
     room("fuzzing", &["*"]),
+    room("measuring", &["*"]),
 ];
 
 /// Crates that lead outside, and the rooms that are their only doors.

@@ -107,6 +107,7 @@ fn auth() -> Auth {
             key("hs", Algorithm::HS256, SECRET),
         ],
         jwks_url: None,
+        published: Arc::default(),
     }
 }
 

@@ -248,6 +248,36 @@ async fn what_is_no_set_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_published_key_keeps_its_uses_when_others_come_and_not_when_it_is_another() {
+    let auth = published_only();
+    let bed = Bed::start(&auth, Fake::publishing(set_of("1")));
+    assert!(bed.ask(&signed_as("1")).await.is_ok());
+    let used = |set: &Value| {
+        auth.published
+            .uses("1", &format!("{}...", set["keys"][0]["x"].as_str().unwrap()))
+    };
+    let first = used(&set_of("1")).accepted.get();
+    assert!(first.is_some());
+    assert_eq!(
+        used(&set_of("1")).tokens_end.get(),
+        Some(Timestamp::from_seconds(NOW + 2 * 24 * 3600 + 30))
+    );
+    bed.issuer
+        .publish(json!({"keys": [set_of("2")["keys"][0], set_of("1")["keys"][0]]}));
+    sleep(Duration::from_secs(400)).await;
+    assert!(bed.ask(&signed_as("2")).await.is_ok());
+    assert_eq!(used(&set_of("1")).accepted.get(), first);
+    assert!(bed.ask(&signed_as("1")).await.is_ok());
+    assert!(used(&set_of("1")).accepted.get() > first, "and goes on being noted");
+    let other = json!({"keys": [jwk("1", Alg::EdDSA, &ed_key(&KEYS.ed))]});
+    bed.issuer.publish(other.clone());
+    sleep(Duration::from_secs(400)).await;
+    assert_eq!(bed.problem(&signed_as("1")).await, Problem::Unauthenticated);
+    assert_eq!(used(&other).accepted.get(), None);
+    assert!(used(&other).rejected.get().is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn configured_keys_need_no_issuer() {
     let auth = Auth {
         jwks_url: Some(URL.parse().unwrap()),

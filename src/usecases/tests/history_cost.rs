@@ -295,11 +295,28 @@ async fn where_a_day_is_read_the_day_before_is_read_ahead_once_and_with_its_camp
 
 /// A gateway over a store of which each put takes a second; time stands still but for that.
 fn bed_over_a_slow_store(one: &Arc<Scripted>) -> Bed {
+    bed_over_a_store(one, |store| *store.slow.lock().unwrap() = Duration::from_secs(1))
+}
+
+fn bed_over_a_store(one: &Arc<Scripted>, slow: impl FnOnce(&Failing)) -> Bed {
     bed_over(&[one], "", |inner| {
         let store = Failing::new(inner, Failure::Once);
-        *store.slow.lock().unwrap() = Duration::from_secs(1);
+        slow(&store);
         Arc::new(store)
     })
+}
+
+#[tokio::test]
+async fn no_page_waits_for_what_is_only_taken_away() {
+    let one = busy_day(60);
+    let bed = bed_over_a_store(&one, |store| {
+        *store.slow_removals.lock().unwrap() = Duration::from_hours(1);
+    });
+    let mut cursor = None;
+    for number in 1..8 {
+        let page = tokio::time::timeout(Duration::from_mins(1), page(&bed, cursor)).await;
+        cursor = page.unwrap_or_else(|_| panic!("page {number}")).next_cursor;
+    }
 }
 
 /// A page and the whole seconds it took.

@@ -49,7 +49,7 @@ pub(super) struct Source {
     stretch: Option<Stretch>,
     campaigns: Campaigns,
     /// The page that is asked for before it is needed.
-    ahead: Option<Ahead>,
+    ahead: Ahead,
     /// Whether the report is known to be in another order than newest first.
     pub(super) unordered: bool,
     /// The walk's place when it was last read on.
@@ -95,7 +95,7 @@ impl Source {
             days: 1,
             stretch: None,
             campaigns: Campaigns::default(),
-            ahead: None,
+            ahead: Ahead::default(),
             unordered: false,
             given: None,
             failure: None,
@@ -119,7 +119,7 @@ impl Source {
         self.below = below;
         self.shelf = Shelf::default();
         self.stretch = None;
-        self.ahead = None;
+        self.ahead = Ahead::default();
         self.given = None;
         self.failure = None;
     }

@@ -4,6 +4,8 @@
 //! What was read beyond the end of a page waits [in the store](super::history_kept), so that each page of a report is read
 //! about once. How a report is read without passing over rows is said in [`super::history_source::stretch`].
 
+use tokio::sync::watch;
+
 use super::accounts::sees;
 use super::follow_call::{allows, named, recording_failed};
 use super::gateway::Gateway;
@@ -59,15 +61,19 @@ impl Gateway {
 
     /// Leaves in the store what was read and not given, while the caller reads the page: what is lost on the way is read again.
     async fn leave_behind(&self, mut merge: Merge, leftovers: Leftovers, names: ([u8; 16], Option<[u8; 16]>)) {
+        let (writing, written) = watch::channel(());
         let work = async move {
             if merge.walk.aside == Aside::None
                 && let Err(error) = merge.leave(&leftovers, names).await
             {
                 tracing::warn!(%error, "what a walk has read could not be kept and is read again");
             }
+            // Nobody waits for what is only taken away.
+            drop(writing);
             leftovers.forget(&merge.spent).await;
         };
-        self.leaving.leave(names.0, self.start_aside(work).detach()).await;
+        self.start_aside(work).detach();
+        self.leaving.leave(names.0, written).await;
     }
 
     /// Asks for the pages that the next page of a walk needs, while its caller reads this one.

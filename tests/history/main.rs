@@ -12,4 +12,5 @@
 mod bed;
 mod economy;
 mod site;
+mod tide;
 mod walks;

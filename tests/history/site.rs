@@ -4,26 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use switchboard::simulators::faults::{Effect, Rule};
 use switchboard::simulators::zenvia::history::Past;
+use switchboard::simulators::zenvia::{Knobs, Zenvia};
 use tokio::sync::RwLock;
 
 use crate::bed::redis::Server;
-use crate::bed::{Answer, Client, Home, PROVIDER_TOKEN, Process, Providers, http};
+use crate::bed::{Answer, Client, Home, Process, Providers};
+use crate::tide::Tide;
 
 /// How many rows an account starts with.
-pub const ROWS: i64 = 240;
+pub const ROWS: i64 = 480;
 /// The dialler's rows.
 const DIALLED: i64 = 60;
-/// The reports that rows come into.
-const REPORTS: [&str; 3] = ["chamada", "tts", "audio"];
-/// How many rows come in whenever a page is asked for: far more than 500 a second where nothing else keeps the machine busy,
-/// and no fewer to a walk where something does.
-const COMING_IN: i64 = 2;
+/// The reports that rows come into, in turns: the first has several pages.
+const REPORTS: [&str; 6] = ["chamada", "chamada", "chamada", "chamada", "tts", "audio"];
 /// How many keys a ring may hold.
 const RING: u64 = 5;
 /// What is told of a page that is refused because a source fails.
@@ -64,44 +63,45 @@ pub struct Site {
     gateways: RwLock<[Gateway; 2]>,
     /// How often a key was put first in the ring.
     rotated: AtomicU64,
-    /// The number of the next row that comes in.
-    came_in: AtomicI64,
+    /// The rows at Zenvia that it starts with and keeps.
+    rows: Vec<Listed>,
+    /// The rows that come in and go.
+    pub tide: Tide,
     /// What happened, and how often.
     pub told: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Site {
     pub async fn start() -> Self {
+        Self::of(ROWS).await
+    }
+
+    /// One with so many rows at Zenvia.
+    pub async fn of(rows: i64) -> Self {
         let providers = Providers::start().await;
         let redis = Server::start();
         let mut home = Home::on(&redis.url(), &providers);
         home.lay_over(&ring(home.path(), 0));
-        for number in 0..ROWS {
-            providers.zenvia.app().remember(&past(600 + number * 30, number));
-        }
+        let rows = (0..rows).map(|number| list(providers.zenvia.app(), (600 + number * 9_000 / rows, number)));
+        let rows = rows.collect();
         let dialled = (0..DIALLED).map(|number| dialled(Some(1_000_000 + number), 700 + number * 120));
         dial(&providers, dialled.collect()).await;
         let gateways = RwLock::new([gateway(&home), gateway(&home)]);
         Self {
+            tide: Tide::new(&providers),
             providers,
             redis,
             home,
             gateways,
             rotated: AtomicU64::new(0),
-            came_in: AtomicI64::new(0),
+            rows,
             told: Mutex::default(),
         }
     }
 
-    /// A page of one of the gateways, while more rows come in.
+    /// A page of one of the gateways.
     pub async fn page(&self, gateway: usize, path: &str) -> Value {
         self.tell("pages");
-        self.list_more();
-        self.quiet_page(gateway, path).await
-    }
-
-    /// A page of one of the gateways.
-    pub async fn quiet_page(&self, gateway: usize, path: &str) -> Value {
         let gateways = self.gateways.read().await;
         self.asked(&gateways[gateway], path).await
     }
@@ -127,14 +127,12 @@ impl Site {
         gateways[killed] = gateway(&self.home);
     }
 
-    /// Lists more rows, new ones and some that are dated back into the walk's window.
-    fn list_more(&self) {
-        for _ in 0..COMING_IN {
-            let number = self.came_in.fetch_add(1, Ordering::Relaxed);
-            let seconds_ago = if number % 4 == 0 { 60 + number % 9_000 } else { 0 };
-            self.providers.zenvia.app().remember(&past(seconds_ago, number));
-            self.tell("rows that came in");
-        }
+    /// Has the reports at Zenvia hide from now on that rows went away, which nobody can notice then.
+    pub fn hide_removals(&self) {
+        self.providers.zenvia.app().set_knobs(Knobs {
+            report_hides_removals: true,
+            ..Knobs::default()
+        });
     }
 
     /// Takes everything out of the store.
@@ -193,51 +191,20 @@ impl Site {
     /// Changes a row that is listed.
     pub fn update(&self, dice: &mut Dice) {
         self.tell("updates");
-        let id = 1 + dice.below(ROWS as usize) as u64;
-        self.providers
-            .zenvia
-            .app()
-            .retag(id, &format!("changed-{}", dice.below(1_000)));
+        let changed = &self.rows[dice.below(self.rows.len())];
+        let tags = format!("changed-{}", dice.below(1_000));
+        self.providers.zenvia.app().retag(changed.id, &tags);
     }
 
     pub fn tell(&self, what: &'static str) {
         *self.told.lock().unwrap().entry(what).or_default() += 1;
     }
 
-    /// What the simulators list now since an instant, by the account's identifiers.
-    pub async fn listed(&self, since: jiff::Timestamp) -> BTreeSet<String> {
-        // No report fails meanwhile.
-        let _gateways = self.gateways.read().await;
-        let mut ids = BTreeSet::new();
-        for report in REPORTS {
-            ids.extend(self.listed_in(report, since).await);
-        }
-        ids
-    }
-
-    async fn listed_in(&self, report: &str, since: jiff::Timestamp) -> Vec<String> {
-        let zone = jiff::tz::TimeZone::get("America/Sao_Paulo").unwrap();
-        let today = jiff::Timestamp::now().to_zoned(zone).date();
-        let mut ids = Vec::new();
-        for position in (0..).step_by(200) {
-            let url = format!(
-                "{}/{report}/relatorio?data_inicio={}&data_fim={today}&posicao={position}&limite=200",
-                self.providers.zenvia.url(),
-                today.yesterday().unwrap(),
-            );
-            let answer = http().get(url).header("access-token", PROVIDER_TOKEN).send().await;
-            let body: Value = answer.unwrap().json().await.unwrap();
-            let page = body["dados"]["relatorio"].as_array().unwrap();
-            let inside = page.iter().filter(|row| {
-                let created: jiff::Timestamp = row["data_criacao"].as_str().unwrap().parse().unwrap();
-                created >= since
-            });
-            ids.extend(inside.map(|row| row["id"].to_string()));
-            if page.len() < 200 {
-                break;
-            }
-        }
-        ids
+    /// The rows at Zenvia that are listed now and were created since an instant, by the account's identifiers.
+    pub fn listed(&self, since: jiff::Timestamp) -> BTreeSet<String> {
+        let tide = self.tide.listed();
+        let rows = self.rows.iter().chain(&tide).filter(|row| row.created >= since);
+        rows.map(|row| row.id.to_string()).collect()
     }
 }
 
@@ -258,20 +225,31 @@ pub fn dialled_ids() -> BTreeSet<String> {
     (0..DIALLED).map(|number| (1_000_000 + number).to_string()).collect()
 }
 
-fn past(seconds_ago: i64, number: i64) -> Past {
-    let created = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds_ago);
+/// A row at Zenvia.
+#[derive(Debug, Clone, Copy)]
+pub struct Listed {
+    pub id: u64,
+    pub created: jiff::Timestamp,
+}
+
+/// Lists a row at Zenvia that is so many seconds old.
+pub fn list(zenvia: &Zenvia, (seconds_ago, number): (i64, i64)) -> Listed {
+    let created = jiff::Timestamp::now().as_second() - seconds_ago;
     // Several rows share an instant.
-    let created = jiff::Timestamp::from_second(created.as_second() / 20 * 20).unwrap();
+    let created = jiff::Timestamp::from_second(created / 20 * 20).unwrap();
     let row = json!({
-        "resource": REPORTS[number as usize % 3],
+        "resource": REPORTS[number as usize % REPORTS.len()],
         "created": created.to_string(),
         "to": format!("1198{number:07}"),
         "talked": number % 7,
     });
-    serde_json::from_value(row).unwrap()
+    let past: Past = serde_json::from_value(row).unwrap();
+    let id = zenvia.remember(&past).unwrap();
+    Listed { id, created }
 }
 
-fn dialled(id: Option<i64>, seconds_ago: i64) -> Value {
+/// A row of the dialler that is so many seconds old.
+pub fn dialled(id: Option<i64>, seconds_ago: i64) -> Value {
     let at = (jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds_ago)).to_string();
     let mut row = json!({ "start_time": at, "subscriber": { "number": "8433330000" } });
     if let Some(id) = id {

@@ -143,6 +143,13 @@ impl Zenvia {
         Some(id)
     }
 
+    /// Takes a row of a call or a torpedo out, as the provider does with what it no longer keeps.
+    pub fn forget(&self, id: u64) {
+        let mut state = self.state();
+        state.calls.remove(id);
+        state.torpedoes.remove(id);
+    }
+
     /// Changes the tags of a row as an edit at the provider does: its place in every list stays.
     pub fn retag(&self, id: u64, tags: &str) {
         let mut state = self.state();

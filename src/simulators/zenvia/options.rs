@@ -88,6 +88,9 @@ pub struct Knobs {
     pub accented_result: bool,
     /// Reports are oldest first.
     pub report_ascending: bool,
+    /// A page of a report repeats the row that ended the page before where rows above it went away, so that nobody who reads
+    /// on can notice that some were passed over: for controls that are to lose rows.
+    pub report_hides_removals: bool,
     /// Recordings are answered by a redirect to the link in the payloads.
     pub redirect_recordings: bool,
     /// `did-event` in the shape of 2018.
@@ -106,6 +109,7 @@ impl Default for Knobs {
             unknown_code: UnknownCode::Invalid,
             accented_result: false,
             report_ascending: false,
+            report_hides_removals: false,
             redirect_recordings: false,
             did_event_2018: false,
             did_end_flat: true,

@@ -28,9 +28,16 @@ struct Query {
     ascending: bool,
 }
 
+/// A row as it is told, and where it stands in a list: by its time, then by its id.
+#[derive(Clone)]
+pub struct Item {
+    place: (Timestamp, u64),
+    json: String,
+}
+
 /// One page, and how many rows there are in all.
 struct Page {
-    items: Vec<String>,
+    items: Vec<Item>,
     total: usize,
 }
 
@@ -51,12 +58,21 @@ impl Query {
             .iter()
             .skip(self.position)
             .take(self.limit)
-            .map(|row| json(row))
+            .map(|row| Item {
+                place: (row.created(), row.id()),
+                json: json(row),
+            })
             .collect();
         Page {
             items,
             total: rows.len(),
         }
+    }
+}
+
+impl Page {
+    fn rows(&self) -> String {
+        array(self.items.iter().map(|item| &item.json))
     }
 }
 
@@ -66,7 +82,7 @@ impl Zenvia {
         let (query, now) = (self.query(request)?, self.control.clock.now());
         let matches = |row: &super::calls::Call| query.matches(&row.origin.number, &row.destination.number);
         let page = query.page(&self.state().calls, matches, |row| row.json(self.account, now));
-        Ok(bare(&page))
+        Ok(bare(&self.told(request, &query, page)))
     }
 
     /// `GET /tts/relatorio` and its like.
@@ -75,7 +91,7 @@ impl Zenvia {
         query.origin = None;
         let matches = |row: &super::torpedoes::Torpedo| row.kind == kind && query.matches("", &row.leg.number);
         let page = query.page(&self.state().torpedoes, matches, |row| row.json(now));
-        Ok(bare(&page))
+        Ok(bare(&self.told(request, &query, page)))
     }
 
     /// `GET /conferencia/relatorio`.
@@ -94,8 +110,27 @@ impl Zenvia {
             .raw("total", page.total)
             .raw("posicao", query.position)
             .raw("limite", string(&query.limit.to_string()))
-            .raw("relatorio", array(&page.items));
+            .raw("relatorio", page.rows());
         Ok(answered(FOUND, &data.done()))
+    }
+
+    /// The page as it is told: as it is, unless the report [hides removals](super::Knobs::report_hides_removals).
+    fn told(&self, request: &Request, query: &Query, mut page: Page) -> Page {
+        if !self.knobs().report_hides_removals {
+            return page;
+        }
+        let edges = &mut self.state().edges;
+        let edge = edges.get(&(request.path.clone(), query.position));
+        let shorter = |edge: &&Item| page.items.first().is_none_or(|first| first.place < edge.place);
+        if let Some(edge) = edge.filter(shorter) {
+            page.items.insert(0, edge.clone());
+            page.items.truncate(query.limit);
+        }
+        if let Some(last) = page.items.last() {
+            let position = query.position + page.items.len() - 1;
+            edges.insert((request.path.clone(), position), last.clone());
+        }
+        page
     }
 
     fn query(&self, request: &Request) -> Result<Query, Refusal> {
@@ -120,7 +155,7 @@ impl Zenvia {
 }
 
 fn bare(page: &Page) -> Reply {
-    answered(FOUND, &Object::new().raw("relatorio", array(&page.items)).done())
+    answered(FOUND, &Object::new().raw("relatorio", page.rows()).done())
 }
 
 /// Where a window begins, or where it ends so that the moment or day named is still inside.

@@ -11,6 +11,7 @@ use super::calls::Call;
 use super::codes::Code;
 use super::conferences::Conference;
 use super::inbound::Inbound;
+use super::reports::Item;
 use super::table::Table;
 use super::torpedoes::Torpedo;
 
@@ -35,6 +36,8 @@ pub struct State {
     pub live: HashMap<u64, Live>,
     /// Every accepted order, oldest first.
     pub dials: VecDeque<Dial>,
+    /// The row that last ended a page of a report, by its path and position: what a report that hides removals repeats.
+    pub edges: HashMap<(String, usize), Item>,
 }
 
 /// A call under way.

@@ -44,6 +44,13 @@ impl<T: Row> Table<T> {
         }
     }
 
+    /// Takes a row out.
+    pub fn remove(&mut self, id: u64) {
+        if let Some(row) = self.rows.remove(&id) {
+            self.by_time.remove(&(row.created(), id));
+        }
+    }
+
     /// The row with this id.
     pub fn get(&self, id: u64) -> Option<&T> {
         self.rows.get(&id)

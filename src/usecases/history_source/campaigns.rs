@@ -6,13 +6,14 @@
 //! read at the same time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::try_join;
 use serde::{Deserialize, Serialize};
 
 use super::Source;
-use super::reading::{Reader, asked, read_page};
+use super::reading::{Reader, asked};
 use crate::domain::account::AccountName;
 use crate::domain::error::Failure;
 use crate::domain::history::{Row, Window};
@@ -61,17 +62,14 @@ impl Source {
             return self.fetch(report, (query, from)).await;
         }
         let gateway = reader.gateway;
-        let read = |names: &BTreeSet<String>| {
+        let mut names = self.campaigns_known(reader);
+        let mut read = |names: &BTreeSet<String>| {
             let query = ReportQuery {
                 campaign_ids: names.iter().cloned().collect(),
                 ..query.clone()
             };
-            read_page(self.entry.clone(), *report, (query, from))
+            self.fetch(report, (query, from))
         };
-        let mut names = self.campaigns.names.clone();
-        if names.is_empty() {
-            names = gateway.known_campaigns.of(self.account());
-        }
         let nobody = BTreeSet::new();
         let (mut page, mut named) = match names.is_empty() {
             true => (read(&nobody).await?, None),
@@ -110,6 +108,20 @@ impl Source {
             }
         }
         Ok(page)
+    }
+
+    /// The campaigns to name in the readings of a page that is to be read without them, and with those that are known.
+    pub(super) fn both_readings(&self, reader: Reader<'_>) -> Vec<Vec<String>> {
+        let names = self.campaigns_known(reader);
+        let named = (!names.is_empty()).then(|| names.into_iter().collect());
+        iter::once(Vec::new()).chain(named).collect()
+    }
+
+    fn campaigns_known(&self, reader: Reader<'_>) -> BTreeSet<String> {
+        match self.campaigns.names.is_empty() {
+            true => reader.gateway.known_campaigns.of(self.account()),
+            false => self.campaigns.names.clone(),
+        }
     }
 
     /// The campaigns to name in a reading of a window that is to be the only one; nothing where a second is needed.

@@ -47,16 +47,17 @@ impl Prefetched {
 impl Source {
     /// Asks for the page that the next `limit` records need, if one is needed.
     pub(in crate::usecases) fn next_page(&mut self, reader: Reader<'_>, limit: usize) -> Option<Ahead> {
-        if self.ahead.is_none() && self.failure.is_none() && !self.shelf.has(limit, &self.frontier) {
-            let stretch = self.stretch.take()?;
+        let window = self.window.filter(|_| self.may_hold(None))?;
+        if self.ahead.is_empty() && !self.shelf.has(limit, &self.frontier) {
+            // What the next page makes of the place where this one stops.
+            let stretch = self.stretch.clone().unwrap_or_else(|| self.coming(window));
             self.ask_ahead(Reader { ahead: true, ..reader }, &stretch);
-            self.stretch = Some(stretch);
         }
-        self.ahead.take()
+        Some(std::mem::take(&mut self.ahead)).filter(|ahead| !ahead.is_empty())
     }
 
     /// Takes up a page that was asked for.
     pub(in crate::usecases) fn take_up(&mut self, page: Option<Ahead>) {
-        self.ahead = page;
+        self.ahead = page.unwrap_or_default();
     }
 }

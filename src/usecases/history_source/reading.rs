@@ -32,9 +32,26 @@ pub(in crate::usecases) struct Reader<'a> {
 }
 
 /// A page that is asked for before it is needed.
-pub(in crate::usecases) struct Ahead {
-    asked: (ReportQuery, usize),
+struct Asked {
+    query: (ReportQuery, usize),
     page: AbortOnDropHandle<Result<ReportPage, Failure>>,
+}
+
+/// The readings of a page that are asked for before it is needed.
+#[derive(Default)]
+pub(in crate::usecases) struct Ahead(Vec<Asked>);
+
+impl Ahead {
+    /// Whether nothing is asked for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes out the reading of this query.
+    fn take(&mut self, query: &(ReportQuery, usize)) -> Option<Asked> {
+        let index = self.0.iter().position(|asked| asked.query == *query)?;
+        Some(self.0.swap_remove(index))
+    }
 }
 
 impl Source {
@@ -84,14 +101,19 @@ impl Source {
     }
 
     fn next_stretch(&mut self, whole: Window) -> Stretch {
+        self.shelf.begin_again();
+        let stretch = self.coming(whole);
+        let begun_inside = self.below.as_ref() == Some(&self.frontier);
+        if begun_inside { stretch.resumed() } else { stretch }
+    }
+
+    /// What is read after what was read.
+    pub(super) fn coming(&self, whole: Window) -> Stretch {
         let window = Window {
             since: self.start_of_days().max(whole.since),
             until: second_after(Timestamp::from_millis(until(&self.frontier).as_millis() - 1)),
         };
-        self.shelf.begin_again();
-        let stretch = Stretch::new(window, self.unordered);
-        let begun_inside = self.below.as_ref() == Some(&self.frontier);
-        if begun_inside { stretch.resumed() } else { stretch }
+        Stretch::new(window, self.unordered)
     }
 
     /// The rows of a page, each with whether it may be late; nothing where the page is to be read again.
@@ -186,38 +208,46 @@ impl Source {
     }
 
     /// Asks for a page, or takes the one that was asked for ahead.
-    pub(super) async fn fetch(
+    pub(super) fn fetch(
         &mut self,
         report: &Report,
-        (query, from): (ReportQuery, usize),
-    ) -> Result<ReportPage, Failure> {
-        if let Some(ahead) = self.ahead.take()
-            && ahead.asked == (query.clone(), from)
-            && let Ok(Ok(page)) = ahead.page.await
-        {
-            return Ok(page);
+        asked: (ReportQuery, usize),
+    ) -> impl Future<Output = Result<ReportPage, Failure>> + use<> {
+        let ahead = self.ahead.take(&asked);
+        let (entry, report) = (self.entry.clone(), *report);
+        async move {
+            if let Some(ahead) = ahead
+                && let Ok(Ok(page)) = ahead.page.await
+            {
+                return Ok(page);
+            }
+            // What failed then may be there now.
+            read_page(entry, report, asked).await
         }
-        // What failed then may be there now.
-        read_page(self.entry.clone(), *report, (query, from)).await
     }
 
+    /// Asks for what [`Source::told`] will ask for, as far as that is known.
     pub(super) fn ask_ahead(&mut self, reader: Reader<'_>, stretch: &Stretch) {
         let Some(report) = self.report.filter(|_| reader.ahead && !stretch.is_finished()) else {
             return;
         };
         let (window, from) = stretch.ask();
-        let Some(campaigns) = self.campaigns_to_name(reader, &report, window) else {
-            return;
+        let readings = match self.campaigns_to_name(reader, &report, window) {
+            Some(campaigns) => vec![campaigns],
+            None => self.both_readings(reader),
         };
-        let query = ReportQuery {
-            campaign_ids: campaigns,
-            ..asked(reader.query, window)
-        };
-        let reading = read_page(self.entry.clone(), report, (query.clone(), from));
-        self.ahead = Some(Ahead {
-            asked: (query, from),
-            page: reader.gateway.start_aside(reading),
+        let asked = readings.into_iter().map(|campaign_ids| {
+            let query = ReportQuery {
+                campaign_ids,
+                ..asked(reader.query, window)
+            };
+            let reading = read_page(self.entry.clone(), report, (query.clone(), from));
+            Asked {
+                query: (query, from),
+                page: reader.gateway.start_aside(reading),
+            }
         });
+        self.ahead = Ahead(asked.collect());
     }
 
     fn pass_over(&mut self, report: &Report, rows: usize) {

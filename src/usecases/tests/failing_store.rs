@@ -32,6 +32,8 @@ pub struct Failing {
     left: AtomicUsize,
     /// How long each put takes.
     pub slow: Mutex<Duration>,
+    /// How long each removal takes.
+    pub slow_removals: Mutex<Duration>,
 }
 
 enum Fate {
@@ -50,6 +52,7 @@ impl Failing {
             failure,
             left,
             slow: Mutex::default(),
+            slow_removals: Mutex::default(),
         }
     }
 
@@ -125,6 +128,10 @@ impl Store for Failing {
     }
 
     async fn remove(&self, key: &Key, expect: Expect) -> Result<bool, StoreError> {
+        let slow = *self.slow_removals.lock().unwrap();
+        if !slow.is_zero() {
+            tokio::time::sleep(slow).await;
+        }
         fated!(self, self.inner.remove(key, expect))
     }
 

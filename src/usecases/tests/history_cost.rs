@@ -254,13 +254,69 @@ async fn the_next_page_is_read_ahead_though_some_of_it_waits_in_the_store() {
     assert_eq!(third.data.len(), 30);
 }
 
+/// Ten rows of the campaign 1, of which five are of the day before.
+fn two_days(reports: &'static [Report]) -> Arc<Scripted> {
+    let one = busy_day(10);
+    *one.reports.lock().unwrap() = reports;
+    for (index, row) in one.rows.lock().unwrap().iter_mut().enumerate() {
+        let days = (index / LIMIT) as i64;
+        row.facts.created_at = Some(Timestamp::from_millis(NOON - days * 86_400_000 - 1_000 * index as i64));
+        row.campaign = Some(Named {
+            id: Some("1".into()),
+            name: None,
+        });
+        row.custom_fields = Some(BTreeMap::new());
+    }
+    one
+}
+
+#[tokio::test]
+async fn where_a_day_is_read_the_day_before_is_read_ahead_once_and_with_its_campaigns() {
+    // How often the first page is read, and the day before in the same way.
+    for (reports, readings) in [(DAYS_REPORT, 1), (BY_CAMPAIGN, 2)] {
+        let one = two_days(reports);
+        let bed = bed(&[&one], "");
+        let first = page(&bed, None).await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(one.pages(), 2 * readings, "{reports:?}");
+        let second = page(&bed, first.next_cursor).await;
+        assert_eq!((first.data.len(), second.data.len()), (LIMIT, LIMIT));
+        let told = [first.data, second.data].concat();
+        let all_told = told.iter().all(|record| record.custom_fields.is_some());
+        assert!(all_told || readings == 1);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(one.pages() <= 3 * readings, "{}: read again", one.pages());
+    }
+}
+
 /// A gateway over a store of which each put takes a second; time stands still but for that.
 fn bed_over_a_slow_store(one: &Arc<Scripted>) -> Bed {
+    bed_over_a_store(one, |store| *store.slow.lock().unwrap() = Duration::from_secs(1))
+}
+
+fn bed_over_a_store(one: &Arc<Scripted>, slow: impl FnOnce(&Failing)) -> Bed {
     bed_over(&[one], "", |inner| {
         let store = Failing::new(inner, Failure::Once);
-        *store.slow.lock().unwrap() = Duration::from_secs(1);
+        slow(&store);
         Arc::new(store)
     })
+}
+
+#[tokio::test]
+async fn no_page_waits_for_what_is_only_taken_away() {
+    let one = busy_day(60);
+    let bed = bed_over_a_store(&one, |store| {
+        *store.slow_removals.lock().unwrap() = Duration::from_hours(1);
+    });
+    let mut cursor = None;
+    for number in 1..8 {
+        let page = tokio::time::timeout(Duration::from_mins(1), page(&bed, cursor)).await;
+        cursor = page.unwrap_or_else(|_| panic!("page {number}")).next_cursor;
+    }
 }
 
 /// A page and the whole seconds it took.

@@ -43,6 +43,25 @@ async fn pages_are_by_offset_newest_first_and_at_most_200() {
 }
 
 #[tokio::test]
+async fn a_report_that_hides_removals_begins_its_next_page_with_the_end_of_the_page_before() {
+    let sim = Sim::knobs(Knobs {
+        report_hides_removals: true,
+        ..Knobs::default()
+    })
+    .await;
+    let mut all = add(&sim, minutes(20)).await;
+    all.reverse();
+    assert_eq!(ids(&sim, &format!("{PERIOD}&limite=10")).await, all[..10]);
+    for gone in &all[2..6] {
+        sim.handle.app().forget(*gone);
+    }
+    assert_eq!(
+        ids(&sim, &format!("{PERIOD}&limite=3&posicao=9")).await,
+        [all[9], all[13], all[14]]
+    );
+}
+
+#[tokio::test]
 async fn a_day_is_a_day_in_sao_paulo_and_ends_are_inside() {
     let sim = Sim::start().await;
     let rows = [

@@ -9,8 +9,8 @@
 //! * **An error is not a no.** [`StoreError::Unavailable`] from a write means that it may or may not
 //!   have happened. Reads are sent again when a connection breaks; writes never are, unless Redis
 //!   said that it did nothing.
-//! * **Bounded.** A Redis that is away is reported within 600 ms, and at once to whoever asks after that until it answers
-//!   again; a writer that cannot keep up at once.
+//! * **Bounded.** A Redis that answers nothing is reported within 600 ms, and to nearly everybody who asks after that at
+//!   once, until it answers again; of a cluster each command is. A writer that cannot keep up is reported at once.
 //!
 //! # What is durable when
 //!

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
+use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
@@ -30,29 +31,35 @@ where
     F: for<'w> FormatFields<'w> + 'static,
 {
     fn format_event(&self, context: &FmtContext<'_, S, F>, mut output: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        LINE.with_borrow_mut(|line| {
-            line.clear();
-            line.extend_from_slice(b"{\"timestamp\":");
-            value(line, Timestamp::from_millis(SystemClock.now_ms()));
-            member(line, "level", event.metadata().level().as_str());
-            event.record(&mut Fields(line));
-            member(line, "target", event.metadata().target());
-            if let Some(span) = context.parent_span() {
-                line.extend_from_slice(b",\"span\":{\"name\":");
-                value(line, span.name());
-                let extensions = span.extensions();
-                let fields = extensions.get::<FormattedFields<F>>();
-                match fields.and_then(|fields| fields.strip_prefix('{')) {
-                    Some(fields) if !fields.starts_with('}') => {
-                        line.push(b',');
-                        line.extend_from_slice(fields.as_bytes());
-                    }
-                    _ => line.push(b'}'),
+        // Taken, not borrowed: a field may log while it is shown.
+        let mut line = LINE.take();
+        line.clear();
+        // What comes through the `log` crate names its module in fields.
+        let normalized = event.normalized_metadata();
+        let metadata = normalized.as_ref().unwrap_or_else(|| event.metadata());
+        line.extend_from_slice(b"{\"timestamp\":");
+        value(&mut line, Timestamp::from_millis(SystemClock.now_ms()));
+        member(&mut line, "level", metadata.level().as_str());
+        event.record(&mut Fields(&mut line));
+        member(&mut line, "target", metadata.target());
+        if let Some(span) = context.parent_span() {
+            line.extend_from_slice(b",\"span\":{\"name\":");
+            value(&mut line, span.name());
+            let extensions = span.extensions();
+            let fields = extensions.get::<FormattedFields<F>>();
+            match fields.and_then(|fields| fields.strip_prefix('{')) {
+                Some(fields) if !fields.starts_with('}') => {
+                    line.push(b',');
+                    line.extend_from_slice(fields.as_bytes());
                 }
+                _ => line.push(b'}'),
             }
-            line.extend_from_slice(b"}\n");
-            output.write_str(std::str::from_utf8(line).map_err(|_| fmt::Error)?)
-        })
+        }
+        line.extend_from_slice(b"}\n");
+        let written = std::str::from_utf8(&line).map_err(|_| fmt::Error);
+        let written = written.and_then(|line| output.write_str(line));
+        LINE.set(line);
+        written
     }
 }
 
@@ -74,29 +81,38 @@ fn value(line: &mut Vec<u8>, content: impl Serialize) {
 /// Writes fields as members of an object that has one already.
 struct Fields<'l>(&'l mut Vec<u8>);
 
+impl Fields<'_> {
+    fn member(&mut self, field: &Field, content: impl Serialize) {
+        // Where a dependency's source lies on the machine that built this tells nobody anything.
+        if !field.name().starts_with("log.") {
+            member(self.0, field.name(), content);
+        }
+    }
+}
+
 impl Visit for Fields<'_> {
     fn record_f64(&mut self, field: &Field, number: f64) {
-        member(self.0, field.name(), number);
+        self.member(field, number);
     }
 
     fn record_i64(&mut self, field: &Field, number: i64) {
-        member(self.0, field.name(), number);
+        self.member(field, number);
     }
 
     fn record_u64(&mut self, field: &Field, number: u64) {
-        member(self.0, field.name(), number);
+        self.member(field, number);
     }
 
     fn record_bool(&mut self, field: &Field, truth: bool) {
-        member(self.0, field.name(), truth);
+        self.member(field, truth);
     }
 
     fn record_str(&mut self, field: &Field, text: &str) {
-        member(self.0, field.name(), text);
+        self.member(field, text);
     }
 
     fn record_debug(&mut self, field: &Field, shown: &dyn fmt::Debug) {
-        member(self.0, field.name(), Shown(shown));
+        self.member(field, Shown(shown));
     }
 }
 

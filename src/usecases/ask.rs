@@ -307,16 +307,10 @@ fn lists(report: &Report, call: &Call) -> bool {
 fn around(sought: &[&CallFile]) -> ReportQuery {
     let made = || sought.iter().map(|file| file.call.created_at);
     let edge = |at: Option<Timestamp>, seconds| at.unwrap_or(Timestamp::from_millis(0)).plus_seconds(seconds);
-    ReportQuery {
-        window: Window {
-            since: edge(made().min(), AROUND_SECONDS.0),
-            until: edge(made().max(), AROUND_SECONDS.1),
-        },
-        numbers: Vec::new(),
-        agent_ids: Vec::new(),
-        campaign_ids: Vec::new(),
-        external_ids: Vec::new(),
-    }
+    ReportQuery::of(Window {
+        since: edge(made().min(), AROUND_SECONDS.0),
+        until: edge(made().max(), AROUND_SECONDS.1),
+    })
 }
 
 fn later(now: Timestamp, ms: i64) -> Timestamp {

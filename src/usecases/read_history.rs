@@ -68,9 +68,11 @@ impl Gateway {
             {
                 tracing::warn!(%error, "what a walk has read could not be kept and is read again");
             }
+            let spent = std::mem::take(&mut merge.spent);
+            drop(merge);
             // Nobody waits for what is only taken away.
             drop(writing);
-            leftovers.forget(&merge.spent).await;
+            leftovers.forget(&spent).await;
         };
         self.start_aside(work).detach();
         self.leaving.leave(names.0, written).await;

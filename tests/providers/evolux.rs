@@ -72,14 +72,8 @@ fn at(text: &str) -> Timestamp {
 
 /// Everything between two moments.
 fn query(since: &str, until: &str) -> ReportQuery {
-    ReportQuery {
-        window: Window {
-            since: at(since),
-            until: at(until),
-        },
-        numbers: vec![],
-        agent_ids: vec![],
-        campaign_ids: vec![],
-        external_ids: vec![],
-    }
+    ReportQuery::of(Window {
+        since: at(since),
+        until: at(until),
+    })
 }

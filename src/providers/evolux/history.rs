@@ -47,17 +47,10 @@ impl History for Evolux {
 
     async fn row(&self, report: &str, id: &str, near: Timestamp) -> Result<Row, Failure> {
         // Rows are dated to the second.
-        let window = Window {
+        let query = ReportQuery::of(Window {
             since: near.plus_seconds(-1),
             until: near.plus_seconds(2),
-        };
-        let query = ReportQuery {
-            window,
-            numbers: Vec::new(),
-            agent_ids: Vec::new(),
-            campaign_ids: Vec::new(),
-            external_ids: Vec::new(),
-        };
+        });
         if let Some(row) = self.find(report, &query, id).await? {
             let Some(campaign) = row.campaign.as_ref().and_then(|campaign| campaign.id.clone()) else {
                 return Ok(row);
@@ -135,11 +128,7 @@ fn refuses_contact_status(failure: &Failure) -> bool {
 
 /// The dialler's report. Naming campaigns is what makes it tell their own fields.
 fn dialer(query: &ReportQuery, from: usize, contact_status: bool) -> Exchange {
-    let mut exchange = windowed(
-        Exchange::get(READ_DIALER, "/api/v1/dialer/calls_history"),
-        query.window,
-        from,
-    );
+    let mut exchange = windowed(Exchange::get(READ_DIALER, "/api/v1/dialer/calls_history"), query, from);
     if contact_status {
         // Left to itself the report hides every dial that failed.
         exchange = exchange.query("contact_status", "both");
@@ -153,24 +142,24 @@ fn dialer(query: &ReportQuery, from: usize, contact_status: bool) -> Exchange {
 /// The report of queues and agents, all of them unless agents are named. Its `phone_number` is that of the person outside,
 /// so a number is left to the gateway: it may be the one that was called.
 fn queue(query: &ReportQuery, from: usize) -> Exchange {
-    let exchange = windowed(
-        Exchange::get(READ_QUEUE, "/api/v1/report/calls_history"),
-        query.window,
-        from,
-    )
-    .query("call_type", "both");
+    let exchange =
+        windowed(Exchange::get(READ_QUEUE, "/api/v1/report/calls_history"), query, from).query("call_type", "both");
     each(exchange, "agent_id", &query.agent_ids)
 }
 
 /// Pages are counted here from 1: the links in the answers name hosts that are not the account's.
-fn windowed(exchange: Exchange, window: Window, from: usize) -> Exchange {
+fn windowed(exchange: Exchange, query: &ReportQuery, from: usize) -> Exchange {
     // The end is included there; without both the report covers the current UTC day.
-    let last = Timestamp::from_millis(window.until.as_millis() - 1);
+    let last = Timestamp::from_millis(query.window.until.as_millis() - 1);
+    let (limit, page) = match query.total_only {
+        true => (1, 1),
+        false => (DIALER.page_size, from / DIALER.page_size + 1),
+    };
     exchange
-        .query("start_date", window.since.to_string())
+        .query("start_date", query.window.since.to_string())
         .query("end_date", last.to_string())
-        .query("limit", DIALER.page_size.to_string())
-        .query("page", (from / DIALER.page_size + 1).to_string())
+        .query("limit", limit.to_string())
+        .query("page", page.to_string())
         .urgency(Urgency::Last)
 }
 
@@ -200,16 +189,10 @@ mod tests {
     use crate::domain::phone::{PhoneNumber, Region};
 
     fn query() -> ReportQuery {
-        ReportQuery {
-            window: Window {
-                since: Timestamp::parse("2024-08-01T03:00:00Z").unwrap(),
-                until: Timestamp::parse("2024-08-02T03:00:00Z").unwrap(),
-            },
-            numbers: vec![],
-            agent_ids: vec![],
-            campaign_ids: vec![],
-            external_ids: vec![],
-        }
+        ReportQuery::of(Window {
+            since: Timestamp::parse("2024-08-01T03:00:00Z").unwrap(),
+            until: Timestamp::parse("2024-08-02T03:00:00Z").unwrap(),
+        })
     }
 
     fn sent(exchange: &Exchange) -> Vec<(&str, &str)> {
@@ -234,6 +217,15 @@ mod tests {
         let queue = queue(&query(), 100);
         assert_eq!(sent(&queue)[..4], expected);
         assert_eq!(sent(&queue)[4..], [("call_type", "both")]);
+    }
+
+    #[test]
+    fn a_page_asked_for_its_total_is_the_first_and_of_one_row() {
+        let query = ReportQuery {
+            total_only: true,
+            ..query()
+        };
+        assert_eq!(sent(&dialer(&query, 100, true))[2..4], [("limit", "1"), ("page", "1")]);
     }
 
     #[test]

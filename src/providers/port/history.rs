@@ -59,6 +59,22 @@ pub struct ReportQuery {
     pub campaign_ids: Vec<String>,
     /// CRM identifiers.
     pub external_ids: Vec<String>,
+    /// Whether only the [total](ReportPage::total) is wanted: the page may then be as short as the provider makes it.
+    pub total_only: bool,
+}
+
+impl ReportQuery {
+    /// Everything in a window.
+    pub fn of(window: Window) -> Self {
+        Self {
+            window,
+            numbers: Vec::new(),
+            agent_ids: Vec::new(),
+            campaign_ids: Vec::new(),
+            external_ids: Vec::new(),
+            total_only: false,
+        }
+    }
 }
 
 /// One page of a report, in the provider's order.

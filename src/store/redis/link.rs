@@ -4,7 +4,6 @@
 //! sends through handles on it: what a request sends at once shares one write and one read.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -16,12 +15,13 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::StoreError;
-use super::pool::{Connection, Held, Pool};
+use super::pool::{ALIVE, Connection, Held, Pool};
 use super::silence::Silence;
 
 /// How long an operation may take, whatever happens: less than a request may by what it does besides.
 const DEADLINE: Duration = Duration::from_millis(550);
-/// A connection unused for so long may have died unnoticed, and is asked before it is trusted.
+/// A connection unused for so long may have died unnoticed, and is asked before it is trusted: for less than half of the
+/// deadline, so that another can be made in the rest.
 const IDLE: Duration = Duration::from_secs(1);
 /// A new connection is given so long to mend itself.
 const MENDS: Duration = Duration::from_secs(1);
@@ -42,9 +42,9 @@ pub(super) enum Again {
 
 /// The connections in use.
 pub(super) struct Links {
-    pool: Arc<Pool>,
+    pool: Pool,
     slots: Box<[Mutex<Option<Link>>]>,
-    silence: Arc<Silence>,
+    silence: Silence,
 }
 
 struct Link {
@@ -60,7 +60,7 @@ impl Links {
         // The workers of the server and those of the runtime that does the rest.
         let threads = 2 * available_parallelism().map_or(1, usize::from);
         Ok(Self {
-            pool: Arc::new(Pool::open(url, threads + FOR_WAITING)?),
+            pool: Pool::open(url, threads + FOR_WAITING)?,
             slots: (0..threads).map(|_| Mutex::new(None)).collect(),
             silence: Silence::new(),
         })
@@ -70,29 +70,16 @@ impl Links {
     ///
     /// No `async fn`, as is what it calls: each would hold the future it is given twice.
     pub(super) fn send(&self, command: &Cmd, again: Again) -> impl Future<Output = Result<Value, Trouble>> {
-        if self.silence.lasts() {
-            self.probe();
-            return Either::Left(ready(Err(Trouble::Late)));
+        if self.silence.refuses() {
+            return Either::Left(ready(Err(Trouble::Silent)));
         }
         let asked = within_deadline(self.attempts(command, again));
         Either::Right(asked.inspect(|done| match heard(done) {
             Some(true) => self.silence.answered(),
-            Some(false) => self.silence.unanswered(),
-            None => {}
+            // One node of a cluster may be silent while the others answer.
+            Some(false) if !matches!(self.pool, Pool::Cluster(_)) => self.silence.unanswered(),
+            Some(false) | None => {}
         }))
-    }
-
-    /// Finds out whether Redis answers again, for those who come later.
-    #[expect(clippy::disallowed_methods, reason = "nobody is to wait for it, nor to break it off")]
-    fn probe(&self) {
-        let Some(probe) = self.silence.probe() else { return };
-        let pool = Arc::clone(&self.pool);
-        tokio::spawn(async move {
-            let asked = async { pool.get().await.ok()?.share().send(&cmd("PING")).await.ok() };
-            if let Ok(Some(_)) = timeout(DEADLINE, asked).await {
-                probe.answered();
-            }
-        });
     }
 
     /// Takes a connection for the caller alone.
@@ -109,7 +96,11 @@ impl Links {
                 Err(error) => error,
             };
             sent += 1;
-            let verdict = Verdict::of(&error);
+            let verdict = match Verdict::of(&error) {
+                // Nobody takes over from a Redis that stands alone.
+                Verdict::Unfollowed if matches!(self.pool, Pool::Node(_)) => Verdict::Refused,
+                verdict => verdict,
+            };
             if verdict.replaces() {
                 Box::pin(self.replace(id, &verdict)).await;
             }
@@ -138,7 +129,8 @@ impl Links {
     async fn renewed<'a>(&self, slot: &'a mut Option<Link>) -> Result<&'a mut Link, StoreError> {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         if let Some(link) = slot.take() {
-            if link.held.share().send(&cmd("PING")).await.is_ok() {
+            let mut connection = link.held.share();
+            if matches!(timeout(ALIVE, connection.send(&cmd("PING"))).await, Ok(Ok(_))) {
                 return Ok(slot.insert(link));
             }
             link.held.discard();
@@ -162,6 +154,8 @@ impl Links {
         let broken = slot.take_if(|link| link.id == id && !(may_mend(link) && is_new(link)));
         if let Some(link) = broken {
             link.held.discard();
+            // Those that nobody uses may lead to the same Redis, which still answers whether it is there.
+            self.pool.forget_idle();
         }
     }
 
@@ -195,7 +189,7 @@ fn heard(done: &Result<Value, Trouble>) -> Option<bool> {
         Err(Trouble::Late) => Some(false),
         Err(Trouble::Redis(error)) if error.is_timeout() => Some(false),
         Err(Trouble::Redis(error)) => (Verdict::of(error) != Verdict::Lost).then_some(true),
-        Err(Trouble::Store(_)) => None,
+        Err(Trouble::Silent | Trouble::Store(_)) => None,
     }
 }
 
@@ -251,8 +245,10 @@ impl Verdict {
 pub(super) enum Trouble {
     Redis(RedisError),
     Store(StoreError),
-    /// Redis is silent.
+    /// There was no answer in time.
     Late,
+    /// Redis was not asked, since it answers nobody.
+    Silent,
 }
 
 impl From<RedisError> for Trouble {
@@ -272,6 +268,7 @@ impl From<Trouble> for StoreError {
         match trouble {
             Trouble::Store(error) => error,
             Trouble::Late => Self::Unavailable("Redis did not answer in time".to_owned()),
+            Trouble::Silent => Self::Unavailable("Redis was not asked, since it does not answer".to_owned()),
             Trouble::Redis(error) => match (error.code(), error.kind()) {
                 // `CORRUPT` is what the scripts of this store answer.
                 (Some("WRONGTYPE" | "CORRUPT"), _) | (_, ErrorKind::UnexpectedReturnType) => {

@@ -17,6 +17,8 @@ use super::super::StoreError;
 
 /// How long Redis may take to answer one command.
 const RESPONSE: Duration = Duration::from_millis(500);
+/// How long a connection may take to show that it still works.
+pub(super) const ALIVE: Duration = Duration::from_millis(200);
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(1);
 const SENTINEL_PORT: u16 = 26379;
@@ -125,6 +127,15 @@ impl Pool {
             }
         }
     }
+
+    /// Drops the connections that are not on loan.
+    pub(super) fn forget_idle(&self) {
+        match self {
+            Self::Node(pool) => drop(pool.retain(|_, _| false)),
+            Self::Sentinel(pool) => drop(pool.retain(|_, _| false)),
+            Self::Cluster(_) => {}
+        }
+    }
 }
 
 impl Held {
@@ -221,7 +232,7 @@ fn config_of(size: usize) -> PoolConfig {
     config.timeouts = Timeouts {
         wait: Some(RESPONSE),
         create: Some(CONNECT),
-        recycle: Some(RESPONSE),
+        recycle: Some(ALIVE),
     };
     config
 }

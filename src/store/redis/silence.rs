@@ -3,15 +3,15 @@
 //! A request asks several times, also to take back what it began. If each time it waited for a Redis that hangs, it would
 //! be answered after the sum.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long nothing at all was answered when a command that was not makes a silence: whatever was answered after that
-/// command was sent may have been the last.
+/// A command that was not answered makes a silence only if nothing else was answered for so long.
 const QUIET: Duration = Duration::from_millis(200);
+/// How long after one command was let through in a silence, or was not answered, the next is let through.
+const TRIAL: Duration = Duration::from_millis(250);
 
 /// What was heard of Redis, in microseconds since `began`.
 pub(super) struct Silence {
@@ -20,27 +20,26 @@ pub(super) struct Silence {
     answered: AtomicU64,
     /// When a silence was last noticed.
     noticed: AtomicU64,
-    /// Whether somebody is finding out if it lasts.
-    probed: AtomicBool,
+    /// When somebody last tried whether it lasts, or found that it does.
+    tried: AtomicU64,
 }
-
-/// The one attempt under way to find out whether the silence lasts; another may follow once it is dropped.
-pub(super) struct Probe(Arc<Silence>);
 
 impl Silence {
     /// Nothing is known yet.
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
+    pub(super) fn new() -> Self {
+        Self {
             began: Instant::now(),
             answered: AtomicU64::new(0),
             noticed: AtomicU64::new(0),
-            probed: AtomicBool::new(false),
-        })
+            tried: AtomicU64::new(0),
+        }
     }
 
-    /// Whether a silence was noticed, and nothing was answered since.
-    pub(super) fn lasts(&self) -> bool {
-        self.noticed.load(Ordering::Relaxed) > self.answered.load(Ordering::Relaxed)
+    /// Whether a command is not to be sent, since a silence was noticed and nothing was answered since.
+    ///
+    /// Now and then one is sent all the same: what becomes of it tells whether the silence lasts.
+    pub(super) fn refuses(&self) -> bool {
+        self.lasts() && !self.tries()
     }
 
     /// Something was answered, be it with an error.
@@ -51,33 +50,31 @@ impl Silence {
     /// A command was not answered for as long as one waits.
     pub(super) fn unanswered(&self) {
         let now = self.now();
+        // Whoever waited for it is not to wait again at once.
+        self.tried.fetch_max(now, Ordering::Relaxed);
         if now.saturating_sub(self.answered.load(Ordering::Relaxed)) > micros(QUIET) {
             self.noticed.fetch_max(now, Ordering::Relaxed);
         }
     }
 
-    /// Begins to find out whether it lasts, unless somebody does.
-    pub(super) fn probe(self: &Arc<Self>) -> Option<Probe> {
-        let is_probed = self.probed.swap(true, Ordering::Relaxed);
-        (!is_probed).then(|| Probe(Arc::clone(self)))
+    fn lasts(&self) -> bool {
+        self.noticed.load(Ordering::Relaxed) > self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is time to try again; it is for one caller only.
+    fn tries(&self) -> bool {
+        let (now, last) = (self.now(), self.tried.load(Ordering::Relaxed));
+        let is_time = now.saturating_sub(last) >= micros(TRIAL);
+        let mine = || {
+            self.tried
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+        };
+        is_time && mine().is_ok()
     }
 
     /// Never 0, which stands for never.
     fn now(&self) -> u64 {
         micros(self.began.elapsed()) + 1
-    }
-}
-
-impl Probe {
-    /// Redis answers again.
-    pub(super) fn answered(self) {
-        self.0.answered();
-    }
-}
-
-impl Drop for Probe {
-    fn drop(&mut self) {
-        self.0.probed.store(false, Ordering::Relaxed);
     }
 }
 
@@ -96,12 +93,12 @@ mod tests {
         let silence = Silence::new();
         silence.answered();
         tokio::time::advance(LONG).await;
-        assert!(!silence.lasts());
+        assert!(!silence.refuses());
         silence.unanswered();
-        assert!(silence.lasts());
-        tokio::time::advance(LONG).await;
+        assert!(silence.refuses());
+        tokio::time::advance(Duration::from_millis(1)).await;
         silence.answered();
-        assert!(!silence.lasts());
+        assert!(!silence.refuses());
     }
 
     #[tokio::test(start_paused = true)]
@@ -111,20 +108,22 @@ mod tests {
         silence.answered();
         tokio::time::advance(QUIET).await;
         silence.unanswered();
-        assert!(!silence.lasts());
+        assert!(!silence.refuses());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_at_a_time_finds_out_whether_it_lasts() {
+    async fn now_and_then_one_finds_out_whether_it_lasts() {
         let silence = Silence::new();
         tokio::time::advance(LONG).await;
         silence.unanswered();
-        let first = silence.probe();
-        assert!(first.is_some() && silence.probe().is_none());
-        drop(first);
-        assert!(silence.lasts(), "it was broken off");
-        tokio::time::advance(LONG).await;
-        silence.probe().into_iter().for_each(Probe::answered);
-        assert!(!silence.lasts() && silence.probe().is_some());
+        assert!(silence.refuses(), "who waited does not wait again");
+        for _ in 0..3 {
+            tokio::time::advance(TRIAL).await;
+            assert!(!silence.refuses() && silence.refuses(), "one at a time");
+        }
+        // The last one that was let through is given up later, and others are not let through at once.
+        tokio::time::advance(TRIAL * 2).await;
+        silence.unanswered();
+        assert!(silence.refuses());
     }
 }

@@ -60,16 +60,10 @@ impl Source {
         let (Some(history), Some(window)) = (self.entry.provider.history(), self.window) else {
             return Ok(true);
         };
-        let asked = ReportQuery {
-            window: Window {
-                since: window.since.max(window.until.plus_seconds(-DAY_SECONDS)),
-                ..window
-            },
-            numbers: Vec::new(),
-            agent_ids: Vec::new(),
-            campaign_ids: Vec::new(),
-            external_ids: Vec::new(),
-        };
+        let asked = ReportQuery::of(Window {
+            since: window.since.max(window.until.plus_seconds(-DAY_SECONDS)),
+            ..window
+        });
         let others = history.reports().iter();
         let mut failure = None;
         for other in others.filter(|other| !known.contains(&(self.account().clone(), other.code))) {

@@ -3,10 +3,9 @@
 //! A report asked without campaigns lists all rows without those fields; asked with some, only theirs. So a page is read
 //! twice, the second time with the campaigns known so far, until both lists have as many rows: from then on one reading of
 //! the same window is enough. The two readings of a page are the same rows. Campaigns known from earlier walks let both be
-//! read at the same time.
+//! read at the same time, and where they were those of all rows, the reading without them is asked for its total only.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::iter;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::try_join;
@@ -24,17 +23,24 @@ const MOST: usize = 40;
 
 /// The campaigns that rows of each account were last seen to belong to.
 #[derive(Debug, Default)]
-pub(in crate::usecases) struct KnownCampaigns(Mutex<BTreeMap<AccountName, BTreeSet<String>>>);
+pub(in crate::usecases) struct KnownCampaigns(Mutex<BTreeMap<AccountName, Known>>);
+
+#[derive(Debug, Clone, Default)]
+struct Known {
+    names: BTreeSet<String>,
+    /// Whether they were those of all rows.
+    all: bool,
+}
 
 impl KnownCampaigns {
-    fn of(&self, account: &AccountName) -> BTreeSet<String> {
+    fn of(&self, account: &AccountName) -> Known {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(account).cloned().unwrap_or_default()
     }
 
-    fn learn(&self, account: &AccountName, names: &BTreeSet<String>) {
+    fn learn(&self, account: &AccountName, campaigns: Known) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(account.clone(), names.clone());
+        known.insert(account.clone(), campaigns);
     }
 }
 
@@ -61,23 +67,23 @@ impl Source {
             let query = ReportQuery { campaign_ids, ..query };
             return self.fetch(report, (query, from)).await;
         }
-        let gateway = reader.gateway;
-        let mut names = self.campaigns_known(reader);
-        let mut read = |names: &BTreeSet<String>| {
-            let query = ReportQuery {
-                campaign_ids: names.iter().cloned().collect(),
-                ..query.clone()
-            };
-            self.fetch(report, (query, from))
-        };
-        let nobody = BTreeSet::new();
-        let (mut page, mut named) = match names.is_empty() {
-            true => (read(&nobody).await?, None),
-            false => {
-                let (page, named) = try_join(read(&nobody), read(&names)).await?;
+        let Known { mut names, all } = self.campaigns_known(reader);
+        let (unnamed, of_names) = self.both_readings(reader, window);
+        let unnamed = self.fetch(report, (unnamed, from));
+        let (mut page, mut named) = match of_names {
+            None => (unnamed.await?, None),
+            Some(of_names) => {
+                let (page, named) = try_join(unnamed, self.fetch(report, (of_names, from))).await?;
                 (page, Some(named))
             }
         };
+        if all {
+            if let Some(named) = named.take_if(|named| list_the_same(&page, named)) {
+                self.learn(reader, (names, true), (window, &named));
+                return Ok(named);
+            }
+            page = self.fetch(report, (query.clone(), from)).await?;
+        }
         let seen: BTreeSet<_> = page.rows.iter().filter_map(campaign).collect();
         if seen.is_empty() || page.rows.iter().all(|row| row.custom_fields.is_some()) {
             return Ok(page);
@@ -87,21 +93,17 @@ impl Source {
             if names.len() > MOST {
                 names = seen;
             }
-            named = Some(read(&names).await?);
+            let query = ReportQuery {
+                campaign_ids: names.iter().cloned().collect(),
+                ..query
+            };
+            named = Some(self.fetch(report, (query, from)).await?);
         }
         let Some(mut named) = named.filter(|_| names.len() <= MOST) else {
             return Ok(page);
         };
-        // Also of a server that turns out to be silent, so that the next walk asks for both at once.
-        gateway.known_campaigns.learn(self.account(), &names);
-        if named.rows.iter().all(|row| row.custom_fields.is_none()) {
-            self.campaigns.silent = !named.rows.is_empty();
-            return Ok(page);
-        }
-        self.campaigns.names = names;
-        if page.total.is_some() && page.total == named.total {
-            self.campaigns.complete = Some(window);
-        }
+        let all = list_the_same(&page, &named);
+        self.learn(reader, (names, all), (window, &named));
         for row in &mut page.rows {
             if let Some(found) = named.rows.iter().position(|other| other.id == row.id) {
                 *row = named.rows.swap_remove(found);
@@ -110,18 +112,49 @@ impl Source {
         Ok(page)
     }
 
-    /// The campaigns to name in the readings of a page that is to be read without them, and with those that are known.
-    pub(super) fn both_readings(&self, reader: Reader<'_>) -> Vec<Vec<String>> {
-        let names = self.campaigns_known(reader);
-        let named = (!names.is_empty()).then(|| names.into_iter().collect());
-        iter::once(Vec::new()).chain(named).collect()
+    /// Notes what a page read with some campaigns tells of them, and whether the window has rows of others.
+    fn learn(
+        &mut self,
+        reader: Reader<'_>,
+        (names, all): (BTreeSet<String>, bool),
+        (window, page): (Window, &ReportPage),
+    ) {
+        let silent = page.rows.iter().all(|row| row.custom_fields.is_none());
+        if silent {
+            self.campaigns.silent = !page.rows.is_empty();
+        } else {
+            self.campaigns.names.clone_from(&names);
+            self.campaigns.complete = all.then_some(window).or(self.campaigns.complete);
+        }
+        // Also of a server that turns out to be silent, so that the next walk asks for both at once.
+        let known = &reader.gateway.known_campaigns;
+        known.learn(self.account(), Known { names, all });
     }
 
-    fn campaigns_known(&self, reader: Reader<'_>) -> BTreeSet<String> {
-        match self.campaigns.names.is_empty() {
-            true => reader.gateway.known_campaigns.of(self.account()),
-            false => self.campaigns.names.clone(),
+    /// How a page is read without campaigns, and with those that are known.
+    pub(super) fn both_readings(&self, reader: Reader<'_>, window: Window) -> (ReportQuery, Option<ReportQuery>) {
+        let Known { names, all } = self.campaigns_known(reader);
+        let query = asked(reader.query, window);
+        let named = (!names.is_empty()).then(|| ReportQuery {
+            campaign_ids: names.into_iter().collect(),
+            ..query.clone()
+        });
+        let unnamed = ReportQuery {
+            total_only: all && named.is_some(),
+            ..query
+        };
+        (unnamed, named)
+    }
+
+    fn campaigns_known(&self, reader: Reader<'_>) -> Known {
+        let mut known = reader.gateway.known_campaigns.of(self.account());
+        if !self.campaigns.names.is_empty() && self.campaigns.names != known.names {
+            known = Known {
+                names: self.campaigns.names.clone(),
+                all: false,
+            };
         }
+        known
     }
 
     /// The campaigns to name in a reading of a window that is to be the only one; nothing where a second is needed.
@@ -134,6 +167,11 @@ impl Source {
         let covered = complete.since <= window.since && window.until <= complete.until;
         covered.then(|| self.campaigns.names.iter().cloned().collect())
     }
+}
+
+/// Whether two readings of a window list as many rows.
+fn list_the_same(page: &ReportPage, named: &ReportPage) -> bool {
+    page.total.is_some() && page.total == named.total
 }
 
 fn campaign(row: &Row) -> Option<String> {

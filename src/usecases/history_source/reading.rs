@@ -1,5 +1,7 @@
 //! How a report is read on: page by page, each row once, those that cannot be read counted.
 
+use std::iter;
+
 use tokio_util::task::AbortOnDropHandle;
 
 use super::stretch::{Checks, Listed, Stretch, second_after};
@@ -232,15 +234,14 @@ impl Source {
             return;
         };
         let (window, from) = stretch.ask();
-        let readings = match self.campaigns_to_name(reader, &report, window) {
-            Some(campaigns) => vec![campaigns],
-            None => self.both_readings(reader),
+        let (reading, second) = match self.campaigns_to_name(reader, &report, window) {
+            Some(campaign_ids) => {
+                let query = asked(reader.query, window);
+                (ReportQuery { campaign_ids, ..query }, None)
+            }
+            None => self.both_readings(reader, window),
         };
-        let asked = readings.into_iter().map(|campaign_ids| {
-            let query = ReportQuery {
-                campaign_ids,
-                ..asked(reader.query, window)
-            };
+        let asked = iter::once(reading).chain(second).map(|query| {
             let reading = read_page(self.entry.clone(), report, (query.clone(), from));
             Asked {
                 query: (query, from),
@@ -286,6 +287,7 @@ pub(super) fn asked(query: &HistoryQuery, window: Window) -> ReportQuery {
         agent_ids: query.agent_id.clone(),
         campaign_ids: query.campaign_id.clone(),
         external_ids: query.external_id.clone(),
+        total_only: false,
     }
 }
 

@@ -210,6 +210,27 @@ async fn the_fields_of_campaigns_come_though_no_campaign_is_asked_for() {
 }
 
 #[tokio::test]
+async fn where_all_rows_were_of_known_campaigns_a_first_page_is_read_once_beside_a_total() {
+    let one = days_apart(0, BY_CAMPAIGN);
+    one.tells_total.store(true, Ordering::Relaxed);
+    let bed = bed(&[&one], "");
+    let mut totals = Vec::new();
+    for campaign in [Some("1"), Some("1"), Some("2"), Some("2"), None, None] {
+        one.rows.lock().unwrap()[0].campaign = campaign.map(|id| Named {
+            id: Some(id.into()),
+            name: None,
+        });
+        let page = page(&bed, None).await;
+        let told = |record: &Record| record.custom_fields.is_some() == record.campaign.is_some();
+        assert!(page.data.len() == LIMIT && page.data.iter().all(told), "{campaign:?}");
+        let newest = page.data[0].campaign.as_ref();
+        assert_eq!(newest.and_then(|told| told.id.as_deref()), campaign);
+        totals.push(one.totals.load(Ordering::Relaxed));
+    }
+    assert_eq!(totals, [0, 1, 2, 3, 4, 4]);
+}
+
+#[tokio::test]
 async fn the_next_page_is_read_while_its_caller_reads_the_one_before() {
     let one = busy_day(40);
     let bed = bed(&[&one], "");
@@ -254,12 +275,12 @@ async fn the_next_page_is_read_ahead_though_some_of_it_waits_in_the_store() {
     assert_eq!(third.data.len(), 30);
 }
 
-/// Ten rows of the campaign 1, of which five are of the day before.
-fn two_days(reports: &'static [Report]) -> Arc<Scripted> {
+/// Ten rows of the campaign 1, of which five are so many days older.
+fn days_apart(days: i64, reports: &'static [Report]) -> Arc<Scripted> {
     let one = busy_day(10);
     *one.reports.lock().unwrap() = reports;
     for (index, row) in one.rows.lock().unwrap().iter_mut().enumerate() {
-        let days = (index / LIMIT) as i64;
+        let days = days * (index / LIMIT) as i64;
         row.facts.created_at = Some(Timestamp::from_millis(NOON - days * 86_400_000 - 1_000 * index as i64));
         row.campaign = Some(Named {
             id: Some("1".into()),
@@ -274,7 +295,7 @@ fn two_days(reports: &'static [Report]) -> Arc<Scripted> {
 async fn where_a_day_is_read_the_day_before_is_read_ahead_once_and_with_its_campaigns() {
     // How often the first page is read, and the day before in the same way.
     for (reports, readings) in [(DAYS_REPORT, 1), (BY_CAMPAIGN, 2)] {
-        let one = two_days(reports);
+        let one = days_apart(1, reports);
         let bed = bed(&[&one], "");
         let first = page(&bed, None).await;
         for _ in 0..100 {

@@ -12,16 +12,10 @@ use super::*;
 
 fn query(since: &str, until: &str) -> ReportQuery {
     let at = |text| Timestamp::parse(text).unwrap();
-    ReportQuery {
-        window: Window {
-            since: at(since),
-            until: at(until),
-        },
-        numbers: vec![],
-        agent_ids: vec![],
-        campaign_ids: vec![],
-        external_ids: vec![],
-    }
+    ReportQuery::of(Window {
+        since: at(since),
+        until: at(until),
+    })
 }
 
 /// Adds `count` finished rows to a report, a minute apart, all within one day of São Paulo.

@@ -4,7 +4,7 @@ mod acts;
 pub mod reports;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub struct Scripted {
     /// How long each page of a report takes.
     pub slow: Mutex<Option<(&'static str, Duration)>>,
     pages: Mutex<usize>,
+    /// How many of them were asked for their total only.
+    pub totals: AtomicUsize,
     /// How often it was asked for its credit.
     pub balances: Mutex<usize>,
     /// Whether it tells how many rows there are.
@@ -100,6 +102,7 @@ impl Scripted {
             failing_page: Mutex::default(),
             slow: Mutex::default(),
             pages: Mutex::default(),
+            totals: AtomicUsize::default(),
             tells_total: AtomicBool::default(),
             reports: Mutex::new(reports::REPORT),
             absent: Mutex::default(),

@@ -90,6 +90,10 @@ impl History for Scripted {
             })
         };
         let mut page: Vec<_> = inside().skip(from).take(page_size).cloned().collect();
+        if query.total_only {
+            self.totals.fetch_add(1, Ordering::Relaxed);
+            page.truncate(1);
+        }
         if named.is_empty() {
             page.iter_mut().for_each(|row| row.custom_fields = None);
         }

@@ -24,7 +24,7 @@ const LATE: usize = 1;
 /// How many times as long as promised no take may last, whether it counts or not.
 const AT_MOST: u32 = 3;
 /// A take that is late does not count where the machine woke a thread that only sleeps so late; so many such takes at most.
-const LAG: Duration = Duration::from_millis(50);
+const LAG: Duration = Duration::from_millis(20);
 const UNCOUNTED: usize = 3;
 /// How many requests are under way when the store goes away.
 const CROWD: usize = 20;

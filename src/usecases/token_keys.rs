@@ -63,6 +63,7 @@ fn is_needless<'k>(key: &RingKey, mut all: impl Iterator<Item = &'k RingKey>, no
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::sync::Arc;
     use std::time::Duration;

@@ -158,8 +158,10 @@ pub struct KeyView {
     pub last_accepted: Option<Timestamp>,
     /// When the provider last refused it.
     pub last_rejected: Option<Timestamp>,
-    /// Whether this gateway does without it: another key comes first, the provider took another one since this one was
-    /// last sent, and that was ten minutes ago or more. Ask every gateway before you revoke a key.
+    /// Whether the gateways do without it: another key comes first, the provider took another one since any gateway last
+    /// sent this one, and that was ten minutes ago or more, or never. Gateways tell each other by the store every five
+    /// seconds; false while the store has not told for a minute. What a gateway that cannot reach the store sent is not
+    /// known.
     pub safe_to_revoke: bool,
 }
 
@@ -241,9 +243,10 @@ impl Gateway {
             .valid(now.to_jiff())
             .map(|key| key.id.as_str())
             .collect();
+        let known = self.knows_key_uses();
         let needless: Vec<bool> = usage
             .iter()
-            .map(|key| is_needless(key, &usage, (&valid, now)))
+            .map(|key| known && is_needless(key, &usage, (&valid, now)))
             .collect();
         let view = |(key, safe_to_revoke): (KeyUsage, bool)| KeyView {
             safe_to_revoke,
@@ -258,7 +261,7 @@ impl Gateway {
     }
 }
 
-/// Whether a key can be revoked as far as this gateway is concerned; `valid` are the keys valid `now`, the first one first.
+/// Whether a key can be revoked as far as is known here; `valid` are the keys valid `now`, the first one first.
 fn is_needless(key: &KeyUsage, ring: &[KeyUsage], (valid, now): (&[&str], Timestamp)) -> bool {
     let comes_first = valid.first() == Some(&key.id.as_str());
     let unused = key.last_used.is_none_or(|at| at.plus_seconds(UNUSED_SECONDS) <= now);

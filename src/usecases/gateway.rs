@@ -22,7 +22,7 @@ use super::read_events::Tail;
 use super::received::Received;
 use super::take_webhook::PassOn;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Moment};
 use crate::domain::account::AccountName;
 use crate::domain::caller::Caller;
 use crate::domain::error::{Error, Problem};
@@ -53,6 +53,8 @@ pub struct Gateway {
     pub(super) permissions: Arc<Permissions>,
     pub(super) received: Arc<Received>,
     pub(super) memory: Arc<Memory>,
+    /// When what other gateways know of the keys was last learned.
+    pub(super) key_uses_known: Arc<Moment>,
     unfinished: TaskTracker,
 }
 
@@ -84,6 +86,7 @@ impl Gateway {
             permissions: Arc::default(),
             received: Arc::default(),
             memory: Arc::default(),
+            key_uses_known: Arc::default(),
             unfinished: TaskTracker::new(),
         }
     }
@@ -110,6 +113,7 @@ impl Gateway {
             permissions: Arc::clone(&self.permissions),
             received: Arc::clone(&self.received),
             memory: Arc::clone(&self.memory),
+            key_uses_known: Arc::clone(&self.key_uses_known),
             unfinished: self.unfinished.clone(),
         }
     }

@@ -17,7 +17,9 @@ use crate::telemetry::metric;
 
 /// How often it is told.
 const EVERY: Duration = Duration::from_secs(5);
-/// How long a key is remembered that no configuration names any more.
+/// For how long what was told is thought to be all there is, in seconds.
+const KNOWN_SECONDS: i64 = 60;
+/// How long a key is remembered that no configuration names any more, from when it or its last token was last of use.
 const REMEMBERED: Duration = Duration::from_secs(90 * 86_400);
 
 /// What all gateways together know of one key.
@@ -49,7 +51,7 @@ impl Told {
     }
 
     fn last(&self) -> Option<Timestamp> {
-        self.used.max(self.accepted).max(self.rejected)
+        self.used.max(self.accepted).max(self.rejected).max(self.tokens_end)
     }
 }
 
@@ -72,8 +74,22 @@ impl Current {
 impl Gateway {
     /// Tells what is known here of the keys, and learns what is known elsewhere.
     pub(super) async fn exchange_key_uses(&self) -> Result<(), Error> {
+        let began = self.now();
+        self.tell_key_uses(began).await?;
+        self.key_uses_known.note(began);
+        Ok(())
+    }
+
+    /// Whether what other gateways know of the keys was learned within the last minute.
+    pub(super) fn knows_key_uses(&self) -> bool {
+        let now = self.now();
+        let known = self.key_uses_known.get();
+        known.is_some_and(|at| at <= now && now < at.plus_seconds(KNOWN_SECONDS))
+    }
+
+    async fn tell_key_uses(&self, now: Timestamp) -> Result<(), Error> {
         let key = keys::key_uses();
-        let rings = self.config.rings(self.now());
+        let rings = self.config.rings(now);
         loop {
             let stored = self.store.get(&key).await?;
             let (before, expect) = match &stored {
@@ -89,7 +105,7 @@ impl Gateway {
                     told.entry(name(ring, held)).or_default().exchange(&held.uses);
                 }
             }
-            let oldest = self.now().plus_seconds(-REMEMBERED.as_secs().cast_signed());
+            let oldest = now.plus_seconds(-REMEMBERED.as_secs().cast_signed());
             told.retain(|_, told| told.last() > Some(oldest));
             if told == before {
                 return Ok(());
@@ -168,6 +184,21 @@ mod tests {
         assert_eq!(accepted(&other), Some(late));
         bed.gateway.exchange_key_uses().await.unwrap();
         assert_eq!(accepted(&bed.gateway), Some(late), "an earlier time changes nothing");
+    }
+
+    #[tokio::test]
+    async fn a_key_is_remembered_until_its_last_token_is_long_over() {
+        let one = Scripted::new("one", SAY);
+        let bed = bed(&[&one], "");
+        let end = bed.gateway.now().plus_seconds(100 * 86_400);
+        let uses = |gateway: &Gateway| Arc::clone(&gateway.config.auth.keys[0].uses);
+        uses(&bed.gateway).accepted.note(bed.gateway.now());
+        uses(&bed.gateway).tokens_end.note(end);
+        bed.clock.advance(Duration::from_secs(91 * 86_400));
+        bed.gateway.exchange_key_uses().await.unwrap();
+        let other = bed_over(&[&one], "", |_| Arc::clone(&bed.gateway.store)).gateway;
+        other.exchange_key_uses().await.unwrap();
+        assert_eq!(uses(&other).tokens_end.get(), Some(end));
     }
 
     #[test]

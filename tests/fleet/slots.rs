@@ -144,5 +144,6 @@ async fn slots_that_move_under_load_approve_nothing_twice_and_lose_nothing() {
     );
     assert_eq!(ledger.failures(), Vec::<String>::new());
     assert_eq!(ledger.wrong, Vec::<String>::new());
+    assert!(ledger.missing.is_empty(), "{:?}", ledger.missing);
     assert!(lost.is_empty(), "{lost:?}");
 }

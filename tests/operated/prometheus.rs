@@ -45,22 +45,19 @@ impl Prometheus {
     }
 
     /// What a query gives now; nothing while Prometheus is not there yet.
-    async fn query(&self, query: &str) -> Vec<Value> {
+    async fn query(&self, query: &str) -> Option<Vec<Value>> {
         let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
         self.ask(&format!("/query?query={query}"), "/data/result").await
     }
 
-    async fn ask(&self, path: &str, pointer: &str) -> Vec<Value> {
-        let Ok(answer) = self.client.ask(reqwest::Method::GET, path).try_answer().await else {
-            return Vec::new();
-        };
-        assert_ne!(answer.status, 400, "{path}: {}", answer.body);
-        answer
-            .body
-            .pointer(pointer)
-            .and_then(Value::as_array)
-            .cloned()
-            .unwrap_or_default()
+    async fn ask(&self, path: &str, pointer: &str) -> Option<Vec<Value>> {
+        let answer = self.client.ask(reqwest::Method::GET, path).try_answer().await.ok()?;
+        if answer.status == 503 {
+            return None;
+        }
+        assert_eq!(answer.expect(200).body["status"], "success", "{path}: {}", answer.body);
+        let found = answer.body.pointer(pointer).and_then(Value::as_array);
+        Some(found.unwrap_or_else(|| panic!("{path}: {}", answer.body)).clone())
     }
 }
 
@@ -91,6 +88,15 @@ fn queries() -> Vec<(String, String)> {
     panels.iter().flat_map(of).collect()
 }
 
+/// The alerts that may be pending, and no more, where all is well and the machine is busy.
+const OF_LOAD: [&str; 4] = ["GatewayDown", "RequestsFail", "GatewaySlow", "ProviderFails"];
+
+/// Whether an alert of this state may have been where all is well: pending is what holds for less than its `for` so far.
+fn is_of_load(alert: &Value) -> bool {
+    let label = |name| alert["metric"][name].as_str().unwrap();
+    label("alertstate") == "pending" && OF_LOAD.contains(&label("alertname"))
+}
+
 /// Whether a sample is a number: the ratio of two rates is none while nothing happens.
 fn is_number(sample: &Value) -> bool {
     sample["value"][1].as_str() != Some("NaN")
@@ -116,7 +122,7 @@ async fn traffic(acme: &Client, providers: &Providers) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_query_of_the_dashboard_has_data_and_no_alert_is_even_pending() {
+async fn every_query_of_the_dashboard_has_data_and_no_alert_but_of_load_is_even_pending() {
     let (providers, receiver) = (
         Providers::start().await,
         Receiver::start(|_| Reaction::Status(200)).await,
@@ -139,14 +145,17 @@ async fn every_query_of_the_dashboard_has_data_and_no_alert_is_even_pending() {
         let query = query.replace("$__rate_interval", "15s");
         eventually(&format!("{panel}: {query} has data"), async || {
             traffic(&acme, &providers).await;
-            prometheus.query(&query).await.iter().any(is_number).then_some(())
+            prometheus.query(&query).await?.iter().any(is_number).then_some(())
         })
         .await;
         asked += 1;
     }
     assert!(asked >= 25, "{asked} queries");
 
-    let groups = prometheus.ask("/rules", "/data/groups").await;
+    let groups = eventually("the rules are told", async || {
+        prometheus.ask("/rules", "/data/groups").await
+    })
+    .await;
     let rules: Vec<_> = groups
         .iter()
         .flat_map(|group| group["rules"].as_array().unwrap())
@@ -156,7 +165,11 @@ async fn every_query_of_the_dashboard_has_data_and_no_alert_is_even_pending() {
         assert_eq!(rule["health"], "ok", "{rule}");
     }
     // There is a series for each alert from the moment at which it is pending, so this sees the whole run.
-    let alerts = prometheus.query("max_over_time(ALERTS[1h])").await;
+    let mut alerts = eventually("the alerts are told", async || {
+        prometheus.query("max_over_time(ALERTS[1h])").await
+    })
+    .await;
+    alerts.retain(|alert| !is_of_load(alert));
     assert_eq!(alerts, Vec::<Value>::new(), "pending or firing, and all is well");
 
     let metrics = Client::to(&format!("http://{}", gateway.management), String::new())

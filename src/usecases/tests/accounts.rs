@@ -1,5 +1,6 @@
 //! What each caller is told of an account.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::bed::{Bed, EVERYONES, SAY, Scripted, bed, caller};
@@ -44,6 +45,20 @@ async fn the_credit_is_asked_for_once_a_minute() {
         assert!(accounts[0].balance.is_some());
         assert_eq!(*one.balances.lock().unwrap(), asked, "after {wait} s");
     }
+}
+
+#[tokio::test]
+async fn no_key_is_needless_while_nobody_tells_what_other_gateways_sent() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    *one.key.lock().unwrap() = (Some(bed.gateway.now()), None);
+    one.spare.store(true, Ordering::Relaxed);
+    let is_needless = async || bed.gateway.accounts(None).await.unwrap()[0].keys[1].safe_to_revoke;
+    assert!(!is_needless().await, "the store was never asked");
+    bed.gateway.exchange_key_uses().await.unwrap();
+    assert!(is_needless().await);
+    bed.clock.advance(Duration::from_secs(60));
+    assert!(!is_needless().await, "the store was not asked for a minute");
 }
 
 fn ailing(status: HealthStatus) -> Health {

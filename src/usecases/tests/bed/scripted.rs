@@ -65,8 +65,10 @@ pub struct Scripted {
     pub obstacle: Mutex<Option<Obstacle>>,
     /// How it fares.
     pub health: Mutex<Health>,
-    /// When its one key was last accepted, and when rejected.
+    /// When its first key was last accepted, and when rejected.
     pub key: Mutex<(Option<Timestamp>, Option<Timestamp>)>,
+    /// Whether it has another key as well, which was never sent.
+    pub spare: AtomicBool,
     /// Whether a WhatsApp user may be called, if it can tell.
     pub permission: Mutex<Option<Permission>>,
     permissions_read: Mutex<usize>,
@@ -117,6 +119,7 @@ impl Scripted {
             obstacle: Mutex::default(),
             health: Mutex::default(),
             key: Mutex::default(),
+            spare: AtomicBool::default(),
             permission: Mutex::default(),
             permissions_read: Mutex::default(),
         }
@@ -186,14 +189,22 @@ impl Provider for Scripted {
 
     fn key_usage(&self) -> Vec<KeyUsage> {
         let (last_accepted, last_rejected) = *self.key.lock().unwrap();
-        vec![KeyUsage {
+        let first = KeyUsage {
             id: "1".into(),
             fingerprint: "f".into(),
             preferred: true,
             last_used: None,
             last_accepted,
             last_rejected,
-        }]
+        };
+        let spare = self.spare.load(Ordering::Relaxed).then(|| KeyUsage {
+            id: "spare".into(),
+            preferred: false,
+            last_accepted: None,
+            last_rejected: None,
+            ..first.clone()
+        });
+        std::iter::once(first).chain(spare).collect()
     }
 
     fn health(&self) -> Health {

@@ -57,7 +57,7 @@ pub const ROOMS: &[Room] = &[
     room("spans", &[]),
     room("simulators", &[]),
     room("config", &["domain"]),
-    room("telemetry", &["config"]),
+    room("telemetry", &["clock", "config", "domain"]),
     room("seal", &["clock", "config", "domain"]),
     room("store", &["clock", "config", "domain", "timing"]),
     room(

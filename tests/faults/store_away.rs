@@ -178,6 +178,7 @@ impl Scene {
         }
         let read = self.acme.get(check.trim_end_matches("/check")).await;
         self.note(&read);
+        assert!([200, 503].contains(&read.status), "{}", read.body);
         assert_eq!(self.webhook().await, 503, "the provider is to send it again");
         self.acme.get("/health/live").await.expect(200);
         self.acme.get("/health/ready").await.expect(503);

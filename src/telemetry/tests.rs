@@ -91,7 +91,7 @@ fn what_comes_through_the_log_crate_names_its_module_and_no_file_of_the_machine(
         record
             .level(LogLevel::Warn)
             .target("some_dependency")
-            .file(Some("/home/builder/x.rs"));
+            .file(Some("vendored/x.rs"));
         tracing_log::format_trace(&record.args(message).build()).unwrap();
     });
     let line: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -113,7 +113,8 @@ impl Gateway {
             permissions: Arc::clone(&self.permissions),
             received: Arc::clone(&self.received),
             memory: Arc::clone(&self.memory),
-            key_uses_known: Arc::clone(&self.key_uses_known),
+            // What others know of keys that this one did not have was not asked for yet.
+            key_uses_known: Arc::default(),
             unfinished: self.unfinished.clone(),
         }
     }

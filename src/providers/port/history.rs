@@ -59,8 +59,8 @@ pub struct ReportQuery {
     pub campaign_ids: Vec<String>,
     /// CRM identifiers.
     pub external_ids: Vec<String>,
-    /// Whether only the [total](ReportPage::total) is wanted: the page may then be as short as the provider makes it.
-    pub total_only: bool,
+    /// Whether of the rows only their identifiers are wanted: they may then hold nothing else. The page is the same.
+    pub ids_only: bool,
 }
 
 impl ReportQuery {
@@ -72,7 +72,7 @@ impl ReportQuery {
             agent_ids: Vec::new(),
             campaign_ids: Vec::new(),
             external_ids: Vec::new(),
-            total_only: false,
+            ids_only: false,
         }
     }
 }

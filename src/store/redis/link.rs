@@ -78,7 +78,7 @@ impl Links {
             Some(true) => self.silence.answered(),
             // One node of a cluster may be silent while the others answer.
             Some(false) if !matches!(self.pool, Pool::Cluster(_)) => self.silence.unanswered(),
-            Some(false) | None => {}
+            Some(false) | None => self.silence.failed(),
         }))
     }
 
@@ -96,15 +96,13 @@ impl Links {
                 Err(error) => error,
             };
             sent += 1;
-            let verdict = match Verdict::of(&error) {
-                // Nobody takes over from a Redis that stands alone.
-                Verdict::Unfollowed if matches!(self.pool, Pool::Node(_)) => Verdict::Refused,
-                verdict => verdict,
-            };
+            let verdict = Verdict::of(&error);
             if verdict.replaces() {
                 Box::pin(self.replace(id, &verdict)).await;
             }
-            if sent == ATTEMPTS || !verdict.resends(again) {
+            // Nobody is known to take over from a Redis that is asked for by its own name.
+            let is_left = verdict == Verdict::Unfollowed && matches!(self.pool, Pool::Node(_));
+            if sent == ATTEMPTS || is_left || !verdict.resends(again) {
                 return Err(Trouble::Redis(error));
             }
             if verdict != Verdict::Lost {
@@ -134,6 +132,7 @@ impl Links {
                 return Ok(slot.insert(link));
             }
             link.held.discard();
+            self.pool.forget_idle();
         }
         let held = self.pool.get().await?;
         let now = Instant::now();

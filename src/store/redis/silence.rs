@@ -10,8 +10,10 @@ use tokio::time::Instant;
 
 /// A command that was not answered makes a silence only if nothing else was answered for so long.
 const QUIET: Duration = Duration::from_millis(200);
-/// How long after one command was let through in a silence, or was not answered, the next is let through.
+/// How long after one command was let through in a silence, or failed, the next is let through.
 const TRIAL: Duration = Duration::from_millis(250);
+/// What is asked so shortly after that goes with it: several commands of one request fail together.
+const TOGETHER: Duration = Duration::from_millis(2);
 
 /// What was heard of Redis, in microseconds since `began`.
 pub(super) struct Silence {
@@ -20,8 +22,10 @@ pub(super) struct Silence {
     answered: AtomicU64,
     /// When a silence was last noticed.
     noticed: AtomicU64,
-    /// When somebody last tried whether it lasts, or found that it does.
+    /// When somebody last began to try whether it lasts.
     tried: AtomicU64,
+    /// When a command last failed without an answer.
+    failed: AtomicU64,
 }
 
 impl Silence {
@@ -32,6 +36,7 @@ impl Silence {
             answered: AtomicU64::new(0),
             noticed: AtomicU64::new(0),
             tried: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
         }
     }
 
@@ -47,11 +52,15 @@ impl Silence {
         self.answered.fetch_max(self.now(), Ordering::Relaxed);
     }
 
+    /// A command failed without an answer, which may be its connection's fault. Whoever waited does not wait again at once.
+    pub(super) fn failed(&self) {
+        self.failed.fetch_max(self.now(), Ordering::Relaxed);
+    }
+
     /// A command was not answered for as long as one waits.
     pub(super) fn unanswered(&self) {
+        self.failed();
         let now = self.now();
-        // Whoever waited for it is not to wait again at once.
-        self.tried.fetch_max(now, Ordering::Relaxed);
         if now.saturating_sub(self.answered.load(Ordering::Relaxed)) > micros(QUIET) {
             self.noticed.fetch_max(now, Ordering::Relaxed);
         }
@@ -61,15 +70,18 @@ impl Silence {
         self.noticed.load(Ordering::Relaxed) > self.answered.load(Ordering::Relaxed)
     }
 
-    /// Whether it is time to try again; it is for one caller only.
+    /// Whether it is time to try again.
     fn tries(&self) -> bool {
-        let (now, last) = (self.now(), self.tried.load(Ordering::Relaxed));
-        let is_time = now.saturating_sub(last) >= micros(TRIAL);
-        let mine = || {
+        let (now, tried) = (self.now(), self.tried.load(Ordering::Relaxed));
+        if tried > 0 && now.saturating_sub(tried) <= micros(TOGETHER) {
+            return true;
+        }
+        let last = tried.max(self.failed.load(Ordering::Relaxed));
+        let begin = || {
             self.tried
-                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .compare_exchange(tried, now, Ordering::Relaxed, Ordering::Relaxed)
         };
-        is_time && mine().is_ok()
+        now.saturating_sub(last) >= micros(TRIAL) && begin().is_ok()
     }
 
     /// Never 0, which stands for never.
@@ -119,7 +131,9 @@ mod tests {
         assert!(silence.refuses(), "who waited does not wait again");
         for _ in 0..3 {
             tokio::time::advance(TRIAL).await;
-            assert!(!silence.refuses() && silence.refuses(), "one at a time");
+            assert!(!silence.refuses() && !silence.refuses(), "what is asked together");
+            tokio::time::advance(TOGETHER * 2).await;
+            assert!(silence.refuses());
         }
         // The last one that was let through is given up later, and others are not let through at once.
         tokio::time::advance(TRIAL * 2).await;

@@ -71,8 +71,7 @@ impl Source {
             Some(stretch) => stretch,
             None => self.next_stretch(whole),
         };
-        let (window, from) = stretch.ask();
-        let page = match self.told(reader, &report, (window, from)).await {
+        let page = match self.told(reader, &report, &stretch).await {
             Ok(page) => page,
             Err(failure) => {
                 self.failure = Some(failure);
@@ -239,7 +238,7 @@ impl Source {
                 let query = asked(reader.query, window);
                 (ReportQuery { campaign_ids, ..query }, None)
             }
-            None => self.both_readings(reader, window),
+            None => self.campaigns_known(reader).readings(asked(reader.query, window)),
         };
         let asked = iter::once(reading).chain(second).map(|query| {
             let reading = read_page(self.entry.clone(), report, (query.clone(), from));
@@ -287,7 +286,7 @@ pub(super) fn asked(query: &HistoryQuery, window: Window) -> ReportQuery {
         agent_ids: query.agent_id.clone(),
         campaign_ids: query.campaign_id.clone(),
         external_ids: query.external_id.clone(),
-        total_only: false,
+        ids_only: false,
     }
 }
 

@@ -105,6 +105,11 @@ impl Stretch {
         again.unwrap_or((self.window, self.from))
     }
 
+    /// How many rows that has, if the list has not changed since the page before; nothing where that cannot be told.
+    pub(in crate::usecases) fn expected(&self) -> Option<u64> {
+        self.expected
+    }
+
     /// Takes a page, and tells of each row whether it may never have been given though it stands above the walk's place;
     /// nothing where rows may have been passed over, so that what [`Stretch::ask`] now says is to be asked for instead.
     pub(in crate::usecases) fn take(&mut self, report: &Report, page: Listed<'_>, checks: Checks) -> Option<Vec<bool>> {

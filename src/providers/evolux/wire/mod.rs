@@ -2,6 +2,7 @@
 
 mod cause;
 mod dialer;
+mod listing;
 mod queue;
 
 use crate::domain::history::{Named, Row};
@@ -13,6 +14,7 @@ use jiff::tz::TimeZone;
 
 pub(super) use cause::is_known as is_cause;
 pub(super) use dialer::{ended_by as dialer_ended_by, row as dialer_row};
+pub(super) use listing::listing;
 pub(super) use queue::{direction, ended_by as queue_ended_by, row as queue_row};
 
 /// Reads one row of a report; nothing where it is no row.

@@ -40,8 +40,10 @@ pub struct Scripted {
     /// How long each page of a report takes.
     pub slow: Mutex<Option<(&'static str, Duration)>>,
     pages: Mutex<usize>,
-    /// How many of them were asked for their total only.
-    pub totals: AtomicUsize,
+    /// How many of them were asked for identifiers only.
+    pub listings: AtomicUsize,
+    /// A row that comes in once a page of all rows was told.
+    pub arrives: Mutex<Option<Row>>,
     /// How often it was asked for its credit.
     pub balances: Mutex<usize>,
     /// Whether it tells how many rows there are.
@@ -104,7 +106,8 @@ impl Scripted {
             failing_page: Mutex::default(),
             slow: Mutex::default(),
             pages: Mutex::default(),
-            totals: AtomicUsize::default(),
+            listings: AtomicUsize::default(),
+            arrives: Mutex::default(),
             tells_total: AtomicBool::default(),
             reports: Mutex::new(reports::REPORT),
             absent: Mutex::default(),

@@ -73,7 +73,7 @@ impl History for Scripted {
         let Report {
             page_size, instants, ..
         } = self.reports()[0];
-        let rows = self.rows.lock().unwrap();
+        let mut rows = self.rows.lock().unwrap();
         let window = if instants {
             query.window
         } else {
@@ -90,20 +90,26 @@ impl History for Scripted {
             })
         };
         let mut page: Vec<_> = inside().skip(from).take(page_size).cloned().collect();
-        if query.total_only {
-            self.totals.fetch_add(1, Ordering::Relaxed);
-            page.truncate(1);
+        if query.ids_only {
+            self.listings.fetch_add(1, Ordering::Relaxed);
+            let only_id = |row: &mut Row| {
+                let id = std::mem::take(&mut row.id);
+                *row = Row { id, ..Row::default() };
+            };
+            page.iter_mut().for_each(only_id);
         }
         if named.is_empty() {
             page.iter_mut().for_each(|row| row.custom_fields = None);
         }
+        let tells_total = self.tells_total.load(Ordering::Relaxed);
+        let total = tells_total.then(|| inside().count() as u64);
+        if named.is_empty() {
+            rows.extend(self.arrives.lock().unwrap().take());
+        }
         Ok(ReportPage {
             more: page.len() == page_size,
             rows: page,
-            total: self
-                .tells_total
-                .load(Ordering::Relaxed)
-                .then(|| inside().count() as u64),
+            total,
             unreadable: *self.unreadable.lock().unwrap(),
             absent: None,
         })

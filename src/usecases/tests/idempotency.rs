@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::bed::{SAY, Scripted, bed, caller, say};
 use crate::domain::error::{Error, Problem};
+use crate::seal::plain_name;
 use crate::store::{Expect, keys};
 use crate::usecases::requests::{Guarded, Once, Outcome, PlaceCall};
 
@@ -183,8 +184,13 @@ async fn a_key_whose_object_was_erased_is_answered_not_found_every_time() {
             .once(&acme, guarded(json!({})), async { Ok(outcome()) })
             .await
     };
+    let name = keys::idempotency(&acme.tenant, plain_name(&["POST /calls", "k"]));
+    let kept = async || bed.gateway.store.get(&name).await.unwrap().unwrap().value;
     assert_eq!(again().await, Ok(Once::Ran(outcome())));
+    let with_answer = kept().await.len();
     erase(&bed, "call_x").await;
+    assert_eq!(again().await, Err(Error::not_found()));
+    assert!(kept().await.len() < with_answer, "an answer about it is erased too");
     for hours in [0, 0, 23] {
         bed.clock.advance(Duration::from_secs(hours * 3600));
         assert_eq!(again().await, Err(Error::not_found()));

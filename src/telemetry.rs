@@ -1,22 +1,23 @@
 //! What the gateway tells about itself: log lines, metrics, and how numbers are kept out of both.
 
-use std::io::BufWriter;
+use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{Level, Subscriber};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
-use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use self::json_line::JsonLine;
+use self::lines::{Lines, Writing};
 use crate::config::LogFormat;
 
 mod json_line;
+mod lines;
 
 /// Names of metrics.
 pub mod metric {
@@ -120,30 +121,21 @@ const BUCKETS: [f64; 15] = [
 /// How long samples of histograms pile up.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// How many lines of the log may wait to be written; room for all of them is taken at once.
-const LOG_LINES: usize = 4096;
-/// How much of the log is written at once at most, in bytes.
-const LOG_BUFFER: usize = 64 << 10;
-
 /// Fewer digits in a row than this are neither a phone number nor a code.
 const FEWEST_SECRET_DIGITS: usize = 4;
 
-/// Starts writing log lines to standard output, from a thread of their own: under load many lines share one write.
+/// Starts writing log lines to standard output, from a thread of their own: those of some milliseconds share one write.
 ///
 /// Nothing is left out; whoever logs waits while very many lines do. Dropping what is returned writes the last of them, so
-/// only a process that is killed loses a few. `level` is for this crate; dependencies are heard from warnings up, because at finer levels they write
-/// the addresses they ask for, and those hold codes and numbers.
+/// only a process that is killed loses a few. `level` is for this crate; dependencies are heard from warnings up, because at
+/// finer levels they write the addresses they ask for, and those hold codes and numbers.
 ///
 /// # Errors
-/// Fails if logs have a destination already.
-pub fn init(format: LogFormat, level: Level) -> Result<WorkerGuard, TryInitError> {
-    let output = BufWriter::with_capacity(LOG_BUFFER, std::io::stdout());
-    let (lines, written) = NonBlockingBuilder::default()
-        .lossy(false)
-        .buffered_lines_limit(LOG_LINES)
-        .finish(output);
-    subscriber(format, level, lines).try_init()?;
-    Ok(written)
+/// Fails if logs have a destination already, and where the system has no thread left.
+pub fn init(format: LogFormat, level: Level) -> io::Result<Writing> {
+    let (lines, writing) = Lines::start(io::stdout())?;
+    subscriber(format, level, lines).try_init().map_err(io::Error::other)?;
+    Ok(writing)
 }
 
 fn subscriber<W>(format: LogFormat, level: Level, writer: W) -> impl Subscriber + Send + Sync

@@ -63,12 +63,20 @@ pub(super) enum What {
 /// Compares an object with its shape, and all that is in it.
 pub(super) fn drift(object: &Object<'_>, shape: Shape) -> Drift {
     let mut drift = Drift::default();
-    compare(object, (shape, ""), &mut drift);
+    compare_at(object, (shape, None), &mut drift);
     drift
 }
 
 /// The same, of an object that lies within another at this place; adds to `drift`.
 pub(super) fn compare(object: &Object<'_>, (shape, within): (Shape, &str), drift: &mut Drift) {
+    let place = Place {
+        within: None,
+        name: within,
+    };
+    compare_at(object, (shape, (!within.is_empty()).then_some(&place)), drift);
+}
+
+fn compare_at(object: &Object<'_>, (shape, within): (Shape, Within<'_>), drift: &mut Drift) {
     Keys::compare(object, (shape, within), drift).check(object, within, drift);
 }
 
@@ -77,7 +85,7 @@ struct Keys<'a>(Vec<(&'a str, Option<&'static Field>)>);
 
 impl<'a> Keys<'a> {
     /// Looks an object's keys up, and tells of those that are not documented and of those that are missing.
-    fn compare(object: &'a Object<'_>, (shape, within): (Shape, &str), drift: &mut Drift) -> Self {
+    fn compare(object: &'a Object<'_>, (shape, within): (Shape, Within<'_>), drift: &mut Drift) -> Self {
         let fields = || shape.iter().copied().flatten();
         let field = |(name, _)| (name, fields().find(|field| field.name() == name));
         let keys: Vec<_> = object.entries().map(field).collect();
@@ -99,33 +107,35 @@ impl<'a> Keys<'a> {
     }
 
     /// Compares what the fields of an object with these keys hold.
-    fn check(&self, object: &Object<'_>, within: &str, drift: &mut Drift) {
+    fn check(&self, object: &Object<'_>, within: Within<'_>, drift: &mut Drift) {
         for ((name, field), (_, value)) in self.0.iter().zip(object.entries()) {
             if let Some(field) = field {
-                field.what().check(value, Place { within, name }, drift);
+                field.what().check(value, &Place { within, name }, drift);
             }
         }
     }
 }
 
 /// Where a field is: written out only where it is needed, for nearly every field is as documented.
-#[derive(Clone, Copy)]
 struct Place<'a> {
-    within: &'a str,
+    within: Within<'a>,
     name: &'a str,
 }
 
+/// What a field lies in, unless it is a field of the message itself.
+type Within<'a> = Option<&'a Place<'a>>;
+
 impl Place<'_> {
-    fn path(self) -> String {
+    fn path(&self) -> String {
         match self.within {
-            "" => self.name.to_owned(),
-            within => format!("{within}.{}", self.name),
+            None => self.name.to_owned(),
+            Some(within) => format!("{}.{}", within.path(), self.name),
         }
     }
 }
 
 impl What {
-    fn check(&self, value: &Value<'_>, at: Place<'_>, drift: &mut Drift) {
+    fn check(&self, value: &Value<'_>, at: &Place<'_>, drift: &mut Drift) {
         let told = value.text();
         let is_text = value.is_string();
         if value.is_null() || is_text && told.is_none() {
@@ -157,26 +167,25 @@ impl What {
     }
 }
 
-fn fits_object(value: &Value<'_>, shape: Shape, at: Place<'_>, drift: &mut Drift) -> bool {
+fn fits_object(value: &Value<'_>, shape: Shape, at: &Place<'_>, drift: &mut Drift) -> bool {
     let Some(object) = Object::of(value) else {
         return value.list().is_some_and(<[_]>::is_empty);
     };
-    compare(object, (shape, &at.path()), drift);
+    compare_at(object, (shape, Some(at)), drift);
     true
 }
 
-fn fits_objects(value: &Value<'_>, shape: Shape, at: Place<'_>, drift: &mut Drift) -> bool {
+fn fits_objects(value: &Value<'_>, shape: Shape, at: &Place<'_>, drift: &mut Drift) -> bool {
     let Some(items) = value.list() else { return false };
     let objects = || items.iter().filter_map(Object::of);
-    let path = at.path();
     let mut known: Option<Keys<'_>> = None;
     for object in objects() {
         // The objects of one list have the same keys as a rule: those are looked up once.
         let keys = match known.take().filter(|keys| keys.are_of(object)) {
             Some(keys) => keys,
-            None => Keys::compare(object, (shape, &path), drift),
+            None => Keys::compare(object, (shape, Some(at)), drift),
         };
-        keys.check(object, &path, drift);
+        keys.check(object, Some(at), drift);
         known = Some(keys);
     }
     objects().count() == items.len()

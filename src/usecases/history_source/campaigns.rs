@@ -139,8 +139,9 @@ impl Source {
         let Some(named) = named else {
             return Ok((unnamed.await?, None));
         };
+        // First the one that takes longer to read.
         let named = self.fetch(report, (named, from));
-        let (unnamed, named) = try_join(unnamed, named).await?;
+        let (named, unnamed) = try_join(named, unnamed).await?;
         Ok((unnamed, Some(named)))
     }
 

@@ -36,7 +36,7 @@ const WEBHOOKS: [&str; 3] = [
 const CALL_END: &str = include_str!("../tests/fixtures/zenvia/call-end.json");
 const REPORT: &str = include_str!("../tests/fixtures/evolux/queue_report.json");
 
-/// How many records each of the merged lists has, and how many lists there are.
+/// How many lists are merged, and how many records each of them has.
 const LISTS: (usize, usize) = (4, 25);
 
 /// Every part, run once already: what is made at the first use is made.

@@ -47,13 +47,13 @@ impl KnownCampaigns {
 
 impl Known {
     /// How a page is read without campaigns, and with these if there are any.
-    pub(super) fn readings(self, query: ReportQuery) -> (ReportQuery, Option<ReportQuery>) {
+    pub(super) fn readings(&self, query: ReportQuery) -> (ReportQuery, Option<ReportQuery>) {
         let unnamed = ReportQuery {
             ids_only: self.all,
             ..query.clone()
         };
         let named = (!self.names.is_empty()).then(|| ReportQuery {
-            campaign_ids: self.names.into_iter().collect(),
+            campaign_ids: self.names.iter().cloned().collect(),
             ..query
         });
         (unnamed, named)
@@ -88,7 +88,7 @@ impl Source {
         }
         let mut known = self.campaigns_known(reader);
         if known.all {
-            let readings = known.clone().readings(query.clone());
+            let readings = known.readings(query.clone());
             let (listed, named) = self.both(report, readings, from).await?;
             if let Some(named) = named.filter(|named| list_the_same(&listed, named)) {
                 self.learn(reader, known, (&listed, &named), stretch);
@@ -98,7 +98,7 @@ impl Source {
             known.all = false;
             reader.gateway.known_campaigns.learn(self.account(), known.clone());
         }
-        let readings = known.clone().readings(query.clone());
+        let readings = known.readings(query.clone());
         let (mut page, mut named) = self.both(report, readings, from).await?;
         let seen: BTreeSet<_> = page.rows.iter().filter_map(campaign).collect();
         if seen.is_empty() || page.rows.iter().all(|row| row.custom_fields.is_some()) {

@@ -245,7 +245,12 @@ pub fn of_call(before: Option<&Call>, after: &Call) -> Vec<Happened> {
     happened
 }
 
-/// Whether no provider has answered yet: nobody was told of such a call.
+/// Whether nothing was told of a call yet: neither has a provider answered, nor did a webhook overtake the answer.
+pub fn is_untold(call: &Call) -> bool {
+    is_intent(call) && matches!(call.status, CallStatus::Queued | CallStatus::Scheduled)
+}
+
+/// Whether no provider has answered yet.
 fn is_intent(call: &Call) -> bool {
     call.attempts
         .last()

@@ -85,6 +85,11 @@ pub(super) trait Told: Serialize + DeserializeOwned + Clone {
     /// How its provider names it, and the request that made it.
     fn origin(&self) -> (Option<&str>, Option<&str>);
 
+    /// Whether the object neither begins nor ends with what happened to it.
+    fn is_on_the_way(_before: Option<&Self>, _kind: EventType) -> bool {
+        false
+    }
+
     /// Counts a change that was written.
     fn count(_before: Option<&Self>, _after: &Self) {}
 }
@@ -126,6 +131,12 @@ impl Told for CallFile {
             reference.and_then(|reference| reference.id.as_deref()),
             self.call.request_id.as_deref(),
         )
+    }
+
+    fn is_on_the_way(before: Option<&Self>, kind: EventType) -> bool {
+        use EventType::{CallAnswered, CallRecording, CallRinging, CallSession};
+        let has_begun = before.is_some_and(|file| !event::is_untold(&file.call));
+        has_begun && matches!(kind, CallRinging | CallAnswered | CallSession | CallRecording)
     }
 }
 
@@ -237,7 +248,7 @@ impl Gateway {
         match self.store.put(&key, value, Some(keep), Expect::Absent).await? {
             Put::Stored(version) => {
                 O::count(None, &object);
-                log(&object, &outbox);
+                log(None, &object, &outbox);
                 let held = Held {
                     object,
                     outbox,
@@ -287,7 +298,7 @@ impl Gateway {
             {
                 Put::Stored(version) => {
                     O::count(Some(&before), &current.object);
-                    log(&current.object, &current.outbox[known..]);
+                    log(Some(&before), &current.object, &current.outbox[known..]);
                     current.version = version;
                     if told {
                         self.announce(&current).await?;
@@ -365,19 +376,13 @@ impl Gateway {
 
 /// Tells of an object's beginning and its end, by every name that provider, webhooks and events give it. What happens in
 /// between is in the log of events.
-fn log<O: Told>(object: &O, news: &[Event]) {
-    for event in news.iter().filter(|event| !is_on_the_way(event.kind)) {
+fn log<O: Told>(before: Option<&O>, object: &O, news: &[Event]) {
+    for event in news.iter().filter(|event| !O::is_on_the_way(before, event.kind)) {
         let (provider_ref, made_by) = object.origin();
         let (subject, _, account) = object.named();
         let (event, kind) = (event.id, event.kind.as_str());
         tracing::info!(%event, kind, subject, account, provider_ref, made_by, "happened");
     }
-}
-
-/// Whether a call neither begins nor ends with it.
-fn is_on_the_way(kind: EventType) -> bool {
-    use EventType::{CallAnswered, CallRecording, CallRinging, CallSession};
-    matches!(kind, CallRinging | CallAnswered | CallSession | CallRecording)
 }
 
 fn existing<O: DeserializeOwned>(stored: Option<Stored>) -> Result<Held<O>, Error> {

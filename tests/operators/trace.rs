@@ -1,6 +1,8 @@
 //! `switchboard trace`: the whole of a call, by each of its names, and no secret in it.
 
+use rstest::rstest;
 use serde_json::Value;
+use switchboard::simulators::faults::{Delay, Effect, Rule};
 
 use crate::bed::{Reaction, Receiver, ZENVIA, eventually, http};
 use crate::site::{NUMBER, Site, subscribed};
@@ -109,9 +111,22 @@ async fn a_verification_is_traced_without_its_code_and_its_number() {
     );
 }
 
+#[rstest]
+#[case::in_order(0)]
+#[case::webhooks_overtake_the_answer(300)]
 #[tokio::test]
-async fn the_log_tells_of_a_calls_beginning_and_end_by_every_name_and_of_no_number() {
+async fn the_log_tells_of_a_calls_beginning_and_end_by_every_name_and_of_no_number(#[case] answered_after: u64) {
     let site = Site::start(|_| ()).await;
+    site.providers.zenvia.control().faults.add(Rule {
+        method: Some("POST".to_owned()),
+        path: "/chamada".to_owned(),
+        skip: 0,
+        times: None,
+        effect: Effect::DelayMs(Delay {
+            before: 0,
+            after: answered_after,
+        }),
+    });
     let id = site.ended_call("r-4711").await;
     let (_, code) = site.approved().await;
     let log = site.gateway.log();
@@ -120,7 +135,9 @@ async fn the_log_tells_of_a_calls_beginning_and_end_by_every_name_and_of_no_numb
         let mut told = lines.filter(|line| line["message"] == "happened" && line["kind"] == kind);
         told.next().unwrap_or_else(|| panic!("{kind} in {log}"))
     };
-    for kind in ["call.queued", "call.ended"] {
+    let feed = site.acme().get(&format!("/events?subject={id}&limit=1")).await;
+    let first = feed.expect(200).body["data"][0]["type"].as_str().unwrap().to_owned();
+    for kind in [first.as_str(), "call.ended"] {
         let line = line(kind);
         assert_eq!(line["subject"], id.as_str());
         assert_eq!(line["account"], "zenvia-br");

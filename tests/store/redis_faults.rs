@@ -51,6 +51,35 @@ async fn a_redis_that_was_killed_is_found_again_with_all_it_acknowledged() {
 }
 
 #[tokio::test]
+async fn a_thread_that_slept_while_redis_was_away_writes_at_once() {
+    let mut server = Server::start();
+    let store = open_redis(&server.url());
+    let (wake, woken) = std::sync::mpsc::channel();
+    let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();
+    let elsewhere = store.clone();
+    let sleeper = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        for () in woken {
+            let written = runtime.block_on(elsewhere.append(&keys::events(), ENTRY));
+            told.send(written).unwrap();
+        }
+    });
+    wake.send(()).unwrap();
+    tells.recv().await.unwrap().unwrap();
+    store.ready().await.unwrap();
+    server.kill();
+    server.restart();
+    works_again(&store).await;
+    wake.send(()).unwrap();
+    tells.recv().await.unwrap().unwrap();
+    drop(wake);
+    sleeper.join().unwrap();
+}
+
+#[tokio::test]
 async fn nothing_acknowledged_is_lost_when_redis_is_killed_under_load() {
     let mut server = Server::start();
     let store = open_redis(&server.url());

@@ -2,6 +2,9 @@
 //!
 //! Taking a connection from a pool costs more than the command. So each thread keeps one and
 //! sends through handles on it: what a request sends at once shares one write and one read.
+//!
+//! A connection is trusted while it is used and no other is lost; else it has to show first that it
+//! works, since what is written to one that died cannot be told from what was lost on the way.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,6 +47,8 @@ pub(super) enum Again {
 pub(super) struct Links {
     pool: Pool,
     slots: Box<[Mutex<Option<Link>>]>,
+    /// How many were lost: when one is, the others may have gone with it.
+    lost: AtomicUsize,
     silence: Silence,
 }
 
@@ -52,6 +57,8 @@ struct Link {
     id: usize,
     made: Instant,
     used: Instant,
+    /// How many had been lost when it last showed that it works.
+    lost: usize,
 }
 
 impl Links {
@@ -62,6 +69,7 @@ impl Links {
         Ok(Self {
             pool: Pool::open(url, threads + FOR_WAITING)?,
             slots: (0..threads).map(|_| Mutex::new(None)).collect(),
+            lost: AtomicUsize::new(0),
             silence: Silence::new(),
         })
     }
@@ -113,9 +121,9 @@ impl Links {
 
     async fn connection(&self) -> Result<(Connection, usize), StoreError> {
         let mut slot = self.slot().lock().await;
-        let now = Instant::now();
+        let (now, lost) = (Instant::now(), self.lost.load(Ordering::Relaxed));
         let link = match slot.as_mut() {
-            Some(link) if now - link.used <= IDLE => link,
+            Some(link) if now - link.used <= IDLE && link.lost == lost => link,
             // Boxed, so that what happens rarely does not swell the future of every operation.
             _ => Box::pin(self.renewed(&mut slot)).await?,
         };
@@ -126,9 +134,11 @@ impl Links {
     /// Fills a slot with a link that works: the one in it, or a new one.
     async fn renewed<'a>(&self, slot: &'a mut Option<Link>) -> Result<&'a mut Link, StoreError> {
         static MADE: AtomicUsize = AtomicUsize::new(0);
-        if let Some(link) = slot.take() {
+        let lost = self.lost.load(Ordering::Relaxed);
+        if let Some(mut link) = slot.take() {
             let mut connection = link.held.share();
             if matches!(timeout(ALIVE, connection.send(&cmd("PING"))).await, Ok(Ok(_))) {
+                link.lost = lost;
                 return Ok(slot.insert(link));
             }
             link.held.discard();
@@ -141,6 +151,7 @@ impl Links {
             id: MADE.fetch_add(1, Ordering::Relaxed),
             made: now,
             used: now,
+            lost,
         }))
     }
 
@@ -152,6 +163,9 @@ impl Links {
         let is_new = |link: &Link| link.made.elapsed() < MENDS;
         let broken = slot.take_if(|link| link.id == id && !(may_mend(link) && is_new(link)));
         if let Some(link) = broken {
+            if !matches!(link.held, Held::Cluster(_)) {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
             link.held.discard();
             // Those that nobody uses may lead to the same Redis, which still answers whether it is there.
             self.pool.forget_idle();

@@ -1,4 +1,4 @@
-"""Measures the gateway beside nginx, in turns, and writes bench/RESULTS.md. Started by bench/run.
+"""Measures the gateway beside nginx and two facades, in turns. Started by bench/run.
 
 What is measured runs alone on the first core; upstream, Redis and the load share the second.
 """
@@ -6,13 +6,11 @@ What is measured runs alone on the first core; upstream, Redis and the load shar
 import argparse
 import base64
 import contextlib
-import datetime
 import hashlib
 import hmac
 import http.client
 import json
 import os
-import platform
 import re
 import socket
 import statistics
@@ -21,7 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-BENCH = Path(__file__).resolve().parent
+from results import BENCH, section
+
 GATEWAY = Path(os.environ.get("GATEWAY", BENCH.parent / "target/release/switchboard"))
 PEERS = Path(os.environ.get("PEERS", BENCH.parent / "target/peers"))
 FACADES = {"Fastify facade": "fastify.mjs", "Express facade, provider's SDK": "express.cjs"}
@@ -290,31 +289,15 @@ def tables(figures):
             yield "| " + " | ".join([case.removeprefix("process, "), *columns]) + " |"
 
 
-def machine():
-    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    told = lambda *command: subprocess.run(command, capture_output=True, text=True, cwd=BENCH)
-    nginx = told("nginx", "-v").stderr.strip().rpartition("/")[2]
-    redis = re.search(r"v=(\S+)", told("redis-server", "--version").stdout)[1]
-    commit = told("git", "rev-parse", "--short", "HEAD").stdout.strip()
-    yield f"{datetime.date.today()}, commit {commit}. {model[1] if model else 'unknown CPU'}, {os.cpu_count()} cores,"
-    yield f"Linux {platform.release()}, nginx {nginx}, Redis {redis}. Load of the machine before: {os.getloadavg()[0]:.1f}."
-
-
-def report(options, host, figures):
+def report(options, figures):
     return "\n".join(
         [
-            "# Results",
-            "",
-            "Written by `make bench`. Median of all rounds (least–most).",
-            "",
-            *host,
             f"{options.rounds} rounds in turns of {options.seconds} s, {CONNECTIONS} connections, one worker each on the first",
             "core; upstream, Redis (`appendonly yes`, `appendfsync everysec`) and wrk on the second. Webhooks come over",
             f"{WEBHOOK_CONNECTIONS} connections, and are applied and told of meanwhile; Redis has `appendfsync always` then, and",
-            "the gateway with the embedded store the second core too.",
+            "the gateway with the embedded store the second core too. Median of all rounds (least–most).",
             "",
             *tables(figures),
-            "",
         ]
     )
 
@@ -324,16 +307,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=8)
     options = parser.parse_args()
-    host = list(machine())
-    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+    with section("Beside nginx and two facades"), tempfile.TemporaryDirectory(prefix="bench-") as directory:
         bench = Bench(Path(directory), options.seconds)
         conf = {"UPSTREAM": bench.upstream}
         with start_nginx("upstream.conf", bench.fresh(), REST, bench.upstream, **conf):
             for _ in range(options.rounds):
                 bench.round()
-    text = report(options, host, bench.figures)
-    (BENCH / "RESULTS.md").write_text(text)
-    print(text)
+        print(report(options, bench.figures))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from pathlib import Path
 
 from measure import MEASURED, REST, Bench, Process, filled, free_port, make_keys, GATEWAY, load, start_nginx, start_redis
 from measure import token
+from results import section
 
 # What one account is asked for in a second, and the one beside it.
 STEADY, BESIDE = 150, 150
@@ -323,7 +324,7 @@ async def measure(options):
     with tempfile.TemporaryDirectory(prefix="bench-") as directory, contextlib.ExitStack() as running:
         scene = Scene(Path(directory), running)
         await scene.caller.load("steady", STEADY, 2)
-        print(f"Load of the machine before: {os.getloadavg()[0]:.1f}. {options.rounds} rounds of {options.seconds} s.")
+        print(f"{options.rounds} rounds of {options.seconds} s.")
         print(f"Isolation: {STEADY}/s through the steady account, {BESIDE}/s through the other")
         await isolation(scene, options.rounds, options.seconds)
         print("Breaker, as it is by default")
@@ -343,7 +344,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=10)
     options = parser.parse_args()
     os.sched_setaffinity(0, REST)
-    asyncio.run(measure(options))
+    with section("Isolation and overload", fenced=True):
+        asyncio.run(measure(options))
 
 
 if __name__ == "__main__":

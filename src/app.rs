@@ -4,13 +4,15 @@ mod door;
 mod generation;
 mod reload;
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use async_trait::async_trait;
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, poll};
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 use tokio::task::JoinHandle;
@@ -143,7 +145,13 @@ impl App {
         ];
         let mut running = Vec::new();
         for server in servers {
-            let server = server.map_err(StartError::Server)?;
+            let mut server = server.map_err(StartError::Server)?;
+            // Its threads begin with the first poll and are as important as the one that asks, which the runtime's are not.
+            if let Poll::Ready(ended) = poll!(&mut server) {
+                return Err(StartError::Server(
+                    ended.err().unwrap_or_else(|| ErrorKind::Other.into()),
+                ));
+            }
             running.push((server.handle(), tokio::spawn(server)));
         }
         let stop = CancellationToken::new();

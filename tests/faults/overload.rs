@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::bed::{Answer, Client, Home, Providers, ZENVIA, eventually, http};
+use crate::bed::{Answer, Client, Home, Process, Providers, ZENVIA, eventually, http};
 use crate::site::{code, number, say, verification};
 
 /// The places of the account that has too much to do.
@@ -175,4 +175,43 @@ async fn whoever_is_turned_away_keeps_the_connection() {
         (first && turned_away(ask_over(&mut connection).await)).then_some(())
     })
     .await;
+}
+
+/// The nice values of the threads of a process whose name begins so.
+#[cfg(target_os = "linux")]
+fn niceness(pid: u32, name: &str) -> Vec<i32> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let stats = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap());
+    let named = stats.filter(|stat| stat.split_once('(').unwrap().1.starts_with(name));
+    // The name may hold spaces; the seventeenth field after it is the nice value.
+    let nice = |stat: String| {
+        stat.rsplit_once(") ")
+            .unwrap()
+            .1
+            .split(' ')
+            .nth(16)
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    named.map(nice).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn whoever_asks_goes_before_what_goes_on_between_requests() {
+    let providers = Providers::start().await;
+    let gateway = Process::start(&Home::embedded(&providers));
+    let usual = niceness(std::process::id(), "")[0];
+    for (name, nice) in [
+        ("actix-server", usual),
+        ("store-writer", usual),
+        ("tokio-rt-worker", usual + 5),
+    ] {
+        let found = niceness(gateway.pid(), name);
+        assert!(
+            !found.is_empty() && found.iter().all(|found| *found == nice),
+            "{name}: {found:?}"
+        );
+    }
 }

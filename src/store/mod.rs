@@ -43,6 +43,7 @@ mod embedded;
 pub mod keys;
 mod redis;
 mod timed;
+mod turns;
 mod version;
 
 use embedded::Embedded;

@@ -1,14 +1,19 @@
 //! The one thread that writes: everything queued becomes one transaction, one `fsync` serves all.
+//!
+//! Operations come to it [turn](super::super::turns) by turn, and so do their answers go back: whoever waits is told by its
+//! own thread, which need not be woken once for each.
 
 use std::cell::Cell;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use redb::{ReadableDatabase, ReadableTable};
 use tokio::sync::{oneshot, watch};
 
+use super::super::turns::{Turn, Turns};
 use super::file::File;
 use super::tables::{EXPIRIES, Fault, Tables};
 use super::{StoreError, unavailable};
@@ -16,7 +21,7 @@ use crate::clock::Clock;
 
 /// Operations waiting for the writer; more are refused, so that memory stays bounded.
 pub(super) const QUEUE: usize = 4096;
-/// Operations in one transaction, so that the first does not wait for ever on the rest.
+/// From how many operations on nothing is added to a transaction, so that the first does not wait for ever on the rest.
 const BATCH: usize = 1024;
 /// How long without a write counts as a quiet moment.
 const QUIET: Duration = Duration::from_secs(1);
@@ -29,19 +34,43 @@ const SWEEP_ALONE: usize = 512;
 
 /// Applies one operation, and leaves behind what tells its caller how the commit went.
 type Job = Box<dyn FnOnce(&mut Tables<'_>, &mut Vec<Answer>) -> Result<(), StoreError> + Send>;
-type Answer = Box<dyn FnOnce(Result<(), StoreError>)>;
+type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// The operations of one turn; `done` takes what tells their callers how the commit went, and that.
+struct Jobs {
+    jobs: Vec<Job>,
+    done: oneshot::Sender<(Vec<Answer>, Result<(), StoreError>)>,
+}
 
 /// The way to the writer thread; dropping it ends the thread once the queue is written.
 pub(super) struct Writer {
-    jobs: Option<SyncSender<Job>>,
+    turns: Arc<Turns<(), Job>>,
+    waiting: Arc<AtomicUsize>,
+    queue: Option<Arc<Sender<Jobs>>>,
     appended: watch::Receiver<()>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// One of the operations that wait.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(waiting: &Arc<AtomicUsize>) -> Option<Self> {
+        let place = Self(Arc::clone(waiting));
+        (waiting.fetch_add(1, Ordering::Relaxed) < QUEUE).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Writer {
     /// Starts the thread.
     pub(super) fn start(file: Arc<File>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        let (jobs, queue) = sync_channel(QUEUE);
+        let (sender, queue) = channel();
         let (append, appended) = watch::channel(());
         let worker = Worker {
             file,
@@ -55,19 +84,29 @@ impl Writer {
             .spawn(move || worker.run())
             .map_err(unavailable)?;
         Ok(Self {
-            jobs: Some(jobs),
+            turns: Turns::new(),
+            waiting: Arc::default(),
+            queue: Some(Arc::new(sender)),
             appended,
             thread: Some(thread),
         })
     }
 
     /// Applies an operation and returns when it is on disk.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "what travels together must not break off with one of those who wait for it"
+    )]
     pub(super) async fn submit<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&mut Tables<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let Some(place) = Place::take(&self.waiting) else {
+            return Err(StoreError::Unavailable("too many writes wait".to_owned()));
+        };
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |tables, answers| {
+            drop(place);
             let (outcome, lost) = match operation(tables) {
                 Ok(value) => (Ok(value), Ok(())),
                 Err(Fault::Refused(error)) => (Err(error), Ok(())),
@@ -82,13 +121,9 @@ impl Writer {
             }));
             lost
         });
-        let stopped = || StoreError::Unavailable("the writer has stopped".to_owned());
-        match self.jobs.as_ref().ok_or_else(stopped)?.try_send(job) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                return Err(StoreError::Unavailable("too many writes wait".to_owned()));
-            }
-            Err(TrySendError::Disconnected(_)) => return Err(stopped()),
+        if let Some(turn) = self.turns.add(&(), job) {
+            let queue = self.queue.as_ref().map(Arc::downgrade).unwrap_or_default();
+            tokio::spawn(send_off(queue, turn));
         }
         answered
             .await
@@ -103,11 +138,25 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        drop(self.jobs.take());
+        drop(self.queue.take());
         if let Some(thread) = self.thread.take() {
             // A writer that panicked has nothing left to write.
             let _ = thread.join();
         }
+    }
+}
+
+/// Sends a turn to the writer, unless that has ended, and tells whoever waits what became of it.
+async fn send_off(queue: Weak<Sender<Jobs>>, turn: Turn<(), Job>) {
+    let (done, committed) = oneshot::channel();
+    let jobs = Jobs {
+        jobs: turn.take(),
+        done,
+    };
+    // Held no longer than this: the writer ends when nobody can send any more.
+    let _ = queue.upgrade().map(|queue| queue.send(jobs));
+    if let Ok((answers, committed)) = committed.await {
+        answers.into_iter().for_each(|answer| answer(committed.clone()));
     }
 }
 
@@ -124,7 +173,7 @@ enum Repair {
 struct Worker {
     file: Arc<File>,
     clock: Arc<dyn Clock>,
-    queue: Receiver<Job>,
+    queue: Receiver<Jobs>,
     append: watch::Sender<()>,
     /// Until when nothing is written, after a failure.
     rests_until: Cell<Option<Instant>>,
@@ -173,23 +222,29 @@ impl Worker {
         self.rests_until.set(Some(Instant::now() + REST));
     }
 
-    fn commit(&self, first: Job) {
-        let mut answers = Vec::new();
+    fn commit(&self, first: Jobs) {
+        let mut turns = Vec::new();
         let committed = self.transaction(Repair::Full, |tables| {
-            let jobs = std::iter::once(first).chain(self.queue.try_iter());
-            for job in jobs.take(BATCH) {
-                job(tables, &mut answers)?;
+            let mut applied = 0;
+            let mut next = Some(first);
+            while let Some(Jobs { jobs, done }) = next {
+                applied += jobs.len();
+                turns.push((done, Vec::with_capacity(jobs.len())));
+                if let Some((_, answers)) = turns.last_mut() {
+                    jobs.into_iter().try_for_each(|job| job(tables, answers))?;
+                }
+                next = (applied < BATCH).then(|| self.queue.try_recv().ok()).flatten();
             }
-            let swept = tables.sweep(SWEEP_ALONG * answers.len());
-            swept.map_err(unavailable)?;
+            tables.sweep(SWEEP_ALONG * applied).map_err(unavailable)?;
             Ok(())
         });
         if let Err(error) = &committed {
             tracing::error!(%error, "the file of the store failed");
             self.recover();
         }
-        for answer in answers {
-            answer(committed.clone());
+        for (done, answers) in turns {
+            // Where nobody of a turn waits any more its writes were done all the same.
+            let _ = done.send((answers, committed.clone()));
         }
     }
 

@@ -1,26 +1,24 @@
-//! Appends that wait at the same time travel together: what a command costs is then shared by many.
+//! Appends of one turn travel together, as one command.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use super::super::turns::{Turn, Turns};
 use super::super::{Log, Position, StoreError};
-use super::link::{Again, Links, thread};
+use super::link::{Again, Links};
 use super::{reply, script};
 
 /// The most that travels together, in entries and in bytes.
 const TOGETHER: usize = 256;
 const TOGETHER_BYTES: usize = 1024 * 1024;
 
-/// What waits to be appended, by the thread that waits: what one turn of its loop brings makes one command.
+/// What waits to be appended.
 pub(super) struct Appends {
     links: Arc<Links>,
-    threads: Box<[Mutex<Queues>]>,
+    turns: Arc<Turns<Log, Waiting>>,
 }
-
-type Queues = HashMap<Log, Vec<Waiting>>;
 
 struct Waiting {
     entry: Bytes,
@@ -29,8 +27,8 @@ struct Waiting {
 
 impl Appends {
     pub(super) fn new(links: Arc<Links>) -> Arc<Self> {
-        let threads = (0..links.threads()).map(|_| Mutex::default()).collect();
-        Arc::new(Self { links, threads })
+        let turns = Turns::new();
+        Arc::new(Self { links, turns })
     }
 
     /// Appends an entry; tells where it is.
@@ -40,21 +38,8 @@ impl Appends {
     )]
     pub(super) async fn append(self: &Arc<Self>, log: &Log, entry: Bytes) -> Result<Position, StoreError> {
         let (placed, answer) = oneshot::channel();
-        let slot = thread() % self.threads.len();
-        let first = {
-            let mut waiting = self.waiting(slot);
-            let queue = waiting.entry(log.clone()).or_default();
-            queue.push(Waiting { entry, placed });
-            queue.len() == 1
-        };
-        if first {
-            let flush = Flush {
-                appends: Arc::clone(self),
-                place: (slot, log.clone()),
-                begun: false,
-            };
-            // It begins when this turn is over, and finds all that came in it.
-            tokio::spawn(flush.run());
+        if let Some(turn) = self.turns.add(log, Waiting { entry, placed }) {
+            tokio::spawn(Arc::clone(self).send_off(log.clone(), turn));
         }
         let broken_off = |_| Err(StoreError::Unavailable("an append was broken off".to_owned()));
         answer.await.unwrap_or_else(broken_off)
@@ -71,46 +56,17 @@ impl Appends {
         reply::position(run.await?)
     }
 
-    fn waiting(&self, slot: usize) -> MutexGuard<'_, Queues> {
-        self.threads[slot].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What sends a queue off. Where it is dropped before it begins, as at the end of its runtime, it takes the queue with it,
-/// so that nobody waits for ever.
-struct Flush {
-    appends: Arc<Appends>,
-    place: (usize, Log),
-    begun: bool,
-}
-
-impl Flush {
-    async fn run(mut self) {
-        let mut waiting = self.take();
+    async fn send_off(self: Arc<Self>, log: Log, turn: Turn<Log, Waiting>) {
+        let mut waiting = turn.take();
         while !waiting.is_empty() {
             let later = waiting.split_off(together(&waiting));
             let (entries, placed): (Vec<_>, Vec<_>) = waiting.into_iter().map(|one| (one.entry, one.placed)).unzip();
-            let first = self.appends.append_all(&self.place.1, &entries).await;
+            let first = self.append_all(&log, &entries).await;
             for (behind, placed) in (0..).zip(placed) {
                 // Whoever waited may have gone.
                 let _ = placed.send(first.clone().map(|first| first.plus(behind)));
             }
             waiting = later;
-        }
-    }
-
-    fn take(&mut self) -> Vec<Waiting> {
-        self.begun = true;
-        let (slot, log) = &self.place;
-        let queue = self.appends.waiting(*slot).remove(log);
-        queue.unwrap_or_default()
-    }
-}
-
-impl Drop for Flush {
-    fn drop(&mut self) {
-        if !self.begun {
-            self.take();
         }
     }
 }

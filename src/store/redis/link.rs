@@ -8,7 +8,6 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value, cmd};
@@ -18,6 +17,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::StoreError;
+use super::super::turns::{thread, threads};
 use super::pool::{ALIVE, Connection, Held, Pool};
 use super::silence::Silence;
 
@@ -64,11 +64,9 @@ struct Link {
 impl Links {
     /// Makes the links to the Redis at `url`, and connects to nothing yet.
     pub(super) fn open(url: &str) -> Result<Self, StoreError> {
-        // The workers of the server and those of the runtime that does the rest.
-        let threads = 2 * available_parallelism().map_or(1, usize::from);
         Ok(Self {
-            pool: Pool::open(url, threads + FOR_WAITING)?,
-            slots: (0..threads).map(|_| Mutex::new(None)).collect(),
+            pool: Pool::open(url, threads() + FOR_WAITING)?,
+            slots: (0..threads()).map(|_| Mutex::new(None)).collect(),
             lost: AtomicUsize::new(0),
             silence: Silence::new(),
         })
@@ -175,20 +173,6 @@ impl Links {
     fn slot(&self) -> &Mutex<Option<Link>> {
         &self.slots[thread() % self.slots.len()]
     }
-
-    /// How many threads there are to be told apart.
-    pub(super) fn threads(&self) -> usize {
-        self.slots.len()
-    }
-}
-
-/// The number of the calling thread.
-pub(super) fn thread() -> usize {
-    static THREADS: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static THREAD: usize = THREADS.fetch_add(1, Ordering::Relaxed);
-    }
-    THREAD.with(|thread| *thread)
 }
 
 fn within_deadline<T>(work: impl Future<Output = Result<T, Trouble>>) -> impl Future<Output = Result<T, Trouble>> {

@@ -3,8 +3,9 @@
     bench/run export [--rows N] [--rounds N] [--concurrency N] [--kills N] [--keep FILE]
 
 Three simulated providers compute their rows when they are asked for. The gateway runs alone on the first core and streams
-them as NDJSON, merged; curl takes them on the second, beside the simulators. Then the very same pages are fetched straight
-from the simulators, `--concurrency` at a time (3: one for each account), which is what no gateway can be faster than; and so on in turns, `--rounds` times.
+them as NDJSON, merged; curl takes them on the second, beside the simulators, and keeps them for the check. Then nothing is
+kept: in turns, `--rounds` times, the stream is taken again, and the very same pages are fetched straight from the simulators,
+`--concurrency` at a time (3: one for each account), which is what no gateway can be faster than.
 
 At last `switchboard export` writes the same rows to a file, and is killed with SIGKILL `--kills` times on the way.
 
@@ -188,18 +189,18 @@ def run(options, directory):
         output = Path(options.keep) if options.keep else directory / "history.ndjson"
         url = f"http://127.0.0.1:{port}/history?format=ndjson&since={window['since']}&until={window['until']}"
         bearer = token(config)
-        stream = lambda: curl("-H", f"Authorization: Bearer {bearer}", "-o", str(output), url)
+        stream = lambda file: curl("-H", f"Authorization: Bearer {bearer}", "-o", str(file), url)
         memory, cpu = Memory(gateway), gateway.cpu_seconds()
         memory.start()
-        through = [stream()]
+        stream(output)
         memory.stop()
         cpu = gateway.cpu_seconds() - cpu
         asked = {simulator.name: simulator.told("bulk/asked") for simulator in simulators}
         wrong = list(faults(simulators, output))
         needed = {name: list(dict.fromkeys(targets)) for name, targets in asked.items()}
-        plain = [fetch_plainly(directory, simulators, needed, options.concurrency)]
-        for _ in range(options.rounds - 1):
-            through.append(stream())
+        through, plain = [], []
+        for _ in range(options.rounds):
+            through.append(stream("/dev/null"))
             plain.append(fetch_plainly(directory, simulators, needed, options.concurrency))
         wrong += export_killed(
             options.kills, output, (f"http://127.0.0.1:{port}", window), {"SWITCHBOARD_TOKEN": bearer}

@@ -45,27 +45,29 @@ class Line:
         self.due = due
         self.socket.sendall(request)
 
-    def answered(self):
-        """Takes what has come; whether that is the whole answer, which must be a good one."""
+    def status(self):
+        """Takes what has come; the status once that is the whole answer, which must be a good one or a refusal."""
         received = self.socket.recv(1 << 16)
         if not received:
             raise SystemExit("a connection was closed in the middle of an answer")
         self.waiting += received
         head, found, body = self.waiting.partition(b"\r\n\r\n")
         if not found or len(body) < int(re.search(rb"(?i)^content-length: (\d+)", head, re.M)[1]):
-            return False
+            return None
         self.waiting = b""
-        if int(head[9:12]) >= 300:
+        status = int(head[9:12])
+        if status >= 300 and status != 503:
             raise SystemExit(f"{head.decode()}\n{body.decode()}")
-        return True
+        return status
 
 
 def at_rate(port, rate, seconds, request):
-    """The seconds that each of so many requests took from when it was due; `request(n)` makes the bytes of the n-th."""
-    free, busy, took = [Line(port) for _ in range(64)], set(), []
+    """The seconds that each of so many requests took from when it was due, and how many were refused; `request(n)` makes the
+    bytes of the n-th."""
+    free, busy, took, refused = [Line(port) for _ in range(64)], set(), [], 0
     begin, count = time.perf_counter() + 0.01, int(rate * seconds)
     asked = 0
-    while len(took) < count:
+    while len(took) + refused < count:
         now = time.perf_counter()
         while asked < count and begin + asked / rate <= now:
             line = free.pop() if free else Line(port)
@@ -74,11 +76,16 @@ def at_rate(port, rate, seconds, request):
             asked += 1
         pause = begin + asked / rate - time.perf_counter() if asked < count else 1
         for line in select.select(busy, [], [], max(0, pause))[0]:
-            if line.answered():
+            status = line.status()
+            if status is None:
+                continue
+            if status == 503:
+                refused += 1
+            else:
                 took.append(time.perf_counter() - line.due)
-                busy.discard(line)
-                free.append(line)
-    return took
+            busy.discard(line)
+            free.append(line)
+    return took, refused
 
 
 def post(path, headers, body):
@@ -105,7 +112,7 @@ def fsync_ms(directory):
 
 
 def added(bench, options, store, fsync):
-    """One row: half of the most, and how much later p50 and p99 are than without the gateway."""
+    """Half of the most, what one fsync takes, how much later p50 and p99 are than without the gateway, and who was refused."""
     with bench.gateway(store, fsync) as (server, port, directory, _):
         server.wait_for(port, "/health/ready")
         bearer = token(directory / "gateway.toml")
@@ -114,18 +121,19 @@ def added(bench, options, store, fsync):
         rate = most["requests"] / most["micros"] * 1e6 / 2
         told = '{"numero_destino":"+5511988887777","nome_produto":"","tamanho":6,"tts":false}'
         direct = post("/verificacao", "access-token: 0123456789abcdef0123456789abcdef\r\n", told)
-        over = {0.5: [], 0.99: []}
+        over, refused = {0.5: [], 0.99: []}, 0
         for turn in range(options.rounds):
 
             def through(number):
                 headers = f"authorization: Bearer {bearer}\r\nidempotency-key: open-{turn}-{number}\r\n"
                 return post("/verifications", headers, f'{{"to":"+55119{3 + turn}{number:07d}","channel":"sms"}}')
 
-            alone = at_rate(bench.upstream, rate, options.seconds, lambda _: direct)
-            with_us = at_rate(port, rate, options.seconds, through)
+            alone, _ = at_rate(bench.upstream, rate, options.seconds, lambda _: direct)
+            with_us, turned_away = at_rate(port, rate, options.seconds, through)
+            refused += turned_away
             for share, values in over.items():
                 values.append(part(with_us, share) - part(alone, share))
-        return rate, fsync_ms(directory), over
+        return rate, fsync_ms(directory), over, refused
 
 
 def to_another(directory, options):
@@ -159,7 +167,7 @@ def to_another(directory, options):
                 sent[b"%d" % number], free = due, False
             pause = max(0, due - time.perf_counter()) if len(sent) < count else 5
             ready = select.select([feed, hook], [], [], pause)[0]
-            free = free or (hook in ready and hook.answered())
+            free = free or (hook in ready and hook.status() is not None)
             if feed in ready:
                 text += feed.socket.recv(1 << 16)
                 *whole, text = text.split(b"\n\n")
@@ -176,20 +184,20 @@ def measure(options, directory):
         f"`POST /verifications` with everything on, {options.rounds} turns of {options.seconds} s each, at half of the most that the",
         "gateway takes, open loop. What it adds to asking the provider directly at the same rate: median (least–most).",
         "",
-        "| Store | requests/s | one fsync, ms | added to p50, ms | wanted | added to p99, ms | wanted |",
-        "|---|---|---|---|---|---|---|",
+        "| Store | requests/s | one fsync, ms | added to p50, ms | wanted | added to p99, ms | wanted | refused |",
+        "|---|---|---|---|---|---|---|---|",
         sep="\n",
     )
     with start_nginx("upstream.conf", bench.fresh(), REST, bench.upstream, UPSTREAM=bench.upstream):
         for store, fsync in STORES:
-            rate, synced, over = added(bench, options, store, fsync)
+            rate, synced, over, refused = added(bench, options, store, fsync)
             more = 0 if fsync == "everysec" else 2 * synced
             name = f"{store}, `{fsync}`" if store == "Redis" else store
             columns = [name, f"{rate:,.0f}", f"{synced:.2f}"]
             for share, wanted in [(0.5, 0.5), (0.99, 1.5)]:
                 values = over[share]
                 columns += [f"{statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})", f"{wanted + more:.2f}"]
-            print("| " + " | ".join(columns) + " |")
+            print("| " + " | ".join([*columns, str(refused)]) + " |")
     took = to_another(bench.fresh(), options)
     print(
         f"\nA webhook sent to one gateway, its event read from another: p50 {part(took, 0.5):.2f} ms, p99 {part(took, 0.99):.2f} ms,\n"

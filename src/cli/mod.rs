@@ -152,24 +152,32 @@ fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Runs `work` on a runtime of as many threads as the machine has cores.
+/// Runs `work` on a runtime of so many threads; of as many as the machine has cores, if 0.
 fn block_on<T, F: Future<Output = anyhow::Result<T>>>(workers: usize, work: F) -> anyhow::Result<T> {
+    runtime(workers).build()?.block_on(work)
+}
+
+/// The same for a gateway. Its servers have the threads that answer requests, those of the runtime do what goes on between
+/// requests: when cores are short they step back. Where that is not allowed, all are equal.
+fn block_on_behind<T, F: Future<Output = anyhow::Result<T>>>(workers: usize, work: F) -> anyhow::Result<T> {
+    /// So a fourth of a core is left beside one thread that is never done.
+    #[cfg(target_os = "linux")]
+    const NICER: i32 = 5;
+    let mut runtime = runtime(workers);
+    #[cfg(target_os = "linux")]
+    runtime.on_thread_start(|| {
+        let _ = rustix::process::nice(NICER);
+    });
+    runtime.build()?.block_on(work)
+}
+
+fn runtime(workers: usize) -> tokio::runtime::Builder {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if workers > 0 {
         runtime.worker_threads(workers);
     }
-    // The threads that answer requests belong to the servers: what runs here goes on between requests.
-    #[cfg(target_os = "linux")]
-    runtime.on_thread_start(step_back);
-    runtime.enable_all().build()?.block_on(work)
-}
-
-/// Lets whoever asks go before the calling thread when cores are short. Where that is not allowed, all are equal.
-#[cfg(target_os = "linux")]
-fn step_back() {
-    /// A fourth of a core is left beside one thread that is never done.
-    const NICER: i32 = 5;
-    let _ = rustix::process::nice(NICER);
+    runtime.enable_all();
+    runtime
 }
 
 /// Waits until the process is asked to end.

@@ -23,13 +23,14 @@ use crate::store::keys;
 
 impl Gateway {
     /// The records of a report's rows that the caller may see: all of them for the account's owner, else the caller's calls.
+    /// Rows and records are boxed, because they are large and move often.
     pub(super) async fn report_records(
         &self,
         caller: &Caller,
         entry: &Entry,
-        rows: Vec<(Row, Place)>,
+        rows: Vec<(Box<Row>, Place)>,
         raw: bool,
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Result<Vec<Box<Record>>, Error> {
         let calls = self.calls_of_rows(entry, &rows).await?;
         let records = rows.into_iter().zip(calls).filter_map(|((row, place), call)| {
             let tenant = call.as_ref().map_or(&entry.config.owner, |call| &call.tenant);
@@ -37,7 +38,7 @@ impl Gateway {
                 return None;
             }
             let tenant = tenant.clone();
-            row_record(entry, place, (row, call, tenant), raw)
+            row_record(entry, place, (*row, call, tenant), raw)
         });
         Ok(records.collect())
     }
@@ -83,12 +84,16 @@ impl Gateway {
         let Some(place) = place_of(entry, report, &row) else {
             return Ok(None);
         };
-        Ok(self.report_records(caller, entry, vec![(row, place)], raw).await?.pop())
+        Ok(self
+            .report_records(caller, entry, vec![(Box::new(row), place)], raw)
+            .await?
+            .pop()
+            .map(|record| *record))
     }
 
     /// Our calls that rows are about: by the provider's identifier, else by ours in the tag where the call it names has
     /// no other row.
-    async fn calls_of_rows(&self, entry: &Entry, rows: &[(Row, Place)]) -> Result<Vec<Option<Call>>, Error> {
+    async fn calls_of_rows(&self, entry: &Entry, rows: &[(Box<Row>, Place)]) -> Result<Vec<Option<Call>>, Error> {
         let account = &entry.config.name;
         let reference = |row: &Row| {
             let told = row.facts.reference.clone().filter(|known| known.id.is_some());
@@ -109,7 +114,7 @@ impl Gateway {
             .collect();
         let wanted: Vec<_> = ids.iter().flatten().map(keys::call).collect();
         let mut stored = self.store.get_many(&wanted).await?.into_iter();
-        let call = |((row, _), id): (&(Row, Place), Option<CallId>)| {
+        let call = |((row, _), id): (&(Box<Row>, Place), Option<CallId>)| {
             let stored = id.and_then(|_| stored.next().flatten())?;
             let call = records::read_call(&stored.value)?;
             let is_its = call.account.as_ref() == Some(account) && call.may_be(Some(&reference(row)));
@@ -163,7 +168,7 @@ pub(super) fn place_of(entry: &Entry, report: Report, row: &Row) -> Option<Place
     Some((created_at, id.write()?))
 }
 
-fn row_record(entry: &Entry, place: Place, found: (Row, Option<Call>, String), raw: bool) -> Option<Record> {
+fn row_record(entry: &Entry, place: Place, found: (Row, Option<Call>, String), raw: bool) -> Option<Box<Record>> {
     let (row, ours, tenant) = found;
     let (created_at, id) = place;
     let direction = row.facts.direction.unwrap_or(Direction::Outbound);
@@ -178,7 +183,7 @@ fn row_record(entry: &Entry, place: Place, found: (Row, Option<Call>, String), r
     fold(&mut file, row.facts, SettledBy::Poll, created_at);
     // A row that nothing follows is the last word.
     settle_presumed(&mut file);
-    let mut record = record_of(file.call, id, plain_name(&[&row.raw]), RecordSource::Report)?;
+    let mut record = Box::new(record_of(file.call, id, plain_name(&[&row.raw]), RecordSource::Report)?);
     record.call_id = ours.as_ref().map(|call| call.id);
     if let Some(ours) = ours {
         record.tag = ours.tag.or(record.tag);

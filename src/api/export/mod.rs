@@ -31,7 +31,7 @@ use sheet::Sheet;
 /// How long nothing may come before a stream is broken off. A request's deadline is not for streams.
 const IDLE_LIMIT: Duration = Duration::from_secs(120);
 /// How much is written at once, in bytes.
-const PIECE: usize = 32 * 1024;
+const PIECE: usize = 64 * 1024;
 
 words! {
     /// How the history is written.

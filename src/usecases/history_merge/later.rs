@@ -32,7 +32,7 @@ impl Merge {
     pub(super) fn set_aside(&mut self) -> Result<(), Error> {
         for source in &mut self.sources {
             for record in source.late.drain(..) {
-                self.aside.put(record);
+                self.aside.put(Box::new(record));
                 if self.walk.aside == Aside::None {
                     self.walk.aside = Aside::Kept;
                 }

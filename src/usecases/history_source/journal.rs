@@ -30,7 +30,7 @@ impl Source {
         for record in records {
             let place = (record.created_at, record.id.clone());
             if below.as_ref().is_none_or(|below| place < *below) && matches(&record, reader.query) {
-                self.shelf.put(record);
+                self.shelf.put(Box::new(record));
             }
         }
         self.frontier = (read_from, String::new());

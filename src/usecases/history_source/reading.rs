@@ -118,14 +118,14 @@ impl Source {
     }
 
     /// The rows of a page, each with whether it may be late; nothing where the page is to be read again.
-    fn taken(&mut self, reader: Reader<'_>, stretch: &mut Stretch, page: ReportPage) -> Option<Vec<(Row, bool)>> {
+    fn taken(&mut self, reader: Reader<'_>, stretch: &mut Stretch, page: ReportPage) -> Option<Vec<(Box<Row>, bool)>> {
         let report = self.report?;
         let count = page.rows.len() + page.unreadable;
         let (mut rows, mut order) = (Vec::new(), Vec::new());
         for row in page.rows {
             if let Some(at) = row.facts.created_at {
                 order.push((row.id.clone(), at));
-                rows.push(row);
+                rows.push(Box::new(row));
             }
         }
         let listed = Listed {
@@ -143,7 +143,7 @@ impl Source {
     async fn put(
         &mut self,
         reader: Reader<'_>,
-        (report, rows): (&Report, Vec<(Row, bool)>),
+        (report, rows): (&Report, Vec<(Box<Row>, bool)>),
         (window, last): (Window, Option<&Place>),
         tells_late: bool,
     ) -> Result<(), Error> {
@@ -174,7 +174,7 @@ impl Source {
             .await?;
         for record in records.into_iter().filter(|record| matches(record, reader.query)) {
             if late.contains(&record.id) {
-                self.late.push(record);
+                self.late.push(*record);
             } else {
                 self.shelf.put(record);
             }

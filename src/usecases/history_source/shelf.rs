@@ -18,7 +18,7 @@ const CHUNK: usize = 32;
 pub(crate) fn merged(lists: Vec<Vec<Record>>) -> usize {
     let shelf = |records: Vec<Record>| {
         let mut shelf = Shelf::default();
-        records.into_iter().for_each(|record| shelf.put(record));
+        records.into_iter().for_each(|record| shelf.put(Box::new(record)));
         shelf
     };
     let mut shelves: Vec<Shelf> = lists.into_iter().map(shelf).collect();
@@ -81,11 +81,11 @@ impl Shelf {
     }
 
     /// Puts a record where it belongs, once; leaves the oldest out where there are too many.
-    pub(in crate::usecases) fn put(&mut self, record: Record) {
+    pub(in crate::usecases) fn put(&mut self, record: Box<Record>) {
         self.place(record, None);
     }
 
-    fn place(&mut self, record: Record, chunk: Option<usize>) {
+    fn place(&mut self, record: Box<Record>, chunk: Option<usize>) {
         let place = (record.created_at, record.id.clone());
         if self.records.contains_key(&place) {
             return;
@@ -93,7 +93,7 @@ impl Shelf {
         if let Some(here) = chunk.and_then(|chunk| self.chunks[chunk].here.as_mut()) {
             *here += 1;
         }
-        self.records.insert(place, (Box::new(record), chunk));
+        self.records.insert(place, (record, chunk));
         if self.records.len() > CAPACITY {
             self.pruned = true;
             if let Some((_, (_, chunk))) = self.records.pop_first() {
@@ -162,7 +162,7 @@ impl Shelf {
         for record in records {
             let given = below.is_some_and(|(at, id)| (record.created_at, &record.id) >= (*at, id));
             if !given {
-                self.place(record, Some(chunk));
+                self.place(Box::new(record), Some(chunk));
             }
         }
     }

@@ -11,6 +11,7 @@ Then: how long after a webhook was sent to one gateway its event is with a subsc
 """
 
 import argparse
+import collections
 import contextlib
 import os
 import re
@@ -26,6 +27,10 @@ from measure import token
 from results import section
 
 STORES = [("Redis", "everysec"), ("Redis", "always"), ("embedded", "always")]
+# Connections that may be busy at once, which is as many as select takes; what is due later waits for one, and its time counts.
+MOST_LINES = 900
+# The seconds after which what does not come never will.
+STANDSTILL = 10
 # Webhooks a second whose events are waited for.
 HOOKS = 200
 
@@ -64,18 +69,23 @@ class Line:
 def at_rate(port, rate, seconds, request):
     """The seconds that each of so many requests took from when it was due, and how many were refused; `request(n)` makes the
     bytes of the n-th."""
-    free, busy, took, refused = [Line(port) for _ in range(64)], set(), [], 0
+    # Each is used in its turn: one that nobody uses is closed.
+    free, busy = collections.deque(Line(port) for _ in range(64)), set()
+    took, refused, asked = [], 0, 0
     begin, count = time.perf_counter() + 0.01, int(rate * seconds)
-    asked = 0
     while len(took) + refused < count:
         now = time.perf_counter()
-        while asked < count and begin + asked / rate <= now:
-            line = free.pop() if free else Line(port)
+        while asked < count and begin + asked / rate <= now and (free or len(busy) < MOST_LINES):
+            line = free.popleft() if free else Line(port)
             line.ask(request(asked), begin + asked / rate)
             busy.add(line)
             asked += 1
-        pause = begin + asked / rate - time.perf_counter() if asked < count else 1
-        for line in select.select(busy, [], [], max(0, pause))[0]:
+        waits = asked == count or len(busy) == MOST_LINES
+        pause = STANDSTILL if waits else max(0, begin + asked / rate - time.perf_counter())
+        ready = select.select(busy, [], [], pause)[0]
+        if waits and not ready:
+            raise SystemExit(f"{len(busy)} requests are not answered")
+        for line in ready:
             status = line.status()
             if status is None:
                 continue
@@ -91,6 +101,10 @@ def at_rate(port, rate, seconds, request):
 def post(path, headers, body):
     head = f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n{headers}"
     return f"{head}content-length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def ended():
+    raise SystemExit("the feed has ended")
 
 
 def part(values, share):
@@ -165,15 +179,15 @@ def to_another(directory, options):
                 body = f'{{"id":{number},"sms_id":{number},"resposta":"ok","data_resposta":"2019-09-06T17:05:18.000Z"}}'
                 hook.ask(post(path, "", body), due)
                 sent[b"%d" % number], free = due, False
-            pause = max(0, due - time.perf_counter()) if len(sent) < count else 5
+            pause = max(0, due - time.perf_counter()) if free and len(sent) < count else STANDSTILL
             ready = select.select([feed, hook], [], [], pause)[0]
             free = free or (hook in ready and hook.status() is not None)
             if feed in ready:
-                text += feed.socket.recv(1 << 16)
+                text += feed.socket.recv(1 << 16) or ended()
                 *whole, text = text.split(b"\n\n")
                 for number in re.findall(rb'"subject":"(7\d{7})"', b"".join(whole)):
                     told.setdefault(number, time.perf_counter() - sent[number])
-            if not ready and len(sent) == count:
+            if not ready and pause == STANDSTILL:
                 raise SystemExit(f"{count - len(told)} events did not come")
         return list(told.values())
 

@@ -303,7 +303,7 @@ def report(options, figures):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="bench/run")
+    parser = argparse.ArgumentParser(prog="bench/run measure")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=8)
     options = parser.parse_args()

@@ -143,11 +143,14 @@ impl App {
             api::server(public_api, public),
             api::management(api(), metrics.clone(), management),
         ];
-        let mut running = Vec::new();
+        let mut running: Vec<(ServerHandle, JoinHandle<_>)> = Vec::new();
         for server in servers {
             let mut server = server.map_err(StartError::Server)?;
             // Its threads begin with the first poll and are as important as the one that asks, which the runtime's are not.
             if let Poll::Ready(ended) = poll!(&mut server) {
+                for (started, _) in running {
+                    started.stop(false).await;
+                }
                 return Err(StartError::Server(
                     ended.err().unwrap_or_else(|| ErrorKind::Other.into()),
                 ));

@@ -165,9 +165,12 @@ fn block_on_behind<T, F: Future<Output = anyhow::Result<T>>>(workers: usize, wor
     const NICER: i32 = 5;
     let mut runtime = runtime(workers);
     #[cfg(target_os = "linux")]
-    runtime.on_thread_start(|| {
-        let _ = rustix::process::nice(NICER);
-    });
+    if let Ok(nice) = rustix::process::getpriority_process(None) {
+        // A value and no difference: threads for what blocks are started by those that stepped back already.
+        runtime.on_thread_start(move || {
+            let _ = rustix::process::setpriority_process(None, nice + NICER);
+        });
+    }
     runtime.build()?.block_on(work)
 }
 

@@ -19,8 +19,9 @@ impl<K: Clone + Eq + Hash, T> Turns<K, T> {
         Arc::new(Self { threads })
     }
 
-    /// Adds what is to go to `to`. Whoever is the first of a turn gets it, for a task of its own: that begins when this turn
-    /// of the loop is over, and finds all that came in it.
+    /// Adds what is to go to `to`. Whoever is the first of a turn gets it, for a task of its own: that begins when the task
+    /// that asks has yielded, where tasks take turns when all of them have, and finds what came until then. What is on its
+    /// way at the same time has no order.
     pub(super) fn add(self: &Arc<Self>, to: &K, one: T) -> Option<Turn<K, T>> {
         let slot = thread() % self.threads.len();
         let mut queues = self.queues(slot);
@@ -73,9 +74,10 @@ pub(super) fn thread() -> usize {
     THREAD.with(|thread| *thread)
 }
 
-/// How many threads are told apart: the workers of the server and those of the runtime that does the rest.
+/// How many threads are told apart: a worker and a thread of the runtime for each core, the worker of the management
+/// listener, and the main thread. Where there are more, some share what others have of their own.
 pub(super) fn threads() -> usize {
-    2 * available_parallelism().map_or(1, usize::from)
+    2 * available_parallelism().map_or(1, usize::from) + 2
 }
 
 #[cfg(test)]

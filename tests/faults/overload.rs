@@ -203,6 +203,10 @@ async fn whoever_asks_goes_before_what_goes_on_between_requests() {
     let providers = Providers::start().await;
     let gateway = Process::start(&Home::embedded(&providers));
     let usual = niceness(std::process::id(), "")[0];
+    // Also the threads for what blocks, one of which looks every second whether the configuration changed.
+    let workers = std::thread::available_parallelism().unwrap().get();
+    let all = async || (niceness(gateway.pid(), "tokio-rt-worker").len() > workers).then_some(());
+    eventually("a thread is there for what blocks", all).await;
     for (name, nice) in [
         ("actix-server", usual),
         ("store-writer", usual),

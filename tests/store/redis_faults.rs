@@ -54,7 +54,7 @@ async fn a_redis_that_was_killed_is_found_again_with_all_it_acknowledged() {
 async fn a_thread_that_slept_while_redis_was_away_writes_at_once() {
     let mut server = Server::start();
     let store = open_redis(&server.url());
-    let (wake, woken) = std::sync::mpsc::channel();
+    let (wake, mut woken) = tokio::sync::mpsc::unbounded_channel();
     let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();
     let elsewhere = store.clone();
     let sleeper = std::thread::spawn(move || {
@@ -62,10 +62,11 @@ async fn a_thread_that_slept_while_redis_was_away_writes_at_once() {
             .enable_all()
             .build()
             .unwrap();
-        for () in woken {
-            let written = runtime.block_on(elsewhere.append(&keys::events(), ENTRY));
-            told.send(written).unwrap();
-        }
+        runtime.block_on(async {
+            while let Some(()) = woken.recv().await {
+                told.send(elsewhere.append(&keys::events(), ENTRY).await).unwrap();
+            }
+        });
     });
     wake.send(()).unwrap();
     tells.recv().await.unwrap().unwrap();

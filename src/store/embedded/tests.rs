@@ -197,3 +197,18 @@ async fn a_caller_that_gives_up_does_not_undo_its_write() {
     store.ready().await.unwrap();
     assert_eq!(store.read(&log, Position::START, 9).await.unwrap().len(), 1);
 }
+
+#[test]
+fn nobody_waits_for_writes_of_a_runtime_that_ended() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (store, _) = on(&Disk::default());
+    let log = keys::events();
+    let mut first = store.append(&log, ENTRY);
+    let ended = runtime().unwrap();
+    ended.block_on(async { assert!(poll!(&mut first).is_pending()) });
+    drop(ended);
+    runtime().unwrap().block_on(async {
+        assert!(matches!(first.await, Err(StoreError::Unavailable(_))));
+        store.append(&log, ENTRY).await.unwrap();
+    });
+}

@@ -47,7 +47,7 @@ pub(super) enum Again {
 pub(super) struct Links {
     pool: Pool,
     slots: Box<[Mutex<Option<Link>>]>,
-    /// How many were lost: when one is, the others may have gone with it.
+    /// How often links were lost: when one is, the others may have gone with it.
     lost: AtomicUsize,
     silence: Silence,
 }
@@ -57,7 +57,7 @@ struct Link {
     id: usize,
     made: Instant,
     used: Instant,
-    /// How many had been lost when it last showed that it works.
+    /// How often links had been lost when it last showed that it works.
     lost: usize,
 }
 
@@ -139,6 +139,7 @@ impl Links {
                 link.lost = lost;
                 return Ok(slot.insert(link));
             }
+            self.note_lost(&link);
             link.held.discard();
             self.pool.forget_idle();
         }
@@ -161,12 +162,20 @@ impl Links {
         let is_new = |link: &Link| link.made.elapsed() < MENDS;
         let broken = slot.take_if(|link| link.id == id && !(may_mend(link) && is_new(link)));
         if let Some(link) = broken {
-            if !matches!(link.held, Held::Cluster(_)) {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-            }
+            self.note_lost(&link);
             link.held.discard();
             // Those that nobody uses may lead to the same Redis, which still answers whether it is there.
             self.pool.forget_idle();
+        }
+    }
+
+    /// Has the other links show that they work, unless they were asked to since this one last did. A cluster's look after
+    /// themselves.
+    fn note_lost(&self, link: &Link) {
+        if !matches!(link.held, Held::Cluster(_)) {
+            let _ = self
+                .lost
+                .compare_exchange(link.lost, link.lost + 1, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 

@@ -64,7 +64,7 @@ class Both:
 
 def keep(title, text):
     known = REPORT.read_text() if REPORT.exists() else ""
-    sections = dict(re.findall(r"^## (.+)\n\n(.*?)(?=^## |\Z)", known, re.M | re.S))
+    sections = dict(re.findall(r"^## ([^\n]+)\n\n(.*?)(?=^## |\Z)", known, re.M | re.S))
     sections[title] = text
     texts = [f"## {title}\n\n{sections[title].strip()}\n" for title in SECTIONS if title in sections]
     REPORT.write_text("\n".join([INTRODUCTION, *texts]))

@@ -3,7 +3,8 @@
     bench/run latency [--rounds N] [--seconds N]
 
 Requests are sent when they are due, however slow the answers are, and their time counts from when they were due: nothing is
-left out because something before it was late (coordinated omission). The rate is half of what the gateway takes at most.
+left out because something before it was late (coordinated omission). They are sent by select and no event loop, whose clock
+of milliseconds is too coarse for what is measured here. The rate is half of what the gateway takes at most.
 The same provider is asked directly, at the same rate, in turns. The gateway has one worker on the first core; provider, Redis
 and whoever asks share the second.
 
@@ -24,7 +25,7 @@ from pathlib import Path
 
 from measure import GATEWAY, MEASURED, REST, Bench, Process, filled, free_port, load, make_keys, start_nginx, start_redis
 from measure import token
-from results import section
+from results import ms, row, section
 
 STORES = [("Redis", "everysec"), ("Redis", "always"), ("embedded", "always")]
 # Connections that may be busy at once, which is as many as select takes; what is due later waits for one, and its time counts.
@@ -107,12 +108,6 @@ def ended():
     raise SystemExit("the feed has ended")
 
 
-def part(values, share):
-    """A percentile, in milliseconds."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
-
-
 def fsync_ms(directory):
     """The median of what it takes until 300 appended bytes are on the disk."""
     took = []
@@ -146,7 +141,7 @@ def added(bench, options, store, fsync):
             with_us, turned_away = at_rate(port, rate, options.seconds, through)
             refused += turned_away
             for share, values in over.items():
-                values.append(part(with_us, share) - part(alone, share))
+                values.append(ms(with_us, share) - ms(alone, share))
         return rate, fsync_ms(directory), over, refused
 
 
@@ -211,10 +206,10 @@ def measure(options, directory):
             for share, wanted in [(0.5, 0.5), (0.99, 1.5)]:
                 values = over[share]
                 columns += [f"{statistics.median(values):.2f} ({min(values):.2f}–{max(values):.2f})", f"{wanted + more:.2f}"]
-            print("| " + " | ".join([*columns, str(refused)]) + " |")
+            print(row(*columns, str(refused)))
     took = to_another(bench.fresh(), options)
     print(
-        f"\nA webhook sent to one gateway, its event read from another: p50 {part(took, 0.5):.2f} ms, p99 {part(took, 0.99):.2f} ms,\n"
+        f"\nA webhook sent to one gateway, its event read from another: p50 {ms(took, 0.5):.2f} ms, p99 {ms(took, 0.99):.2f} ms,\n"
         f"at most {max(took) * 1000:.2f} ms, of {len(took):,} at {HOOKS}/s (wanted: p99 20 ms)."
     )
 

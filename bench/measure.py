@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from results import BENCH, section
+from results import BENCH, row, section
 
 GATEWAY = Path(os.environ.get("GATEWAY", BENCH.parent / "target/release/switchboard"))
 PEERS = Path(os.environ.get("PEERS", BENCH.parent / "target/peers"))
@@ -268,7 +268,7 @@ def tables(figures):
         if "CPU µs" in seen and "at most MB" not in seen:
             ratio = f"{statistics.median(seen['CPU µs']) / peer:.2f}"
             rest = [cell(seen["p50 ms"], 2), cell(seen["p99 ms"], 2)]
-            yield "| " + " | ".join([case, cell(seen["requests/s"], 0), cell(seen["CPU µs"], 1), ratio, *rest]) + " |"
+            yield row(case, cell(seen["requests/s"], 0), cell(seen["CPU µs"], 1), ratio, *rest)
     yield ""
     append = statistics.median(figures["XADD"]["requests/s"])
     yield "| Webhooks taken durably | requests/s | × XADD | CPU µs / request | p50 ms | p99 ms | p99.9 ms | at most MB |"
@@ -278,7 +278,7 @@ def tables(figures):
             ratio = f"{statistics.median(seen['requests/s']) / append:.2f}"
             rest = [cell(seen[name], 2) for name in ["p50 ms", "p99 ms", "p99.9 ms"]]
             columns = [cell(seen["requests/s"], 0), ratio, cell(seen["CPU µs"], 1), *rest, cell(seen["at most MB"], 0)]
-            yield "| " + " | ".join([case.removeprefix("webhook, "), *columns]) + " |"
+            yield row(case.removeprefix("webhook, "), *columns)
     yield f"| redis-benchmark, `XADD` of 300 bytes | {cell(figures['XADD']['requests/s'], 0)} | 1.00 | | | | | |"
     yield ""
     yield "| Gateway process | ready ms | idle MB | at most under load MB |"
@@ -286,7 +286,7 @@ def tables(figures):
     for case, seen in figures.items():
         if "ready ms" in seen:
             columns = [cell(seen[name], 0) for name in ["ready ms", "idle MB", "loaded MB"]]
-            yield "| " + " | ".join([case.removeprefix("process, "), *columns]) + " |"
+            yield row(case.removeprefix("process, "), *columns)
 
 
 def report(options, figures):

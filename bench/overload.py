@@ -30,7 +30,7 @@ from pathlib import Path
 
 from measure import MEASURED, REST, Bench, Process, filled, free_port, make_keys, GATEWAY, load, start_nginx, start_redis
 from measure import token
-from results import section
+from results import ms, section
 
 # What one account is asked for in a second, and the one beside it.
 STEADY, BESIDE = 150, 150
@@ -155,11 +155,6 @@ class Caller:
 
 def taken(answers):
     return [took for _, took, status, _ in answers if status == 201]
-
-
-def ms(values, part):
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000 if ordered else float("nan")
 
 
 class Scene:

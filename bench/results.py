@@ -47,6 +47,17 @@ def section(title, fenced=False):
     keep(title, f"{begun}\n\n```text\n{text}\n```" if fenced else f"{begun}\n\n{text}")
 
 
+def row(*columns):
+    """A row of a table."""
+    return "| " + " | ".join(columns) + " |"
+
+
+def ms(seconds, part):
+    """A percentile of times, in milliseconds."""
+    ordered = sorted(seconds)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000 if ordered else float("nan")
+
+
 class Both:
     """Writes to two streams, line by line."""
 

@@ -2,10 +2,11 @@
 
     bench/run state [--rounds N] [--seconds N] [--records N] [--embedded-records N]
 
-Two gateways, each over a store of its own, are asked in turns; the one with few begins anew each time. A verification leaves three records that live on (its own, the
-answer kept for its idempotency key, the count of codes for its number) and a place in the indexes of all and of its tenant. In
-Redis one that was really made is copied, with its places and its life; it is not listed as open, which lasts for minutes and
-is work of its own. The embedded store is filled by real requests, so it gets fewer, and those are listed.
+Two gateways, each over a store of its own, are asked in turns; the one with few begins anew each time. A verification leaves
+three records that live on (its own, the answer kept for its idempotency key, the count of codes for its number) and a place in
+the indexes of all and of its tenant. In Redis one that was really made is copied, with its places and its life; it is not listed
+as open, which lasts for minutes and is work of its own. The embedded store is filled by real requests, so it gets fewer, and
+those are listed.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from measure import REST, Bench, load, measured, start_nginx, token
-from results import section
+from results import row, section
 
 FEW = 10_000
 RECORDS_EACH = 3
@@ -111,7 +112,7 @@ def measure(options, directory):
                 for figure, digits in [("p50 ms", 2), ("CPU µs", 1)]:
                     medians = [statistics.median(turn[side][case][figure] for turn in turns) for side in (0, 1)]
                     columns += [*(f"{value:,.{digits}f}" for value in medians), f"{medians[1] / medians[0]:.2f}"]
-                print("| " + " | ".join(columns) + " |")
+                print(row(*columns))
 
 
 def main():
@@ -119,7 +120,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--records", type=int, default=10_000_000)
-    parser.add_argument("--embedded-records", type=int, default=1_000_000)
+    parser.add_argument("--embedded-records", type=int, default=200_000)
     options = parser.parse_args()
     os.sched_setaffinity(0, REST)
     with section("Cost of state"), tempfile.TemporaryDirectory(prefix="bench-") as directory:

@@ -4,14 +4,13 @@
 //! own thread, which need not be woken once for each.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use redb::{ReadableDatabase, ReadableTable};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::super::turns::{Turn, Turns};
 use super::file::File;
@@ -45,26 +44,10 @@ struct Jobs {
 /// The way to the writer thread; dropping it ends the thread once the queue is written.
 pub(super) struct Writer {
     turns: Arc<Turns<(), Job>>,
-    waiting: Arc<AtomicUsize>,
+    places: Arc<Semaphore>,
     queue: Option<Arc<Sender<Jobs>>>,
     appended: watch::Receiver<()>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// One of the operations that wait.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(waiting: &Arc<AtomicUsize>) -> Option<Self> {
-        let place = Self(Arc::clone(waiting));
-        (waiting.fetch_add(1, Ordering::Relaxed) < QUEUE).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Writer {
@@ -85,7 +68,7 @@ impl Writer {
             .map_err(unavailable)?;
         Ok(Self {
             turns: Turns::new(),
-            waiting: Arc::default(),
+            places: Arc::new(Semaphore::new(QUEUE)),
             queue: Some(Arc::new(sender)),
             appended,
             thread: Some(thread),
@@ -101,9 +84,8 @@ impl Writer {
         &self,
         operation: impl FnOnce(&mut Tables<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let Some(place) = Place::take(&self.waiting) else {
-            return Err(StoreError::Unavailable("too many writes wait".to_owned()));
-        };
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| StoreError::Unavailable("too many writes wait".to_owned()))?;
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |tables, answers| {
             drop(place);

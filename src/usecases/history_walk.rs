@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::gateway::Gateway;
 use super::history_kept::Leftovers;
 use super::history_merge::{Deadline, Merge};
-use super::history_source::reading::Reader;
+use super::history_source::reading::{Ask, Reader};
 use super::requests::{HistoryPage, HistoryQuery};
 use crate::domain::caller::Caller;
 use crate::domain::error::Error;
@@ -59,7 +59,7 @@ impl HistoryWalk {
             caller: &self.caller,
             query: &self.query,
             checks: self.gateway.history_checks,
-            ahead: true,
+            ahead: Some(Ask::AtOnce),
         };
         let page = self
             .merge

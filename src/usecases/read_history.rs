@@ -39,7 +39,7 @@ impl Gateway {
             caller,
             query: &query,
             checks: self.history_checks,
-            ahead: false,
+            ahead: None,
         };
         let mut page = merge.page(reader, &leftovers, (paging.limit, deadline)).await?;
         if merge.is_over() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Source;
-use super::reading::{Ahead, Reader};
+use super::reading::{Ahead, Ask, Reader};
 
 /// How many wait at most.
 const MOST: usize = 64;
@@ -51,7 +51,8 @@ impl Source {
         if self.ahead.is_empty() && !self.shelf.has(limit, &self.frontier) {
             // What the next page makes of the place where this one stops.
             let stretch = self.stretch.clone().unwrap_or_else(|| self.coming(window));
-            self.ask_ahead(Reader { ahead: true, ..reader }, &stretch);
+            let ahead = Some(Ask::Later);
+            self.ask_ahead(Reader { ahead, ..reader }, &stretch);
         }
         Some(std::mem::take(&mut self.ahead)).filter(|ahead| !ahead.is_empty())
     }

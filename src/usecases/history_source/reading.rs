@@ -1,7 +1,10 @@
 //! How a report is read on: page by page, each row once, those that cannot be read counted.
 
 use std::iter;
+use std::time::Duration;
 
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::stretch::{Checks, Listed, Stretch, second_after};
@@ -29,14 +32,27 @@ pub(in crate::usecases) struct Reader<'a> {
     pub(in crate::usecases) query: &'a HistoryQuery,
     /// What is checked of the providers' lists.
     pub(in crate::usecases) checks: Checks,
-    /// Whether the page after the one that is read is asked for at once.
-    pub(in crate::usecases) ahead: bool,
+    /// Whether the page after the one that is read is asked for, and when.
+    pub(in crate::usecases) ahead: Option<Ask>,
 }
+
+/// When a page is asked for that is not needed yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::usecases) enum Ask {
+    AtOnce,
+    /// A moment later, so that the answer goes out first: the same core and the same sources have to do with both.
+    Later,
+}
+
+/// How long a page is asked for later, unless somebody comes for it.
+const LATER: Duration = Duration::from_millis(2);
 
 /// A page that is asked for before it is needed.
 struct Asked {
     query: (ReportQuery, usize),
     page: AbortOnDropHandle<Result<ReportPage, Failure>>,
+    /// While this is there nobody has come for the page.
+    _early: Option<oneshot::Sender<()>>,
 }
 
 /// The readings of a page that are asked for before it is needed.
@@ -214,11 +230,11 @@ impl Source {
         report: &Report,
         asked: (ReportQuery, usize),
     ) -> impl Future<Output = Result<ReportPage, Failure>> + use<> {
-        let ahead = self.ahead.take(&asked);
+        let ahead = self.ahead.take(&asked).map(|Asked { page, .. }| page);
         let (entry, report) = (self.entry.clone(), *report);
         async move {
             if let Some(ahead) = ahead
-                && let Ok(Ok(page)) = ahead.page.await
+                && let Ok(Ok(page)) = ahead.await
             {
                 return Ok(page);
             }
@@ -229,7 +245,7 @@ impl Source {
 
     /// Asks for what [`Source::told`] will ask for, as far as that is known.
     pub(super) fn ask_ahead(&mut self, reader: Reader<'_>, stretch: &Stretch) {
-        let Some(report) = self.report.filter(|_| reader.ahead && !stretch.is_finished()) else {
+        let (Some(report), Some(ask), false) = (self.report, reader.ahead, stretch.is_finished()) else {
             return;
         };
         let (window, from) = stretch.ask();
@@ -241,10 +257,17 @@ impl Source {
             None => self.campaigns_known(reader).readings(asked(reader.query, window)),
         };
         let asked = iter::once(reading).chain(second).map(|query| {
+            let (early, wanted) = oneshot::channel::<()>();
             let reading = read_page(self.entry.clone(), report, (query.clone(), from));
+            let reading = async move {
+                // Either way its time has come.
+                let _ = timeout(LATER, wanted).await;
+                reading.await
+            };
             Asked {
                 query: (query, from),
                 page: reader.gateway.start_aside(reading),
+                _early: (ask == Ask::Later).then_some(early),
             }
         });
         self.ahead = Ahead(asked.collect());

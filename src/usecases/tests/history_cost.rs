@@ -263,20 +263,44 @@ async fn a_row_that_comes_in_between_two_readings_hides_none_of_another_campaign
     assert_eq!(campaigns.iter().filter(|campaign| *campaign == "9").count(), 1);
 }
 
-#[tokio::test]
-async fn the_next_page_is_read_while_its_caller_reads_the_one_before() {
+/// A caller reads a page.
+async fn reading() {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_goes_out_before_the_next_page_is_asked_for_unless_somebody_comes_for_it() {
     let one = busy_day(40);
     let bed = bed(&[&one], "");
+    // Time stands still while anything is done, be it for long.
+    let busy = tokio::spawn(async {
+        for _ in 0..3_000_000 {
+            tokio::task::yield_now().await;
+        }
+    });
+    let began = tokio::time::Instant::now();
     let first = page(&bed, None).await;
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
+    assert_eq!(one.pages(), 1, "the answer goes out");
+    let second = page(&bed, first.next_cursor).await;
+    assert_eq!((began.elapsed(), one.pages()), (Duration::ZERO, 2));
+    busy.abort();
+    reading().await;
+    assert_eq!((second.data.len(), one.pages()), (LIMIT, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_page_is_read_while_its_caller_reads_the_one_before() {
+    let one = busy_day(40);
+    let bed = bed(&[&one], "");
+    let first = page(&bed, None).await;
+    reading().await;
     assert_eq!(one.pages(), 2, "one for the caller, one ahead");
     *one.failing.lock().unwrap() = 1;
     let second = page(&bed, first.next_cursor).await;
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
+    reading().await;
     assert_eq!(*one.failing.lock().unwrap(), 0, "what is read ahead failed");
     let third = page(&bed, second.next_cursor).await;
     let ids: Vec<_> = [second.data, third.data]
@@ -287,7 +311,7 @@ async fn the_next_page_is_read_while_its_caller_reads_the_one_before() {
     assert_eq!(ids.len(), 2 * LIMIT, "and nobody noticed");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_next_page_is_read_ahead_though_some_of_it_waits_in_the_store() {
     const FIFTY: &[Report] = &[Report {
         page_size: 50,
@@ -300,9 +324,7 @@ async fn the_next_page_is_read_ahead_though_some_of_it_waits_in_the_store() {
     // 45 records are left in two chunks, of which the second page opens one.
     let first = page_of(&bed, 5, None).await;
     let second = page_of(&bed, 30, first.next_cursor).await;
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
+    reading().await;
     assert_eq!(one.pages(), 2, "one for the caller, one ahead");
     let third = page_of(&bed, 30, second.next_cursor).await;
     assert_eq!(third.data.len(), 30);
@@ -324,25 +346,21 @@ fn days_apart(days: i64, reports: &'static [Report]) -> Arc<Scripted> {
     one
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn where_a_day_is_read_the_day_before_is_read_ahead_once_and_with_its_campaigns() {
     // How often the first page is read, and the day before in the same way.
     for (reports, readings) in [(DAYS_REPORT, 1), (BY_CAMPAIGN, 2)] {
         let one = days_apart(1, reports);
         let bed = bed(&[&one], "");
         let first = page(&bed, None).await;
-        for _ in 0..100 {
-            tokio::task::yield_now().await;
-        }
+        reading().await;
         assert_eq!(one.pages(), 2 * readings, "{reports:?}");
         let second = page(&bed, first.next_cursor).await;
         assert_eq!((first.data.len(), second.data.len()), (LIMIT, LIMIT));
         let told = [first.data, second.data].concat();
         let all_told = told.iter().all(|record| record.custom_fields.is_some());
         assert!(all_told || readings == 1);
-        for _ in 0..100 {
-            tokio::task::yield_now().await;
-        }
+        reading().await;
         assert!(one.pages() <= 3 * readings, "{}: read again", one.pages());
     }
 }

@@ -4,6 +4,8 @@
 //! What was read beyond the end of a page waits [in the store](super::history_kept), so that each page of a report is read
 //! about once. How a report is read without passing over rows is said in [`super::history_source::stretch`].
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 use super::accounts::sees;
@@ -62,6 +64,7 @@ impl Gateway {
     /// Leaves in the store what was read and not given, while the caller reads the page: what is lost on the way is read again.
     async fn leave_behind(&self, mut merge: Merge, leftovers: Leftovers, names: ([u8; 16], Option<[u8; 16]>)) {
         let (writing, written) = watch::channel(());
+        let prefetched = Arc::clone(&self.prefetched);
         let work = async move {
             if merge.walk.aside == Aside::None
                 && let Err(error) = merge.leave(&leftovers, names).await
@@ -70,8 +73,9 @@ impl Gateway {
             }
             let spent = std::mem::take(&mut merge.spent);
             drop(merge);
-            // Nobody waits for what is only taken away.
             drop(writing);
+            // Nobody waits for what is only taken away.
+            prefetched.tidy();
             leftovers.forget(&spent).await;
         };
         self.start_aside(work).detach();

@@ -140,6 +140,8 @@ def added(bench, options, store, fsync):
             alone, _ = at_rate(bench.upstream, rate, options.seconds, lambda _: direct)
             with_us, turned_away = at_rate(port, rate, options.seconds, through)
             refused += turned_away
+            if not with_us:
+                raise SystemExit(f"{store}: nothing was answered")
             for share, values in over.items():
                 values.append(ms(with_us, share) - ms(alone, share))
         return rate, fsync_ms(directory), over, refused

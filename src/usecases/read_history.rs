@@ -46,7 +46,12 @@ impl Gateway {
         let mut page = merge.page(reader, &leftovers, (paging.limit, deadline)).await?;
         if merge.is_over() {
             let spent = merge.spent;
-            self.start_aside(async move { leftovers.forget(&spent).await }).detach();
+            let prefetched = Arc::clone(&self.prefetched);
+            let work = async move {
+                prefetched.tidy();
+                leftovers.forget(&spent).await;
+            };
+            self.start_aside(work).detach();
             return Ok(page);
         }
         let name = new_name();
@@ -66,6 +71,7 @@ impl Gateway {
         let (writing, written) = watch::channel(());
         let prefetched = Arc::clone(&self.prefetched);
         let work = async move {
+            prefetched.tidy();
             if merge.walk.aside == Aside::None
                 && let Err(error) = merge.leave(&leftovers, names).await
             {
@@ -75,7 +81,6 @@ impl Gateway {
             drop(merge);
             drop(writing);
             // Nobody waits for what is only taken away.
-            prefetched.tidy();
             leftovers.forget(&spent).await;
         };
         self.start_aside(work).detach();

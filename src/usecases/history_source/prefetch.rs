@@ -11,9 +11,9 @@ use tokio::time::Instant;
 use super::Source;
 use super::reading::{Ahead, Ask, Reader};
 
-/// How many wait at most.
+/// How many wait at most, beside those of the answers that are going out.
 const MOST: usize = 64;
-/// How long they wait.
+/// How long they are given; they are let go of when somebody reads after that.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A walk as it is kept, and the number of a source in it.

@@ -132,6 +132,17 @@ impl Merge {
         self.walk.active.is_empty() && self.walk.aside != Aside::Giving
     }
 
+    /// Whether a source is read on before so many more records are given, as far as memory knows.
+    pub(super) fn reads_on_within(&self, index: usize, count: usize) -> bool {
+        let source = &self.sources[index];
+        let read_before = |frontier| -> usize {
+            let told = self.sources.iter().filter(|source| !source.failed());
+            told.map(|source| source.shelf.count_from(frontier, count + 1)).sum()
+        };
+        let is_short = source.frontier().is_none_or(|frontier| read_before(frontier) <= count);
+        source.may_hold(None) && is_short
+    }
+
     /// Leaves in the store what was read and not given, and what the page `before` left to be forgotten with the next one.
     ///
     /// # Errors

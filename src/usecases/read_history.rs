@@ -46,11 +46,7 @@ impl Gateway {
         let mut page = merge.page(reader, &leftovers, (paging.limit, deadline)).await?;
         if merge.is_over() {
             let spent = merge.spent;
-            let prefetched = Arc::clone(&self.prefetched);
-            let work = async move {
-                prefetched.tidy();
-                leftovers.forget(&spent).await;
-            };
+            let work = async move { leftovers.forget(&spent).await };
             self.start_aside(work).detach();
             return Ok(page);
         }
@@ -91,7 +87,12 @@ impl Gateway {
     fn prefetch(&self, reader: Reader<'_>, merge: &mut Merge, limit: usize) {
         let Some(kept) = merge.walk.kept else { return };
         for (index, _) in &merge.walk.active {
-            if let Some(page) = merge.sources[*index].next_page(reader, limit) {
+            let is_read_on = merge.reads_on_within(*index, limit);
+            let source = &mut merge.sources[*index];
+            if is_read_on {
+                source.read_ahead(reader);
+            }
+            if let Some(page) = source.give_up_ahead() {
                 self.prefetched.put((kept, *index), page);
             }
         }

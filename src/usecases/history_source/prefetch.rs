@@ -13,7 +13,7 @@ use super::reading::{Ahead, Ask, Reader};
 
 /// How many wait at most, beside those of the answers that are going out.
 const MOST: usize = 64;
-/// How long they are given; they are let go of when somebody reads after that.
+/// How long they are given; they are let go of when another page has come to wait.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A walk as it is kept, and the number of a source in it.
@@ -61,15 +61,18 @@ impl Prefetched {
 }
 
 impl Source {
-    /// Asks for the page that the next `limit` records need, if one is needed.
-    pub(in crate::usecases) fn next_page(&mut self, reader: Reader<'_>, limit: usize) -> Option<Ahead> {
-        let window = self.window.filter(|_| self.may_hold(None))?;
-        if self.ahead.is_empty() && !self.shelf.has(limit, &self.frontier) {
+    /// Asks for the page that comes next.
+    pub(in crate::usecases) fn read_ahead(&mut self, reader: Reader<'_>) {
+        if let Some(window) = self.window.filter(|_| self.ahead.is_empty()) {
             // What the next page makes of the place where this one stops.
             let stretch = self.stretch.clone().unwrap_or_else(|| self.coming(window));
             let ahead = Some(Ask::Later);
             self.ask_ahead(Reader { ahead, ..reader }, &stretch);
         }
+    }
+
+    /// Gives up what was asked for, for whoever goes on with the walk.
+    pub(in crate::usecases) fn give_up_ahead(&mut self) -> Option<Ahead> {
         Some(std::mem::take(&mut self.ahead)).filter(|ahead| !ahead.is_empty())
     }
 

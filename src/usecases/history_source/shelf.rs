@@ -127,12 +127,18 @@ impl Shelf {
         Some(*record)
     }
 
-    /// Whether more than so many records may be given from `frontier` on without reading more.
-    pub(in crate::usecases) fn has(&self, count: usize, frontier: &Place) -> bool {
+    /// How many records stand from `frontier` on, as far as memory knows and until there are `enough`; rather too few.
+    pub(in crate::usecases) fn count_from(&self, frontier: &Place, enough: usize) -> usize {
+        let here = self.records.range(frontier.clone()..).take(enough).count();
         let unopened = self.chunks.iter().filter(|opened| opened.here.is_none());
-        let stored: usize = unopened.map(|opened| opened.chunk.records).sum();
-        let here = self.records.range(frontier.clone()..).take(count + 1).count();
-        here + stored > count
+        let mut stored: Vec<_> = unopened
+            .map(|opened| &opened.chunk)
+            .filter(|chunk| chunk.newest >= *frontier)
+            .collect();
+        stored.sort_unstable_by(|one, other| one.newest.cmp(&other.newest));
+        // Chunks follow one another: only the last of them may reach below, with all but its newest record.
+        let last = usize::from(!stored.is_empty());
+        here + last + stored.iter().skip(1).map(|chunk| chunk.records).sum::<usize>()
     }
 
     /// How many records are in memory.
@@ -203,5 +209,24 @@ impl Shelf {
         if let Some(here) = chunk.and_then(|chunk| self.chunks[chunk].here.as_mut()) {
             *here = here.saturating_sub(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Timestamp;
+
+    #[test]
+    fn of_the_last_chunk_above_a_place_one_record_is_sure_to_be_there() {
+        let at = |millis| (Timestamp::from_millis(millis), String::new());
+        let chunk = |newest, records| Chunk {
+            name: String::new(),
+            newest: at(newest),
+            records,
+        };
+        let shelf = Shelf::of(vec![chunk(300, 32), chunk(200, 32), chunk(100, 7)], false);
+        let counted = [301, 300, 201, 200, 100, 99].map(|frontier| shelf.count_from(&at(frontier), 50));
+        assert_eq!(counted, [0, 1, 1, 33, 65, 65]);
     }
 }

@@ -18,8 +18,13 @@ const ROWS: usize = 5_100;
 
 /// Rows newest first, a second apart, all of one day.
 fn busy_day(rows: usize) -> Arc<Scripted> {
-    let one = Scripted::new("one", SAY);
-    let at = |index: usize| Timestamp::from_millis(NOON - 1_000 * index as i64);
+    busy_day_of("one", NOON, rows)
+}
+
+/// The same of another account, the newest row at this millisecond.
+fn busy_day_of(account: &str, newest: i64, rows: usize) -> Arc<Scripted> {
+    let one = Scripted::new(account, SAY);
+    let at = |index: usize| Timestamp::from_millis(newest - 1_000 * index as i64);
     *one.rows.lock().unwrap() = (0..rows)
         .map(|index| {
             let mut row = row(index, 0);
@@ -329,6 +334,41 @@ async fn the_next_page_is_read_ahead_though_some_of_it_waits_in_the_store() {
     assert_eq!(one.pages(), 2, "one for the caller, one ahead");
     let third = page_of(&bed, 30, second.next_cursor).await;
     assert_eq!(third.data.len(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_is_read_ahead_only_of_a_source_that_the_next_page_reads_on() {
+    const SEVEN: &[Report] = &[Report {
+        page_size: 7,
+        instants: true,
+        ..DAYS_REPORT[0]
+    }];
+    const HOUR: i64 = 3_600_000;
+    // How much older the rows of the second source are, and how often each was asked once a page was given and read.
+    for (older, expected) in [
+        (500, [[1, 1], [2, 2], [2, 2], [3, 3]]),
+        (HOUR, [[2, 1], [3, 1], [4, 1], [4, 1]]),
+    ] {
+        let [one, two] = [("one", NOON), ("two", NOON - older)].map(|(name, newest)| {
+            let source = busy_day_of(name, newest, 20);
+            *source.reports.lock().unwrap() = SEVEN;
+            source
+        });
+        let bed = bed(&[&one, &two], "");
+        let asked = || [one.pages(), two.pages()];
+        let (mut cursor, mut before) = (None, [1, 1]);
+        for expected in expected {
+            let page = page(&bed, cursor).await;
+            assert_eq!(
+                (page.data.len(), asked()),
+                (LIMIT, before),
+                "{older}: a page waits for a source"
+            );
+            reading().await;
+            assert_eq!(asked(), expected, "{older}");
+            (cursor, before) = (page.next_cursor, expected);
+        }
+    }
 }
 
 /// Ten rows of the campaign 1, of which five are so many days older.

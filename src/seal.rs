@@ -140,13 +140,13 @@ impl Sealer {
         let Some(key) = self.lasting(self.now()).next_back() else {
             return String::new();
         };
-        hex(&key.hash(purpose, parts)[..16])
+        hex::encode(&key.hash(purpose, parts)[..16])
     }
 
     /// Keyed hashes of `text` by every key whose time is not over, in order: equal texts share one as long as a key lasts.
     pub fn fingerprints(&self, text: &str) -> Vec<String> {
         self.lasting(self.now())
-            .map(|key| hex(&key.hash(Purpose::Fingerprint, &[text])[..16]))
+            .map(|key| hex::encode(&key.hash(Purpose::Fingerprint, &[text])[..16]))
             .collect()
     }
 }
@@ -203,7 +203,7 @@ fn tag_of(id: &str) -> [u8; TAG] {
 
 /// An unkeyed hash of `parts` as 32 hexadecimal digits, for what is no secret.
 pub fn plain_name(parts: &[&str]) -> String {
-    hex(&short_digest(parts))
+    hex::encode(short_digest(parts))
 }
 
 /// SHA-256 of a list of texts, cut to 16 bytes; not keyed.
@@ -216,14 +216,6 @@ pub fn short_digest(parts: &[&str]) -> [u8; 16] {
     let mut short = [0; 16];
     short.copy_from_slice(&context.finish().as_ref()[..16]);
     short
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or_default();
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use toml::Value;
 
 use super::reader::Reader;
-use super::secret::{Secret, hex};
+use super::secret::Secret;
 use super::uses::KeyUses;
 
 /// The most keys one ring may hold.
@@ -44,7 +44,7 @@ impl Key {
 pub(super) fn fingerprint(secret: &Secret) -> String {
     let text = format!("switchboard key fingerprint\n{}", secret.expose());
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-    hex(&digest.as_ref()[..4])
+    hex::encode(&digest.as_ref()[..4])
 }
 
 /// Keys in order of preference.

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use toml::{Table, Value};
 
 use super::reference;
-use super::secret::hex;
 
 /// What a configuration remembers of where it came from.
 #[derive(Debug, Clone)]
@@ -29,7 +28,7 @@ impl Origin {
         };
         Self {
             secret_files: Vec::new(),
-            sha256: hex(digest.as_ref()),
+            sha256: hex::encode(digest.as_ref()),
             secrets: String::new(),
             restart: reference::restart_paths().map(value).collect(),
         }

@@ -51,7 +51,7 @@ impl SecretsSeen {
     }
 
     pub(super) fn digest(&self) -> String {
-        hex(self.0.clone().finish().as_ref())
+        hex::encode(self.0.clone().finish().as_ref())
     }
 }
 
@@ -183,10 +183,5 @@ fn write_new_secret(directory: &Path, path: &Path) -> io::Result<()> {
 fn random_hex<const BYTES: usize>() -> io::Result<String> {
     let mut bytes = [0; BYTES];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no random bytes"))?;
-    Ok(hex(&bytes))
-}
-
-/// Writes bytes as lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(hex::encode(bytes))
 }

@@ -398,6 +398,21 @@ mod tests {
     }
 
     #[test]
+    fn only_what_was_taken_under_an_identifier_can_be_checked() {
+        let (taken, lost) = (send(Some("1")), send(None));
+        let lost_but_known = Send {
+            provider_ref: taken.provider_ref.clone(),
+            ..lost.clone()
+        };
+        let taken_without = Send {
+            provider_ref: None,
+            ..taken.clone()
+        };
+        let sends = [taken, lost, lost_but_known, taken_without];
+        assert_eq!(sends.map(|send| send.is_checkable()), [true, false, false, false]);
+    }
+
+    #[test]
     fn a_code_is_compared_with_the_three_newest_sends() {
         let mut ledger = ledger();
         for id in ["2", "3", "4"] {

@@ -135,8 +135,7 @@ impl Gateway {
     async fn orphaned(&self, name: &Key, version: Version, object: String) -> Result<Once, Error> {
         let key = object_key(&object);
         match self.store.put(&key, Bytes::new(), Some(KEPT), Expect::Absent).await? {
-            Put::Conflict(Some(found)) if !found.value.is_empty() => Ok(Once::Orphaned(object)),
-            Put::Conflict(Some(_)) => Err(Error::not_found()),
+            Put::Conflict(Some(_)) => Ok(Once::Orphaned(object)),
             Put::Conflict(None) => Err(in_progress()),
             Put::Stored(_) => {
                 self.store.remove(name, Expect::Version(version)).await?;

@@ -111,9 +111,9 @@ fn random_code(length: u8) -> Option<Code> {
     while digits.len() < wanted {
         rand::fill(&mut bytes).ok()?;
         let even = bytes.iter().filter(|byte| **byte < EVEN);
-        let more = even.map(|byte| char::from(b'0' + byte % 10));
-        digits.extend(more.take(wanted - digits.len()));
+        digits.extend(even.map(|byte| char::from(b'0' + byte % 10)));
     }
+    digits.truncate(wanted);
     Code::parse(&digits, length)
 }
 

@@ -326,3 +326,19 @@ fn scopes(claim: Option<&Value>) -> Option<Vec<Scope>> {
         Some(_) => None,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_has_three_parts_and_an_end() {
+        let long = |length: usize| format!("e30.{}.s", "a".repeat(length - 6));
+        assert!(Parts::of("e30.e30.s").is_ok());
+        assert!(Parts::of(&long(MAX_TOKEN)).is_ok());
+        for token in ["e30.e30", "e30.e30.", "e30.e30.e30.s", &long(MAX_TOKEN + 1)] {
+            assert!(matches!(Parts::of(token), Err(Refused::Malformed)), "{token}");
+        }
+    }
+}

@@ -116,30 +116,32 @@ mod tests {
             }
             assert!(
                 begun.elapsed() < Duration::from_secs(5),
-                "{some} taken, {others} opening"
+                "{address}: {some} taken, {others} opening"
             );
         }
     }
 
     #[test]
     fn who_has_not_come_to_the_server_yet_is_counted() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        comes_to(address, 0, 0);
-        let _taken = TcpStream::connect(address).unwrap();
-        comes_to(address, 1, 0);
-        // It hears no answer, so its handshake does not end.
-        let deaf = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        deaf.attach_filter(&[SockFilter::new(RETURN, 0, 0, 0)]).unwrap();
-        deaf.set_nonblocking(true).unwrap();
-        assert!(deaf.connect(&address.into()).is_err());
-        comes_to(address, 1, 1);
-        let _served = listener.accept().unwrap();
-        comes_to(address, 0, 1);
-        drop(listener);
-        assert!(
-            Knocking::at(address).is_err(),
-            "nobody can tell who comes to a listener that is not there"
-        );
+        for any_port in ["127.0.0.1:0", "[::1]:0"] {
+            let listener = TcpListener::bind(any_port).unwrap();
+            let address = listener.local_addr().unwrap();
+            comes_to(address, 0, 0);
+            let _taken = TcpStream::connect(address).unwrap();
+            comes_to(address, 1, 0);
+            // It hears no answer, so its handshake does not end.
+            let deaf = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+            deaf.attach_filter(&[SockFilter::new(RETURN, 0, 0, 0)]).unwrap();
+            deaf.set_nonblocking(true).unwrap();
+            assert!(deaf.connect(&address.into()).is_err());
+            comes_to(address, 1, 1);
+            let _served = listener.accept().unwrap();
+            comes_to(address, 0, 1);
+            drop(listener);
+            assert!(
+                Knocking::at(address).is_err(),
+                "nobody can tell who comes to a listener that is not there"
+            );
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The spellings of a number, found in any text.
 
+use percent_encoding::percent_decode;
+
 use crate::domain::phone::PhoneNumber;
 
 /// How many digits a country code has at most.
@@ -65,7 +67,7 @@ impl Spellings {
     /// Whether the number stands in a text, percent-encoded or not, be its digits set apart by spaces or `-.()/`.
     pub(super) fn stand_in(&self, text: &[u8]) -> bool {
         let mut group = Group::default();
-        for byte in decoded(text).chain([b'\n']) {
+        for byte in percent_decode(text).chain([b'\n']) {
             match byte {
                 b'0'..=b'9' => group.push(byte),
                 b' ' | b'-' | b'.' | b'(' | b')' | b'/' if !group.digits.is_empty() => group.unbroken = false,
@@ -113,27 +115,6 @@ impl Spellings {
         };
         self.digits.iter().filter_map(international).collect()
     }
-}
-
-/// The bytes of a text, what is percent-encoded of them decoded.
-fn decoded(mut text: &[u8]) -> impl Iterator<Item = u8> {
-    std::iter::from_fn(move || {
-        let (first, rest) = text.split_first()?;
-        let escaped = match rest {
-            [high, low, rest @ ..] if *first == b'%' => {
-                hex(*high).zip(hex(*low)).map(|(high, low)| ((high << 4) | low, rest))
-            }
-            _ => None,
-        };
-        let (byte, rest) = escaped.unwrap_or((*first, rest));
-        text = rest;
-        Some(byte)
-    })
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    let value = char::from(digit).to_digit(16)?;
-    u8::try_from(value).ok()
 }
 
 fn person(number: &PhoneNumber) -> PhoneNumber {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::bed::{Bed, SAY, Scripted, bed, bed_over, caller, failed, refused, say};
+use super::bed::{Bed, NOON, SAY, Scripted, bed, bed_over, caller, failed, refused, say};
 use super::failing_store::{Failing, Failure};
 use crate::domain::error::{Error, FailureKind, Problem, Refusal};
 use crate::domain::ids::VerificationId;
@@ -154,17 +154,22 @@ async fn a_prefix_whose_codes_never_come_back_is_blocked_and_unblocked_by_itself
 
     bed.clock.advance(Duration::from_secs(1799));
     assert!(start(&bed, "acme", to(&number(0, 33))).await.is_err());
-    bed.clock.advance(Duration::from_secs(2));
+    bed.clock.advance(Duration::from_secs(1));
+    let preview = bed
+        .gateway
+        .preview_verification(&caller("acme"), to(&number(0, 34)))
+        .await;
+    assert!(preview.is_ok(), "it ends by the second");
     for n in 100..130 {
         start(&bed, "acme", to(&number(0, n))).await.unwrap();
     }
     assert!(start(&bed, "acme", to(&number(0, 130))).await.is_err());
-    bed.clock.advance(Duration::from_secs(1801));
+    bed.clock.advance(Duration::from_secs(3599));
     assert!(
         start(&bed, "acme", to(&number(0, 131))).await.is_err(),
         "the second block is twice as long"
     );
-    bed.clock.advance(Duration::from_secs(1801));
+    bed.clock.advance(Duration::from_secs(1));
     assert!(start(&bed, "acme", to(&number(0, 131))).await.is_ok());
 }
 
@@ -222,6 +227,20 @@ async fn on_failover_an_account_that_blocks_the_prefix_is_passed_over() {
         start(&bed, "acme", to(&number(0, n))).await.unwrap();
     }
     assert_eq!((two.sent(), three.sent()), (30, 1));
+}
+
+#[tokio::test]
+async fn on_failover_the_last_account_that_blocks_the_prefix_refuses() {
+    let (one, two) = (Scripted::new("one", SAY), Scripted::new("two", SAY));
+    let bed = bed(&[&one, &two], "[verification.guard]\nsends_per_prefix = false");
+    for n in 0..30 {
+        one.will_send(Err(refused(Refusal::Credit)));
+        start(&bed, "acme", to(&number(0, n))).await.unwrap();
+    }
+    one.will_send(Err(refused(Refusal::Credit)));
+    let error = start(&bed, "acme", to(&number(0, 30))).await.unwrap_err();
+    assert_eq!((error.problem, two.sent()), (Problem::DestinationNotAllowed, 30));
+    assert_eq!(blocked(&bed, "acme").await.len(), 1);
 }
 
 #[tokio::test]
@@ -302,11 +321,13 @@ async fn every_refused_send_is_listed() {
         "[verification.guard]\nsends_per_prefix = { max = 1, per_seconds = 600 }",
     );
     start(&bed, "acme", to(&number(0, 0))).await.unwrap();
+    bed.clock.advance(Duration::from_mins(7));
     start(&bed, "acme", to(&number(0, 1))).await.unwrap_err();
     start(&bed, "acme", to("+14155550100")).await.unwrap_err();
     let listed = blocked(&bed, "acme").await;
     assert_eq!(listed.len(), 2);
     assert_eq!(listed[0].prefix, "+551198000");
+    assert_eq!(listed[0].since.as_millis(), NOON, "by quarters of an hour");
     assert_eq!(listed[0].channel, Channel::Voice);
     assert_eq!(listed[0].account.as_ref().unwrap().as_str(), "one");
     assert_eq!((listed[1].prefix.as_str(), &listed[1].account), ("+1415555", &None));

@@ -98,7 +98,7 @@ async fn while_the_first_runs_a_repeat_waits() {
 }
 
 /// Begins a guarded request and lets it die on the way.
-async fn die(bed: &super::bed::Bed, object: &str) {
+async fn begin(bed: &super::bed::Bed, object: &str) {
     let acme = caller("acme");
     let guarded = Guarded {
         object: object.to_owned(),
@@ -106,7 +106,59 @@ async fn die(bed: &super::bed::Bed, object: &str) {
     };
     let never = bed.gateway.once(&acme, guarded, std::future::pending());
     assert!(tokio::time::timeout(Duration::from_millis(20), never).await.is_err());
+}
+
+/// The same, long ago.
+async fn die(bed: &super::bed::Bed, object: &str) {
+    begin(bed, object).await;
     bed.clock.advance(Duration::from_secs(61));
+}
+
+#[tokio::test]
+async fn another_instance_leaves_a_claim_alone_while_its_owner_lives_and_for_a_minute() {
+    let minute = Duration::from_mins(1);
+    for (lives, passes, left_alone) in [
+        (true, Duration::ZERO, true),
+        (true, Duration::from_millis(5_999), true),
+        (true, Duration::from_secs(6), false),
+        (false, Duration::ZERO, false),
+    ] {
+        let one = Scripted::new("one", SAY);
+        let bed = bed(&[&one], "");
+        begin(&bed, "call_x").await;
+        bed.gateway.heartbeat().await.unwrap();
+        if !lives {
+            bed.gateway.last_heartbeat().await.unwrap();
+        }
+        bed.clock.advance(passes);
+        assert_eq!(is_left_alone(&bed, &one).await, left_alone, "{lives} {passes:?}");
+    }
+    for (passes, left_alone) in [(minute, true), (minute + Duration::from_millis(1), false)] {
+        let one = Scripted::new("one", SAY);
+        let bed = bed(&[&one], "");
+        begin(&bed, "call_x").await;
+        bed.clock.advance(passes);
+        bed.gateway.heartbeat().await.unwrap();
+        assert_eq!(is_left_alone(&bed, &one).await, left_alone, "{passes:?}");
+    }
+}
+
+/// Whether another instance lets the claim stand: where it does not, it frees the key for the next repeat.
+async fn is_left_alone(bed: &super::bed::Bed, one: &std::sync::Arc<Scripted>) -> bool {
+    let other = bed.reconfigured(&[one], |_| {});
+    let acme = caller("acme");
+    let repeat = || other.once(&acme, guarded(json!({})), async { Ok(outcome()) });
+    assert_eq!(repeat().await.unwrap_err().problem, Problem::RequestInProgress);
+    match repeat().await {
+        Ok(ran) => {
+            assert_eq!(ran, Once::Ran(outcome()));
+            false
+        }
+        Err(error) => {
+            assert_eq!(error.problem, Problem::RequestInProgress);
+            true
+        }
+    }
 }
 
 #[tokio::test]

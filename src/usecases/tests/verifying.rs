@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::bed::{Bed, SAY, Scripted, bed, caller, failed, number, refused};
+use serde_json::json;
+
+use super::bed::{Bed, NOON, SAY, Scripted, bed, caller, failed, number, refused};
 use crate::domain::error::{FailureKind, Problem, Refusal};
 use crate::domain::ids::VerificationId;
 use crate::domain::phone::{PhoneNumber, Region};
 use crate::domain::verification::{Channel, SendStatus, VerificationStatus};
+use crate::store::{Order, Range, keys};
 use crate::usecases::requests::NewVerification;
 
 pub(super) fn new() -> NewVerification {
@@ -56,6 +59,8 @@ async fn the_right_code_approves_once_and_a_replay_is_refused() {
         .await
         .unwrap_err();
     assert_eq!(replay.problem, Problem::VerificationClosed);
+    let about = json!({"id": id, "status": "approved"});
+    assert_eq!(replay.context.object, Some(("verification", about)));
 }
 
 #[tokio::test]
@@ -159,6 +164,42 @@ async fn an_attempt_is_given_back_only_where_no_request_can_have_arrived() {
             "{kind:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_attempt_stays_counted_where_one_of_two_requests_may_have_arrived() {
+    for (newest, older) in [
+        (FailureKind::Interrupted, FailureKind::NotSent),
+        (FailureKind::NotSent, FailureKind::Interrupted),
+    ] {
+        let one = Scripted::new("one", SAY);
+        let bed = bed(&[&one], "[verification]\nresend_after_seconds = 0");
+        let id = start(&bed).await;
+        let acme = caller("acme");
+        bed.gateway.resend_verification(&acme, id, None, None).await.unwrap();
+        one.will_check(Err(failed(newest)));
+        one.will_check(Err(failed(older)));
+        let error = bed.gateway.check_verification(&acme, id, "123456").await.unwrap_err();
+        assert_eq!(error.problem, Problem::ProviderUnavailable);
+        let verification = bed.gateway.verification(&acme, id).await.unwrap();
+        assert_eq!(verification.attempts_left, 4, "{newest:?}, then {older:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_verification_is_looked_at_by_itself_once_its_send_should_be_over() {
+    let one = Scripted::new("one", SAY);
+    let bed = bed(&[&one], "");
+    let id = start(&bed).await;
+    let all = Range {
+        scores: 0..=i64::MAX >> 11,
+        order: Order::Ascending,
+        after: None,
+        limit: 100,
+    };
+    let due = bed.gateway.store.range(&keys::open_verifications(), all).await.unwrap();
+    assert_eq!(due.len(), 1);
+    assert_eq!((due[0].member.clone(), due[0].score > NOON), (id.to_string(), true));
 }
 
 #[tokio::test]
@@ -270,6 +311,10 @@ async fn of_forty_right_codes_at_once_one_approves() {
             .filter(|checked| checked.as_ref().unwrap().as_ref().is_ok_and(|checked| checked.valid))
             .count();
         assert_eq!(approved, 1);
+        let mut others = checked
+            .iter()
+            .filter_map(|checked| checked.as_ref().unwrap().as_ref().ok());
+        assert!(others.all(|checked| checked.valid), "no right code is called wrong");
     }
 }
 

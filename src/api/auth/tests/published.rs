@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::*;
+use crate::telemetry::metric;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const URL: &str = "https://issuer.test/jwks.json";
@@ -138,12 +139,16 @@ fn signed_as(id: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn requests_wait_for_the_first_keys() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let _recording = metrics::set_default_local_recorder(&recorder);
     let bed = Bed::start(&published_only(), Fake::publishing(set_of("1")));
     let token = signed_as("1");
     let asked = (0..100).map(|_| bed.ask(&token));
     assert!(join_all(asked).await.iter().all(Result::is_ok));
     assert_eq!(bed.issuer.fetches(), 1, "one fetch serves them all");
     assert_eq!(bed.status(), "current");
+    let told = format!("{} {}\n", metric::JWKS_LAST_FETCHED, NOW + 1);
+    assert!(recorder.handle().render().contains(&told), "it took a second");
     assert_eq!(*bed.issuer.urls.lock().unwrap(), [URL]);
 }
 
@@ -182,6 +187,10 @@ async fn invented_keys_cause_one_fetch_in_ten_seconds() {
     assert!(
         (2..=intervals + 2).contains(&fetches),
         "{fetches} in {intervals} intervals"
+    );
+    assert!(
+        intervals <= 2_000 / 20 / 10 + fetches / 10 + 1,
+        "no request waits for a fetch that may not begin: {intervals}"
     );
 }
 

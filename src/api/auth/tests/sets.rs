@@ -47,6 +47,7 @@ fn what_a_key_is_not_for_is_passed_over() {
     let (ed, ec, rsa) = (&set()["keys"][0], &set()["keys"][1], &set()["keys"][2]);
     let secret = URL_SAFE_NO_PAD.encode(SECRET);
     let weak = URL_SAFE_NO_PAD.encode([0xffu8; 128]);
+    let weak_behind_zeros = URL_SAFE_NO_PAD.encode([&[0; 1][..], &[0xff; 255]].concat());
     let huge = URL_SAFE_NO_PAD.encode([0xffu8; 1025]);
     let padded = format!("{}=", ed["x"].as_str().unwrap());
     for other in [
@@ -81,6 +82,7 @@ fn what_a_key_is_not_for_is_passed_over() {
         altered(rsa, json!({"alg": "RS512"})),
         altered(rsa, json!({"alg": "HS256"})),
         altered(rsa, json!({"n": weak})),
+        altered(rsa, json!({"n": weak_behind_zeros})),
         altered(rsa, json!({"n": huge})),
         altered(rsa, json!({"e": "AQ"})),
         altered(rsa, json!({"e": "Aw"})),

@@ -136,8 +136,12 @@ impl Merge {
     pub(super) fn reads_on_within(&self, index: usize, count: usize) -> bool {
         let source = &self.sources[index];
         let read_before = |frontier| -> usize {
-            let told = self.sources.iter().filter(|source| !source.failed());
-            told.map(|source| source.shelf.count_from(frontier, count + 1)).sum()
+            // What is not kept is not there for the next page before it is read again.
+            let kept = self
+                .sources
+                .iter()
+                .filter(|source| !source.failed() && source.is_kept());
+            kept.map(|source| source.shelf.count_from(frontier, count + 1)).sum()
         };
         let is_short = source.frontier().is_none_or(|frontier| read_before(frontier) <= count);
         source.may_hold(None) && is_short
